@@ -1,0 +1,2 @@
+//! The `stoa` program.
+fn main() {}

@@ -1,0 +1,161 @@
+//! Who asks, and the rules of what they may see and do. `storage` compiles the predicates to SQL; nothing else decides.
+
+use serde::{Deserialize, Serialize};
+
+use crate::person::Role;
+use crate::{ApiKeyId, SessionId, UserId};
+
+/// Whoever a request or a job acts for. Every repository takes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal {
+    User {
+        id: UserId,
+        role: Role,
+        /// Rises with every change of the user's rights; an older one is no longer good.
+        epoch: i64,
+        via: Via,
+    },
+    /// The server itself, doing the named job.
+    System(&'static str),
+}
+
+/// The door that the user came through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Via {
+    Session(SessionId),
+    ApiKey { id: ApiKeyId, scopes: Vec<Scope> },
+}
+
+/// What an API key may be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// List models and run them: `/v1/*`.
+    Infer,
+    /// Everything that the user may do in the browser, short of changing passwords, sessions and keys.
+    Account,
+}
+
+impl Scope {
+    pub const ALL: [Self; 2] = [Self::Infer, Self::Account];
+}
+
+/// Which rows of a kind a principal may touch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Predicate {
+    All,
+    None,
+    OwnedBy(UserId),
+}
+
+impl Principal {
+    pub const fn user_id(&self) -> Option<UserId> {
+        match self {
+            Self::User { id, .. } => Some(*id),
+            Self::System(_) => None,
+        }
+    }
+
+    pub const fn api_key_id(&self) -> Option<ApiKeyId> {
+        match self {
+            Self::User { via: Via::ApiKey { id, .. }, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    pub const fn session_id(&self) -> Option<SessionId> {
+        match self {
+            Self::User { via: Via::Session(id), .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// Whether this door allows `scope` at all. A browser session carries every scope.
+    pub fn allows(&self, scope: Scope) -> bool {
+        match self {
+            Self::User { via: Via::ApiKey { scopes, .. }, .. } => scopes.contains(&scope),
+            Self::User { via: Via::Session(_), .. } | Self::System(_) => true,
+        }
+    }
+
+    /// Conversations, messages and generations belong to one person; not even an owner reads another's.
+    pub const fn conversations(&self) -> Predicate {
+        self.own_rows()
+    }
+
+    /// A person's own sessions and API keys.
+    pub const fn credentials(&self) -> Predicate {
+        self.own_rows()
+    }
+
+    /// Providers with their settings: admins only. Using an enabled model needs no sight of its provider.
+    pub const fn providers(&self) -> Predicate {
+        self.administered()
+    }
+
+    /// The directory of people.
+    pub const fn people(&self) -> Predicate {
+        self.administered()
+    }
+
+    /// Private addresses that the server may reach.
+    pub const fn egress_allowances(&self) -> Predicate {
+        self.administered()
+    }
+
+    pub const fn may_administer(&self) -> bool {
+        matches!(self, Self::System(_) | Self::User { role: Role::Owner | Role::Admin, .. })
+    }
+
+    /// Whether this principal may give, take or change `role` of somebody: owners any, admins only members.
+    pub const fn may_assign(&self, role: Role) -> bool {
+        match self {
+            Self::System(_) | Self::User { role: Role::Owner, .. } => true,
+            Self::User { role: Role::Admin, .. } => matches!(role, Role::Member),
+            Self::User { role: Role::Member, .. } => false,
+        }
+    }
+
+    const fn own_rows(&self) -> Predicate {
+        match self {
+            Self::User { id, .. } => Predicate::OwnedBy(*id),
+            Self::System(_) => Predicate::All,
+        }
+    }
+
+    const fn administered(&self) -> Predicate {
+        if self.may_administer() { Predicate::All } else { Predicate::None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Timestamp;
+
+    fn user(role: Role) -> Principal {
+        let now = Timestamp::from_millis(0);
+        Principal::User { id: UserId::generate(now), role, epoch: 1, via: Via::Session(SessionId::generate(now)) }
+    }
+
+    #[test]
+    fn nobody_reads_the_conversations_of_another_not_even_the_owner() {
+        let owner = user(Role::Owner);
+        assert_eq!(owner.conversations(), Predicate::OwnedBy(owner.user_id().unwrap()));
+    }
+
+    #[test]
+    fn members_see_no_providers_and_no_people() {
+        assert_eq!(user(Role::Member).providers(), Predicate::None);
+        assert_eq!(user(Role::Member).people(), Predicate::None);
+        assert_eq!(user(Role::Admin).providers(), Predicate::All);
+    }
+
+    #[test]
+    fn an_admin_makes_members_but_no_admins() {
+        assert!(user(Role::Admin).may_assign(Role::Member));
+        assert!(!user(Role::Admin).may_assign(Role::Admin));
+        assert!(user(Role::Owner).may_assign(Role::Owner));
+        assert!(!user(Role::Member).may_assign(Role::Member));
+    }
+}

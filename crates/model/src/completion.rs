@@ -1,0 +1,255 @@
+//! One call of a model, as every provider and the local runtime understand it, and the door they all implement.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::Stream;
+use serde::{Deserialize, Serialize};
+
+use crate::conversation::MessageRole;
+
+/// Sampling choices of one turn. An absent value is not sent, so that the model's own default holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    /// 0 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 2)]
+    pub temperature: Option<f64>,
+    /// 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1)]
+    pub top_p: Option<f64>,
+    /// -2 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -2, maximum = 2)]
+    pub presence_penalty: Option<f64>,
+    /// -2 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -2, maximum = 2)]
+    pub frequency_penalty: Option<f64>,
+    /// The longest answer, in tokens: 1 to 1,048,576.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1_048_576)]
+    pub max_tokens: Option<u32>,
+}
+
+/// A parameter outside its range.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("`{name}` must be between {minimum} and {maximum}, but is {value}")]
+pub struct ParameterOutOfRange {
+    pub name: &'static str,
+    pub minimum: f64,
+    pub maximum: f64,
+    pub value: f64,
+}
+
+impl Parameters {
+    /// Refuses values that no model takes, NaN and infinity among them.
+    pub fn check(&self) -> Result<(), ParameterOutOfRange> {
+        in_range("temperature", self.temperature, 0.0, 2.0)?;
+        in_range("top_p", self.top_p, 0.0, 1.0)?;
+        in_range("presence_penalty", self.presence_penalty, -2.0, 2.0)?;
+        in_range("frequency_penalty", self.frequency_penalty, -2.0, 2.0)?;
+        in_range("max_tokens", self.max_tokens.map(f64::from), 1.0, 1_048_576.0)
+    }
+}
+
+fn in_range(name: &'static str, value: Option<f64>, minimum: f64, maximum: f64) -> Result<(), ParameterOutOfRange> {
+    match value {
+        Some(value) if !(minimum..=maximum).contains(&value) => {
+            Err(ParameterOutOfRange { name, minimum, maximum, value })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One message of the prompt. Reasoning of earlier answers is not sent back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromptMessage {
+    pub role: MessageRole,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct CompletionRequest {
+    /// The model's name as the upstream knows it (no slug).
+    pub model: String,
+    pub messages: Vec<PromptMessage>,
+    pub parameters: Parameters,
+    /// At most 8 strings that end the answer; they are not part of it.
+    pub stop: Vec<String>,
+    pub seed: Option<u32>,
+    /// Whose turn this is, for fair queues. Never sent outside.
+    pub tenant: Option<crate::UserId>,
+    pub timers: Timers,
+}
+
+/// How long to wait for each step of a call before giving up with a typed error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timers {
+    pub connect: Duration,
+    /// From the request's end to the first event of the answer (queueing and loading included).
+    pub first_token: Duration,
+    /// Between two events of the answer.
+    pub idle: Duration,
+    pub total: Duration,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            first_token: Duration::from_secs(300),
+            idle: Duration::from_secs(120),
+            total: Duration::from_secs(3_600),
+        }
+    }
+}
+
+/// Which stream of the answer a piece of text belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PartKind {
+    Text,
+    Reasoning,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CompletionEvent {
+    Delta { part: PartKind, text: String },
+    /// The latest figures; a later one replaces an earlier one.
+    Usage(Usage),
+    /// Always the last event of a good answer.
+    Finish(FinishReason),
+}
+
+/// Tokens of one call, as counted by whoever ran the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Usage {
+    pub prompt_tokens: u64,
+    pub completion_tokens: u64,
+    /// Tokens of the prompt that the upstream took from a cache; part of `prompt_tokens`.
+    #[serde(default)]
+    pub cached_tokens: u64,
+    /// Tokens of reasoning; part of `completion_tokens`.
+    #[serde(default)]
+    pub reasoning_tokens: u64,
+}
+
+/// Why the model itself stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    Stop,
+    /// The longest answer allowed, or the end of the context window.
+    Length,
+    ContentFilter,
+    /// The upstream asks for a tool; nothing here offers one yet.
+    ToolCalls,
+}
+
+/// Why a call of a model failed. The text is for the person who chats: what happened, in one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompletionError {
+    /// No connection: DNS, refused, TLS, or no answer in time.
+    #[error("the provider cannot be reached: {detail}")]
+    Unreachable { detail: String },
+    /// The address is private and no admin has allowed it. `authority` is the exact `host:port` to allow.
+    #[error("the address {authority} is private, and no admin has allowed it")]
+    AddressRefused { authority: String },
+    /// The upstream answered with an error status; `detail` is its own message, shortened.
+    #[error("the provider answered {status}: {detail}")]
+    Refused { status: u16, detail: String, retry_after: Option<Duration> },
+    /// An answer that is not of the protocol, or over a size cap.
+    #[error("the provider's answer could not be understood: {detail}")]
+    Protocol { detail: String },
+    /// The answer ended without its end mark.
+    #[error("the provider's answer was cut off")]
+    CutOff,
+    #[error("no {step} came within {after:?}")]
+    TimedOut { step: TimedStep, after: Duration },
+    #[error("the prompt has {prompt_tokens} tokens, but the model takes {context_window} with its answer")]
+    TooLong { prompt_tokens: u64, context_window: u64 },
+    #[error("the model `{model}` does not exist")]
+    UnknownModel { model: String },
+    /// Something in the request that this model does not take.
+    #[error("{detail}")]
+    Invalid { detail: String },
+    /// Too much is waiting already.
+    #[error("the model is busy")]
+    Busy { retry_after: Duration },
+    /// The process that ran the model died, hung, or could not be started.
+    #[error("the model's worker failed: {detail}")]
+    WorkerFailed { detail: String },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimedStep {
+    Connection,
+    FirstToken,
+    NextToken,
+    End,
+}
+
+impl std::fmt::Display for TimedStep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connection => "connection",
+            Self::FirstToken => "first token",
+            Self::NextToken => "further token",
+            Self::End => "end of the answer",
+        })
+    }
+}
+
+impl CompletionError {
+    /// Stable code for problem details, logs and the usage ledger.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "provider_unreachable",
+            Self::AddressRefused { .. } => "egress_refused",
+            Self::Refused { .. } => "provider_refused",
+            Self::Protocol { .. } => "provider_protocol",
+            Self::CutOff => "provider_cut_off",
+            Self::TimedOut { .. } => "provider_timed_out",
+            Self::TooLong { .. } => "context_exceeded",
+            Self::UnknownModel { .. } => "model_not_found",
+            Self::Invalid { .. } => "invalid_request",
+            Self::Busy { .. } => "model_busy",
+            Self::WorkerFailed { .. } => "worker_failed",
+        }
+    }
+}
+
+pub type CompletionStream = Pin<Box<dyn Stream<Item = Result<CompletionEvent, CompletionError>> + Send>>;
+
+pub type OpenFuture<'a> = Pin<Box<dyn Future<Output = Result<CompletionStream, CompletionError>> + Send + 'a>>;
+
+/// Something that runs models: a provider over HTTP, or the local runtime. Only `dispatch` calls it.
+///
+/// `open` answers once the upstream has accepted the call (status and headers, or admission to the queue); the stream
+/// then yields deltas, at most a few usages, and one `Finish`, or ends with one error. The implementation keeps
+/// `request.timers`. Dropping the stream, or the future of `open`, cancels the call upstream at once.
+pub trait Upstream: Send + Sync {
+    fn open(self: Arc<Self>, request: CompletionRequest) -> OpenFuture<'static>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_outside_their_range_are_refused_by_name() {
+        let parameters = Parameters { temperature: Some(2.5), ..Parameters::default() };
+        assert_eq!(
+            parameters.check().unwrap_err().to_string(),
+            "`temperature` must be between 0 and 2, but is 2.5"
+        );
+        assert!(Parameters { top_p: Some(f64::NAN), ..Parameters::default() }.check().is_err());
+        assert!(Parameters { max_tokens: Some(0), ..Parameters::default() }.check().is_err());
+        assert!(Parameters::default().check().is_ok());
+    }
+}

@@ -1,0 +1,156 @@
+//! Conversations: a tree of messages, and the generations that write answers into it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::completion::{Parameters, PartKind, Usage};
+use crate::{ConversationId, GenerationId, MessageId, Timestamp};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageRole {
+    System,
+    User,
+    Assistant,
+}
+
+impl MessageRole {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::System, Self::User, Self::Assistant].into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// A piece of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Part {
+    Text { text: String },
+    /// What the model thought before it answered, and for how long.
+    Reasoning {
+        text: String,
+        #[serde(default)]
+        duration_ms: u64,
+    },
+}
+
+impl Part {
+    pub const fn kind(&self) -> PartKind {
+        match self {
+            Self::Text { .. } => PartKind::Text,
+            Self::Reasoning { .. } => PartKind::Reasoning,
+        }
+    }
+
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text { text } | Self::Reasoning { text, .. } => text,
+        }
+    }
+}
+
+/// How far an answer has come. A user's message is always `complete`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageStatus {
+    Running,
+    Complete,
+    /// Somebody pressed stop.
+    Stopped,
+    /// The server that ran it died; what was written is kept, and it can be continued.
+    Interrupted,
+    Failed,
+}
+
+impl MessageStatus {
+    pub const ALL: [Self; 5] = [Self::Running, Self::Complete, Self::Stopped, Self::Interrupted, Self::Failed];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Stopped => "stopped",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// What went wrong with an answer, as kept with the message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Failure {
+    pub code: String,
+    pub detail: String,
+    /// For `egress_refused`: the exact `host:port` that an admin may allow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
+}
+
+/// Milliseconds of one answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Timings {
+    /// From the request to the first token.
+    pub first_token_ms: u64,
+    /// From the request to the end.
+    pub total_ms: u64,
+}
+
+/// The conversation as the list and the header show it.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Conversation {
+    pub id: ConversationId,
+    pub title: String,
+    pub pinned: bool,
+    /// The model of the last turn, the default of the next.
+    #[schema(required)]
+    pub model: Option<String>,
+    pub parameters: Parameters,
+    /// What the model is told to be; empty when nothing.
+    pub role: String,
+    /// The end of the branch that is shown.
+    #[schema(required)]
+    pub leaf_id: Option<MessageId>,
+    /// An answer is being written.
+    pub generating: bool,
+    /// An answer has come that its owner has not seen.
+    pub unread: bool,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Message {
+    pub id: MessageId,
+    pub conversation_id: ConversationId,
+    #[schema(required)]
+    pub parent_id: Option<MessageId>,
+    pub role: MessageRole,
+    pub parts: Vec<Part>,
+    pub status: MessageStatus,
+    #[schema(required)]
+    pub model: Option<String>,
+    #[schema(required)]
+    pub parameters: Option<Parameters>,
+    /// The generation that writes, or last wrote, this answer.
+    #[schema(required)]
+    pub generation_id: Option<GenerationId>,
+    #[schema(required)]
+    pub usage: Option<Usage>,
+    #[schema(required)]
+    pub timings: Option<Timings>,
+    #[schema(required)]
+    pub error: Option<Failure>,
+    /// All messages with the same parent, this one among them, oldest first.
+    pub siblings: Vec<MessageId>,
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,16 @@
+//! The words of the domain: ids, people, conversations, models, and the rules of who may see what. No I/O, no framework.
+
+pub mod access;
+pub mod clock;
+pub mod completion;
+pub mod conversation;
+pub mod ids;
+pub mod person;
+pub mod provider;
+
+pub use access::{Predicate, Principal, Scope, Via};
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use ids::{
+    AllowanceId, ApiKeyId, ConversationId, GenerationId, IdentityId, InstanceId, MessageId, ProviderId, SessionId,
+    StreamId, UsageId, UserId,
+};

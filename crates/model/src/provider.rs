@@ -1,0 +1,108 @@
+//! Providers of models and the models they offer.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ProviderId, Timestamp};
+
+/// The protocol that a provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderKind {
+    /// OpenAI chat completions, spoken by most services and by custom agents.
+    Openai,
+}
+
+impl ProviderKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        (text == Self::Openai.as_str()).then_some(Self::Openai)
+    }
+}
+
+/// The slug of the models that run on this machine; no provider may take it.
+pub const LOCAL_SLUG: &str = "local";
+
+/// A provider as admins see it. The key is never shown again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Provider {
+    pub id: ProviderId,
+    pub name: String,
+    pub slug: String,
+    pub kind: ProviderKind,
+    pub base_url: String,
+    pub has_api_key: bool,
+    pub enabled: bool,
+    pub models: Vec<ProviderModel>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What a model can do beyond text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ability {
+    Reasoning,
+    Tools,
+    Vision,
+}
+
+/// A model that a provider offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderModel {
+    /// The name the provider knows it by.
+    pub name: String,
+    /// The name people see; the `name` when absent.
+    #[serde(default)]
+    #[schema(required)]
+    pub display_name: Option<String>,
+    /// In tokens, prompt and answer together.
+    #[serde(default)]
+    #[schema(required)]
+    pub context_window: Option<u32>,
+    #[serde(default)]
+    pub abilities: Vec<Ability>,
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+}
+
+const fn enabled() -> bool {
+    true
+}
+
+/// A model that a person may pick, wherever it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct AvailableModel {
+    /// `slug/name`.
+    pub id: String,
+    pub name: String,
+    pub display_name: String,
+    pub provider: String,
+    #[schema(required)]
+    pub context_window: Option<u32>,
+    pub abilities: Vec<Ability>,
+    /// Runs on this very machine.
+    pub local: bool,
+}
+
+/// Splits `slug/name` at the first slash; names may hold slashes themselves.
+pub fn split_model_id(id: &str) -> Option<(&str, &str)> {
+    id.split_once('/').filter(|(slug, name)| !slug.is_empty() && !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_id_is_split_at_the_first_slash_only() {
+        assert_eq!(split_model_id("router/meta/llama-3"), Some(("router", "meta/llama-3")));
+        assert_eq!(split_model_id("gpt"), None);
+        assert_eq!(split_model_id("/gpt"), None);
+    }
+}
