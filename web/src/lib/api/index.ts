@@ -1,0 +1,72 @@
+import createClient, { type Middleware } from 'openapi-fetch';
+import type { components, paths } from './schema';
+import { Problem } from './problem';
+
+export { Problem, UNREACHABLE, type FieldError } from './problem';
+
+type Schemas = components['schemas'];
+export type Me = Schemas['Me'];
+export type Role = Schemas['Role'];
+export type SetupState = Schemas['SetupState'];
+export type Session = Schemas['Session'];
+export type ApiKey = Schemas['ApiKey'];
+export type CreatedApiKey = Schemas['CreatedApiKey'];
+export type Scope = Schemas['Scope'];
+export type User = Schemas['User'];
+export type Provider = Schemas['Provider'];
+export type ProviderModel = Schemas['ProviderModel'];
+export type CheckResult = Schemas['CheckResult'];
+export type Allowance = Schemas['Allowance'];
+export type Ability = Schemas['Ability'];
+export type Model = Schemas['Model'];
+export type Parameters = Schemas['Parameters'];
+export type Conversation = Schemas['Conversation'];
+export type Message = Schemas['Message'];
+export type MessagePage = Schemas['MessagePage'];
+export type Part = Schemas['Part'];
+export type Usage = Schemas['Usage'];
+export type Turn = Schemas['Turn'];
+
+/** Every request goes through this client; its types are the server's own document. */
+export const client = createClient<paths>({ baseUrl: '', credentials: 'same-origin' });
+
+let whenUnauthenticated: (() => void) | null = null;
+
+/** Says what to do when the server no longer knows the session. Set once by the session store. */
+export function onUnauthenticated(handler: () => void): void {
+	whenUnauthenticated = handler;
+}
+
+/** Tells the session store that a request outside the client was refused for want of a session. */
+export function reportUnauthenticated(): void {
+	whenUnauthenticated?.();
+}
+
+// A wrong password also answers 401; only a lost session may move the reader to the sign-in page.
+const ownAnswer = /\/api\/v1\/(session|setup|me)$/;
+
+const session: Middleware = {
+	onResponse({ response, schemaPath }) {
+		if (response.status === 401 && !ownAnswer.test(schemaPath)) reportUnauthenticated();
+		return undefined;
+	}
+};
+client.use(session);
+
+interface Answer<T> {
+	data?: T;
+	error?: unknown;
+	response: Response;
+}
+
+/** Waits for an answer of the client: its data, or a thrown {@link Problem}. */
+export async function call<T>(request: Promise<Answer<T>>): Promise<T> {
+	let answer: Answer<T>;
+	try {
+		answer = await request;
+	} catch (caught) {
+		throw Problem.from(caught);
+	}
+	if (!answer.response.ok) throw Problem.fromAnswer(answer.error, answer.response);
+	return answer.data as T;
+}

@@ -1,0 +1,32 @@
+import { getLocale, locales, setLocale } from '$lib/paraglide/runtime';
+
+export { m } from '$lib/paraglide/messages';
+export { getLocale, locales };
+export type Locale = (typeof locales)[number];
+
+/** The name of each language in itself, for the language menu. */
+export const languageNames: Record<Locale, string> = { en: 'English', zh: '简体中文' };
+
+/** Keeps the choice and loads the page again in the new language; answers go on growing on the server meanwhile. */
+export function chooseLocale(locale: Locale): void {
+	void setLocale(locale);
+}
+
+/** The language tag for `lang` attributes and for the browser's own formatters. */
+export function languageTag(): string {
+	return getLocale() === 'zh' ? 'zh-Hans' : 'en';
+}
+
+export function formatNumber(value: number, options?: Intl.NumberFormatOptions): string {
+	return new Intl.NumberFormat(languageTag(), options).format(value);
+}
+
+export function formatDateTime(iso: string): string {
+	return new Intl.DateTimeFormat(languageTag(), { dateStyle: 'medium', timeStyle: 'short' }).format(
+		new Date(iso)
+	);
+}
+
+export function formatDate(iso: string): string {
+	return new Intl.DateTimeFormat(languageTag(), { dateStyle: 'medium' }).format(new Date(iso));
+}
