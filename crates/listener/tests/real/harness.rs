@@ -117,7 +117,7 @@ pub(crate) async fn exchange(stream: &mut TcpStream, request: &[u8]) -> String {
 pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut received = Vec::new();
     let reading = async {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         while let Ok(count @ 1..) = stream.read(&mut buffer).await {
             received.extend_from_slice(&buffer[..count]);
         }
