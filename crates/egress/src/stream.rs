@@ -1,0 +1,9 @@
+//! Any byte stream that a connection can run over: TCP, TLS, TLS within a proxy's tunnel.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+pub(crate) type BoxedStream = Box<dyn Stream>;
