@@ -1,1 +1,33 @@
-//! .
+//! Everything that is kept, in one set of entities, migrations and queries for SQLite and PostgreSQL.
+//!
+//! A repository is a module of functions on [`Database`]. Each takes the [`Principal`](stoa_model::Principal) it works
+//! for and returns only what that principal may see; somebody else's row is simply not there.
+
+mod access;
+mod cursor;
+mod database;
+mod entities;
+mod error;
+mod migrations;
+mod notices;
+mod repositories;
+mod sealing;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use cursor::{Cursor, Page};
+pub use database::{Database, Engine, OpenError};
+pub use error::StorageError;
+pub use notices::{Notice, Notices};
+pub use repositories::allowances::Allowance;
+pub use repositories::api_keys::{ApiKey, NewApiKey};
+pub use repositories::conversations::{ConversationChange, ConversationFilter};
+pub use repositories::generations::{
+    Append, AppendOutcome, Chunk, GenerationRow, GenerationState, Lease, NewTurn, Outcome, TurnIds, TurnParent,
+};
+pub use repositories::messages::{MessagePage, PathQuery};
+pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};
+pub use repositories::sessions::{NewSession, Session, SignedIn};
+pub use repositories::usage::UsageRow;
+pub use repositories::users::{Credentials, NewUser, UserChange};
+pub use sealing::{MasterKey, SealError, Secret};

@@ -1,0 +1,18 @@
+//! One entity a table. Rows are plain; `repositories` turns them into the words of the model.
+
+#![expect(unreachable_pub, reason = "SeaORM's derives make public items")]
+
+pub mod api_keys;
+pub mod conversations;
+pub mod egress_allowances;
+pub mod generation_chunks;
+pub mod generations;
+pub mod identities;
+pub mod instances;
+pub mod messages;
+pub mod provider_models;
+pub mod providers;
+pub mod sessions;
+pub mod settings;
+pub mod usage_entries;
+pub mod users;

@@ -1,0 +1,34 @@
+//! Conversations. `title_folded` is the title in lower case, for search that is the same on both engines.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "conversations")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub owner_id: Uuid,
+    #[sea_orm(column_type = "Text")]
+    pub title: String,
+    #[sea_orm(column_type = "Text")]
+    pub title_folded: String,
+    pub titled: bool,
+    pub pinned: bool,
+    #[sea_orm(column_type = "Text")]
+    pub model: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub parameters: String,
+    #[sea_orm(column_type = "Text")]
+    pub role: String,
+    pub leaf_id: Option<Uuid>,
+    pub answered_at: i64,
+    pub read_at: i64,
+    pub created_at: i64,
+    pub updated_at: i64,
+    pub deleted_at: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,35 @@
+//! Messages; a tree by `parent_id`.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "messages")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub conversation_id: Uuid,
+    pub parent_id: Option<Uuid>,
+    #[sea_orm(column_type = "Text")]
+    pub role: String,
+    #[sea_orm(column_type = "Text")]
+    pub parts: String,
+    #[sea_orm(column_type = "Text")]
+    pub status: String,
+    #[sea_orm(column_type = "Text")]
+    pub model: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub parameters: Option<String>,
+    pub generation_id: Option<Uuid>,
+    #[sea_orm(column_type = "Text")]
+    pub usage: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub timings: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub error: Option<String>,
+    pub created_at: i64,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,13 @@
+//! Migrations, oldest first. They only ever expand what the release before can still use; contraction waits a release.
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+mod m0001_first_tables;
+
+pub(crate) struct Migrations;
+
+impl MigratorTrait for Migrations {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_first_tables::Migration)]
+    }
+}

@@ -1,0 +1,336 @@
+//! Conversations: the list with its cursor, and what can be changed about one.
+
+use std::collections::HashSet;
+
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, LikeExpr};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
+};
+use stoa_model::completion::Parameters;
+use stoa_model::conversation::{Conversation, MessageStatus};
+use stoa_model::{ConversationId, MessageId, Principal, Timestamp};
+use uuid::Uuid;
+
+use crate::entities::{conversations, generations};
+use crate::{Cursor, Database, Notice, Page, StorageError, access};
+
+use super::{from_json, to_json};
+
+#[derive(Clone, Debug, Default)]
+pub struct ConversationFilter {
+    /// Words of the title, in any case.
+    pub search: Option<String>,
+    pub pinned: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ConversationChange {
+    pub title: Option<String>,
+    pub pinned: Option<bool>,
+    pub model: Option<String>,
+    pub parameters: Option<Parameters>,
+    pub role: Option<String>,
+    /// Any message; the newest end below it becomes the leaf.
+    pub leaf: Option<MessageId>,
+}
+
+impl Database {
+    pub async fn create_conversation(
+        &self,
+        principal: &Principal,
+        title: Option<String>,
+        now: Timestamp,
+    ) -> Result<Conversation, StorageError> {
+        let owner = access::person(principal)?;
+        let titled = title.is_some();
+        let title = title.unwrap_or_default();
+        let row = conversations::ActiveModel {
+            id: Set(ConversationId::generate(now).into()),
+            owner_id: Set(owner.into()),
+            title_folded: Set(fold_title(&title)),
+            title: Set(title),
+            titled: Set(titled),
+            pinned: Set(false),
+            model: Set(None),
+            parameters: Set(to_json("conversations", "parameters", &Parameters::default())?),
+            role: Set(String::new()),
+            leaf_id: Set(None),
+            answered_at: Set(0),
+            read_at: Set(0),
+            created_at: Set(now.as_millis()),
+            updated_at: Set(now.as_millis()),
+            deleted_at: Set(None),
+        };
+        let row = conversations::Entity::insert(row).exec_with_returning(self.writer()).await?;
+        let conversation = conversation(row, false)?;
+        self.notices().publish(Notice::Conversation { user: owner, conversation: conversation.id }).await;
+        Ok(conversation)
+    }
+
+    /// A page of conversations, the latest used first.
+    pub async fn conversations(
+        &self,
+        principal: &Principal,
+        filter: &ConversationFilter,
+        after: Option<Cursor>,
+        limit: u64,
+    ) -> Result<Page<Conversation>, StorageError> {
+        let mut query = visible(principal);
+        if let Some(pinned) = filter.pinned {
+            query = query.filter(conversations::Column::Pinned.eq(pinned));
+        }
+        for word in filter.search.iter().flat_map(|search| search.split_whitespace()) {
+            let pattern = format!("%{}%", escape_like(&fold_title(word)));
+            query = query.filter(conversations::Column::TitleFolded.like(LikeExpr::new(pattern).escape('\\')));
+        }
+        if let Some(after) = after {
+            query = query.filter(before(after));
+        }
+        let mut rows = query
+            .order_by_desc(conversations::Column::UpdatedAt)
+            .order_by_desc(conversations::Column::Id)
+            .limit(limit + 1)
+            .all(self.reader())
+            .await?;
+        let more = u64::try_from(rows.len()).unwrap_or(u64::MAX) > limit;
+        if more {
+            rows.pop();
+        }
+        let next =
+            rows.last().filter(|_| more).map(|row| Cursor { at: Timestamp::from_millis(row.updated_at), id: row.id });
+        let generating = generating(self.reader(), rows.iter().map(|row| row.id)).await?;
+        let items = rows
+            .into_iter()
+            .map(|row| {
+                let writes = generating.contains(&row.id);
+                conversation(row, writes)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Page { items, next })
+    }
+
+    pub async fn conversation(&self, principal: &Principal, id: ConversationId) -> Result<Conversation, StorageError> {
+        self.conversation_on(self.reader(), principal, id).await
+    }
+
+    pub async fn change_conversation(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        change: ConversationChange,
+    ) -> Result<Conversation, StorageError> {
+        let transaction = self.begin().await?;
+        let before = find(&transaction, principal, id).await?;
+        // A change of settings is no use of the conversation, so `updated_at` stays. A visible one has no `deleted_at`;
+        // writing that again keeps an empty change from being an empty statement.
+        let mut update = update_one(id).col_expr(conversations::Column::DeletedAt, Expr::value(None::<i64>));
+        if let Some(title) = change.title {
+            update = set_title(update, &title).col_expr(conversations::Column::Titled, Expr::value(true));
+        }
+        if let Some(pinned) = change.pinned {
+            update = update.col_expr(conversations::Column::Pinned, Expr::value(pinned));
+        }
+        if let Some(model) = change.model {
+            update = update.col_expr(conversations::Column::Model, Expr::value(model));
+        }
+        if let Some(parameters) = change.parameters {
+            let parameters = to_json("conversations", "parameters", &parameters)?;
+            update = update.col_expr(conversations::Column::Parameters, Expr::value(parameters));
+        }
+        if let Some(role) = change.role {
+            update = update.col_expr(conversations::Column::Role, Expr::value(role));
+        }
+        if let Some(message) = change.leaf {
+            let leaf = super::messages::newest_leaf(&transaction, id, message).await?;
+            update = update.col_expr(conversations::Column::LeafId, Expr::value(leaf.as_uuid()));
+        }
+        update.exec(&transaction).await?;
+        let after = self.conversation_on(&transaction, principal, id).await?;
+        transaction.commit().await?;
+        self.notices().publish(Notice::Conversation { user: before.owner_id.into(), conversation: id }).await;
+        Ok(after)
+    }
+
+    /// Gives a title made by a model, unless somebody has given one meanwhile. True when it was taken.
+    pub async fn suggest_title(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        title: &str,
+    ) -> Result<bool, StorageError> {
+        let row = find(self.writer(), principal, id).await?;
+        let done = set_title(update_one(id), title)
+            .filter(conversations::Column::Titled.eq(false))
+            .exec(self.writer())
+            .await?;
+        self.notices().publish(Notice::Conversation { user: row.owner_id.into(), conversation: id }).await;
+        Ok(done.rows_affected == 1)
+    }
+
+    pub async fn mark_read(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let row = find(self.reader(), principal, id).await?;
+        if row.answered_at <= row.read_at {
+            return Ok(());
+        }
+        let at = Expr::value(Ord::max(now.as_millis(), row.answered_at));
+        update_one(id).col_expr(conversations::Column::ReadAt, at).exec(self.writer()).await?;
+        self.notices().publish(Notice::Conversation { user: row.owner_id.into(), conversation: id }).await;
+        Ok(())
+    }
+
+    /// Hides a conversation; it can be restored until it is purged.
+    pub async fn delete_conversation(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let row = find(self.writer(), principal, id).await?;
+        update_one(id)
+            .col_expr(conversations::Column::DeletedAt, Expr::value(Some(now.as_millis())))
+            .exec(self.writer())
+            .await?;
+        self.notices().publish(Notice::Conversation { user: row.owner_id.into(), conversation: id }).await;
+        Ok(())
+    }
+
+    pub async fn restore_conversation(
+        &self,
+        principal: &Principal,
+        id: ConversationId,
+    ) -> Result<Conversation, StorageError> {
+        let row = conversations::Entity::find_by_id(id.as_uuid())
+            .filter(access::rows(principal.conversations(), conversations::Column::OwnerId))
+            .one(self.writer())
+            .await?
+            .ok_or(StorageError::NotFound)?;
+        conversations::Entity::update_many()
+            .filter(conversations::Column::Id.eq(id.as_uuid()))
+            .col_expr(conversations::Column::DeletedAt, Expr::value(None::<i64>))
+            .exec(self.writer())
+            .await?;
+        let restored = self.conversation_on(self.writer(), principal, id).await?;
+        self.notices().publish(Notice::Conversation { user: row.owner_id.into(), conversation: id }).await;
+        Ok(restored)
+    }
+
+    /// Removes for good a few conversations that were deleted before `deleted_before`.
+    pub async fn purge_conversations(&self, deleted_before: Timestamp, at_most: u64) -> Result<u64, StorageError> {
+        let ids: Vec<Uuid> = conversations::Entity::find()
+            .select_only()
+            .column(conversations::Column::Id)
+            .filter(conversations::Column::DeletedAt.lt(deleted_before.as_millis()))
+            .limit(at_most)
+            .into_tuple()
+            .all(self.reader())
+            .await?;
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let purged = conversations::Entity::delete_many()
+            .filter(conversations::Column::Id.is_in(ids))
+            .exec(self.writer())
+            .await?;
+        Ok(purged.rows_affected)
+    }
+
+    async fn conversation_on<C: ConnectionTrait>(
+        &self,
+        connection: &C,
+        principal: &Principal,
+        id: ConversationId,
+    ) -> Result<Conversation, StorageError> {
+        let row = find(connection, principal, id).await?;
+        let generating = generating(connection, [row.id]).await?;
+        let writes = generating.contains(&row.id);
+        conversation(row, writes)
+    }
+}
+
+/// The conversations that `principal` may see and that are not deleted.
+fn visible(principal: &Principal) -> sea_orm::Select<conversations::Entity> {
+    conversations::Entity::find()
+        .filter(access::rows(principal.conversations(), conversations::Column::OwnerId))
+        .filter(conversations::Column::DeletedAt.is_null())
+}
+
+pub(super) async fn find<C: ConnectionTrait>(
+    connection: &C,
+    principal: &Principal,
+    id: ConversationId,
+) -> Result<conversations::Model, StorageError> {
+    visible(principal)
+        .filter(conversations::Column::Id.eq(id.as_uuid()))
+        .one(connection)
+        .await?
+        .ok_or(StorageError::NotFound)
+}
+
+pub(super) fn update_one(id: ConversationId) -> UpdateMany<conversations::Entity> {
+    conversations::Entity::update_many().filter(conversations::Column::Id.eq(id.as_uuid()))
+}
+
+fn set_title(update: UpdateMany<conversations::Entity>, title: &str) -> UpdateMany<conversations::Entity> {
+    update
+        .col_expr(conversations::Column::Title, Expr::value(title))
+        .col_expr(conversations::Column::TitleFolded, Expr::value(fold_title(title)))
+}
+
+/// Rows after `cursor` in the order newest first.
+fn before(cursor: Cursor) -> Condition {
+    let at = cursor.at.as_millis();
+    Condition::any().add(conversations::Column::UpdatedAt.lt(at)).add(
+        Condition::all()
+            .add(conversations::Column::UpdatedAt.eq(at))
+            .add(Expr::col(conversations::Column::Id).lt(cursor.id)),
+    )
+}
+
+/// Which of these conversations have an answer being written.
+async fn generating<C: ConnectionTrait>(
+    connection: &C,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<HashSet<Uuid>, StorageError> {
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let running: Vec<Uuid> = generations::Entity::find()
+        .select_only()
+        .column(generations::Column::ConversationId)
+        .filter(generations::Column::ConversationId.is_in(ids))
+        .filter(generations::Column::State.eq(MessageStatus::Running.as_str()))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(running.into_iter().collect())
+}
+
+fn fold_title(title: &str) -> String {
+    title.to_lowercase()
+}
+
+fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+fn conversation(row: conversations::Model, generating: bool) -> Result<Conversation, StorageError> {
+    Ok(Conversation {
+        parameters: from_json("conversations", "parameters", row.id, &row.parameters)?,
+        id: row.id.into(),
+        title: row.title,
+        pinned: row.pinned,
+        model: row.model,
+        role: row.role,
+        leaf_id: row.leaf_id.map(Into::into),
+        generating,
+        unread: row.answered_at > row.read_at,
+        created_at: Timestamp::from_millis(row.created_at),
+        updated_at: Timestamp::from_millis(row.updated_at),
+    })
+}
