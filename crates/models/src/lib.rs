@@ -1,1 +1,10 @@
-//! .
+//! Models that run on this machine: the store, the worker processes, and who gets to use them when.
+
+pub mod gguf;
+pub mod protocol;
+pub mod runtime;
+pub mod store;
+pub mod template;
+pub mod text;
+
+pub use store::{Digest, ModelName, Store, StoreError, StoredModel};

@@ -1,0 +1,304 @@
+//! Tests of the GGUF reader: a small good file, and every way to spoil it.
+
+use std::io::Cursor;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn text(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend((text.len() as u64).to_le_bytes());
+    bytes.extend(text.as_bytes());
+}
+
+/// A file in the making.
+#[derive(Clone)]
+struct File {
+    version: u32,
+    keys: Vec<(String, Vec<u8>)>,
+    tensors: Vec<(String, Vec<u64>, u32, u64)>,
+    data: usize,
+    alignment: u64,
+}
+
+impl File {
+    fn good() -> Self {
+        let mut tokens = 9_u32.to_le_bytes().to_vec();
+        tokens.extend(8_u32.to_le_bytes());
+        tokens.extend(3_u64.to_le_bytes());
+        for token in ["<unk>", "<s>", "</s>"] {
+            text(&mut tokens, token);
+        }
+        let file = Self { version: 3, keys: Vec::new(), tensors: Vec::new(), data: 0, alignment: 32 };
+        file.with_text("general.architecture", "llama")
+            .with_text("general.name", "Tiny")
+            .with_u32("general.file_type", 3)
+            .with_u32("llama.context_length", 2_048)
+            .with_u32("llama.block_count", 2)
+            .with_u32("llama.embedding_length", 64)
+            .with_u32("llama.attention.head_count", 4)
+            .with("tokenizer.ggml.tokens", tokens)
+            .with_u32("tokenizer.ggml.bos_token_id", 1)
+            .with_u32("tokenizer.ggml.eos_token_id", 2)
+            .with_text("tokenizer.chat_template", "{{ messages }}<think>")
+            .with_tensor("token_embd.weight", &[64, 9], 2, 0)
+            .with_tensor("output_norm.weight", &[16], 0, 352)
+    }
+
+    fn with(mut self, key: &str, value: Vec<u8>) -> Self {
+        self.keys.retain(|(name, _)| name != key);
+        self.keys.push((key.to_owned(), value));
+        self
+    }
+
+    fn with_u32(self, key: &str, value: u32) -> Self {
+        let bytes = [4_u32.to_le_bytes(), value.to_le_bytes()].concat();
+        self.with(key, bytes)
+    }
+
+    fn with_text(self, key: &str, value: &str) -> Self {
+        let mut bytes = 8_u32.to_le_bytes().to_vec();
+        text(&mut bytes, value);
+        self.with(key, bytes)
+    }
+
+    fn without(mut self, key: &str) -> Self {
+        self.keys.retain(|(name, _)| name != key);
+        self
+    }
+
+    fn with_tensor(mut self, name: &str, dimensions: &[u64], kind: u32, offset: u64) -> Self {
+        self.tensors.retain(|(existing, ..)| existing != name);
+        self.tensors.push((name.to_owned(), dimensions.to_vec(), kind, offset));
+        self
+    }
+
+    fn header(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(self.version.to_le_bytes());
+        bytes.extend((self.tensors.len() as u64).to_le_bytes());
+        bytes.extend((self.keys.len() as u64).to_le_bytes());
+        for (key, value) in &self.keys {
+            text(&mut bytes, key);
+            bytes.extend(value);
+        }
+        for (name, dimensions, kind, offset) in &self.tensors {
+            text(&mut bytes, name);
+            bytes.extend(u32::try_from(dimensions.len()).unwrap().to_le_bytes());
+            bytes.extend(dimensions.iter().flat_map(|dimension| dimension.to_le_bytes()));
+            bytes.extend(kind.to_le_bytes());
+            bytes.extend(offset.to_le_bytes());
+        }
+        bytes
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.header();
+        let start = (bytes.len() as u64).next_multiple_of(self.alignment.max(1));
+        bytes.resize(usize::try_from(start).unwrap() + self.data, 0);
+        bytes
+    }
+
+    fn read(&self) -> Result<Gguf, GgufError> {
+        Gguf::read(Cursor::new(self.bytes()))
+    }
+
+    fn refusal(&self) -> String {
+        self.read().unwrap_err().to_string()
+    }
+}
+
+/// 9 rows of 64 in `Q4_0`: 2 blocks of 18 bytes a row.
+const FIRST_TENSOR_BYTES: u64 = 9 * 2 * 18;
+
+fn good() -> File {
+    let mut file = File::good();
+    file.data = usize::try_from(FIRST_TENSOR_BYTES.next_multiple_of(32)).unwrap() + 64;
+    file
+}
+
+#[test]
+fn a_good_file_tells_what_the_model_is() {
+    let gguf = good().read().unwrap();
+    assert_eq!(gguf.architecture, "llama");
+    assert_eq!(gguf.name.as_deref(), Some("Tiny"));
+    assert_eq!(gguf.quantization, "Q4_1");
+    assert_eq!(gguf.parameters, 64 * 9 + 16);
+    assert_eq!((gguf.context_length, gguf.block_count, gguf.embedding_length), (2_048, 2, 64));
+    assert_eq!((gguf.bos_token.as_deref(), gguf.eos_token.as_deref()), (Some("<s>"), Some("</s>")));
+    assert_eq!(gguf.abilities(), [Ability::Reasoning]);
+}
+
+#[test]
+fn a_file_cut_anywhere_is_refused() {
+    let bytes = good().bytes();
+    for length in 0..bytes.len() {
+        let result = Gguf::read(Cursor::new(&bytes[..length]));
+        assert!(result.is_err(), "cut at {length} of {}", bytes.len());
+    }
+}
+
+#[test]
+fn counts_beyond_reason_are_refused_before_anything_is_read_for_them() {
+    let mut bytes = good().bytes();
+    bytes[8..16].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert!(matches!(Gguf::read(Cursor::new(&bytes)), Err(GgufError::TooMany { what: "tensors", .. })));
+    let mut bytes = good().bytes();
+    bytes[16..24].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+    assert!(matches!(Gguf::read(Cursor::new(&bytes)), Err(GgufError::TooMany { what: "keys", .. })));
+    let mut bytes = good().bytes();
+    bytes[24..32].copy_from_slice(&u64::MAX.to_le_bytes());
+    assert!(matches!(Gguf::read(Cursor::new(&bytes)), Err(GgufError::TooLong { .. })));
+}
+
+#[test]
+fn arrays_longer_than_the_file_are_refused() {
+    for (kind, count) in [(8_u32, 10_000_000_u64), (4, 10_000_000), (0, u64::MAX), (12, 1 << 61)] {
+        let mut value = 9_u32.to_le_bytes().to_vec();
+        value.extend(kind.to_le_bytes());
+        value.extend(count.to_le_bytes());
+        let error = good().with("llama.array", value).read().unwrap_err();
+        assert!(matches!(error, GgufError::Truncated { .. } | GgufError::TooMany { .. }), "{error}");
+    }
+}
+
+#[test]
+fn arrays_of_arrays_and_unknown_types_are_refused() {
+    let nested = [9_u32.to_le_bytes(), 9_u32.to_le_bytes(), 1_u32.to_le_bytes(), 0_u32.to_le_bytes()].concat();
+    assert_eq!(good().with("llama.nested", nested).refusal(), "`llama.nested` has the unknown type 9");
+    let unknown = 77_u32.to_le_bytes().to_vec();
+    assert_eq!(good().with("llama.odd", unknown).refusal(), "`llama.odd` has the unknown type 77");
+}
+
+#[test]
+fn keys_and_tensors_that_are_there_twice_are_refused() {
+    let mut file = good();
+    let again = file.keys[0].clone();
+    file.keys.push(again);
+    assert_eq!(file.refusal(), "`general.architecture` is there twice");
+    let mut file = good();
+    file.tensors[1].0 = file.tensors[0].0.clone();
+    assert_eq!(file.refusal(), "the tensor `token_embd.weight` is there twice");
+}
+
+#[test]
+fn alignments_that_break_arithmetic_are_refused() {
+    for alignment in [0, 3, 48, 1 << 31] {
+        let error = good().with_u32("general.alignment", alignment).read().unwrap_err();
+        assert!(matches!(error, GgufError::Alignment { .. }), "{alignment}: {error}");
+    }
+    let error = good().with_text("general.alignment", "32").read().unwrap_err();
+    assert!(matches!(error, GgufError::WrongType { .. }));
+}
+
+#[test]
+fn another_alignment_is_kept() {
+    let mut file = good().with_u32("general.alignment", 64);
+    let padded = FIRST_TENSOR_BYTES.next_multiple_of(64);
+    file.alignment = 64;
+    file.tensors[1].3 = padded;
+    file.data = usize::try_from(padded).unwrap() + 64;
+    file.read().unwrap();
+}
+
+#[test]
+fn tensors_of_impossible_shapes_are_refused() {
+    for (dimensions, kind, expected) in [
+        (vec![64, 0], 2, "has a dimension of zero"),
+        (vec![0], 0, "has a dimension of zero"),
+        (vec![], 0, "has 0 dimensions"),
+        (vec![1; 5], 0, "has 5 dimensions"),
+        (vec![33], 2, "has rows of 33, not a multiple of 32"),
+        (vec![32, u64::MAX / 16], 0, "is too large"),
+        (vec![1 << 32, 1 << 31], 0, "is too large"),
+        (vec![1 << 62], 0, "is too large"),
+        (vec![32], 4, "is of the unknown type 4"),
+        (vec![32], 1_000, "is of the unknown type 1000"),
+    ] {
+        let file = good().with_tensor("bad", &dimensions, kind, 416);
+        let refusal = file.refusal();
+        assert!(refusal.contains(expected), "{dimensions:?} of {kind}: {refusal}");
+    }
+}
+
+#[test]
+fn tensors_outside_the_file_or_over_one_another_are_refused() {
+    let mut file = good();
+    file.data -= 1;
+    assert!(matches!(file.read(), Err(GgufError::TensorOutsideFile { .. })), "one byte short");
+    let mut file = good();
+    file.tensors[1].3 = u64::MAX - 31;
+    assert!(matches!(file.read(), Err(GgufError::Tensor { .. })), "far away");
+    let mut file = good();
+    file.tensors[1].3 = 0;
+    assert!(matches!(file.read(), Err(GgufError::Tensor { .. })), "on top of the first");
+}
+
+#[test]
+fn counts_that_an_engine_would_divide_by_are_refused_when_zero() {
+    for key in ["llama.block_count", "llama.context_length", "llama.embedding_length", "llama.attention.head_count"] {
+        let error = good().with_u32(key, 0).read().unwrap_err();
+        assert!(matches!(error, GgufError::OutOfRange { .. }), "{key}: {error}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    for key in ["general.architecture", "llama.context_length", "llama.block_count", "tokenizer.ggml.tokens"] {
+        assert_eq!(good().without(key).refusal(), format!("`{key}` is missing"));
+    }
+}
+
+#[test]
+fn files_that_are_no_single_model_are_refused() {
+    assert!(matches!(good().with_text("general.type", "adapter").read(), Err(GgufError::NotAModel { .. })));
+    assert!(matches!(good().with_u32("split.count", 3).read(), Err(GgufError::Split { parts: 3 })));
+    let mut file = good();
+    file.tensors.clear();
+    assert!(matches!(file.read(), Err(GgufError::NoTensors)));
+    file.version = 4;
+    assert!(matches!(file.read(), Err(GgufError::Version { version: 4 })));
+    file.version = 3_u32.swap_bytes();
+    assert!(matches!(file.read(), Err(GgufError::BigEndian)));
+    assert!(matches!(Gguf::read(Cursor::new(b"GGML and more".as_slice())), Err(GgufError::NotGguf)));
+    assert!(matches!(Gguf::read(Cursor::new([].as_slice())), Err(GgufError::Truncated { .. })));
+}
+
+#[test]
+fn ids_of_tokens_outside_the_vocabulary_are_none() {
+    let gguf = good().with_u32("tokenizer.ggml.bos_token_id", 3).with_u32("tokenizer.ggml.eos_token_id", u32::MAX);
+    let gguf = gguf.read().unwrap();
+    assert_eq!((gguf.bos_token, gguf.eos_token), (None, None));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_spoilt_file_never_panics(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+        let mut bytes = good().bytes();
+        for (index, byte) in changes {
+            let index = index.index(bytes.len());
+            bytes[index] = byte;
+        }
+        let _ = Gguf::read(Cursor::new(bytes));
+    }
+
+    #[test]
+    fn numbers_at_their_edges_never_panic(
+        at in any::<prop::sample::Index>(),
+        number in prop_oneof![
+            Just(0_u64), Just(1), Just(u64::MAX), Just(u64::MAX - 31), Just(1 << 63), Just(1 << 32), Just(1 << 31)
+        ],
+    ) {
+        let mut bytes = good().bytes();
+        let at = at.index(bytes.len() - 8);
+        bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+        let _ = Gguf::read(Cursor::new(bytes));
+    }
+
+    #[test]
+    fn noise_is_no_model(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        prop_assert!(Gguf::read(Cursor::new([MAGIC.as_slice(), &[3, 0, 0, 0], &bytes].concat())).is_err());
+    }
+}

@@ -1,0 +1,129 @@
+//! Frames: a 32-bit little-endian length and that many bytes of JSON.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The longest payload in bytes. Room for the longest prompt when every byte of it is escaped.
+pub const MAX_FRAME_BYTES: usize = 32 * 1024 * 1024;
+
+const PREFIX_BYTES: usize = 4;
+
+/// Below this, the space of consumed frames is not worth moving the rest for.
+const COMPACT_BYTES: usize = 64 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    #[error("a frame of {bytes} bytes is over the limit of {MAX_FRAME_BYTES}")]
+    TooLong { bytes: usize },
+    #[error("a frame is not a message of this protocol")]
+    Malformed(#[source] serde_json::Error),
+}
+
+/// The whole frame of `message`, prefix included.
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
+    let mut frame = vec![0; PREFIX_BYTES];
+    serde_json::to_writer(&mut frame, message).map_err(FrameError::Malformed)?;
+    let bytes = frame.len() - PREFIX_BYTES;
+    let length = u32::try_from(bytes).ok().filter(|_| bytes <= MAX_FRAME_BYTES).ok_or(FrameError::TooLong { bytes })?;
+    frame[..PREFIX_BYTES].copy_from_slice(&length.to_le_bytes());
+    Ok(frame)
+}
+
+/// Cuts a stream of bytes into messages. It never holds more than has arrived: a length alone reserves nothing.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    buffer: Vec<u8>,
+    start: usize,
+}
+
+impl Decoder {
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            self.start = 0;
+        } else if self.start > COMPACT_BYTES {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next whole message, or `None` until more bytes come. After an error the stream is of no further use.
+    pub fn next_message<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
+        let rest = &self.buffer[self.start..];
+        let Some((prefix, rest)) = rest.split_first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
+        let bytes = usize::try_from(u32::from_le_bytes(*prefix)).unwrap_or(usize::MAX);
+        if bytes > MAX_FRAME_BYTES {
+            return Err(FrameError::TooLong { bytes });
+        }
+        let Some(payload) = rest.get(..bytes) else { return Ok(None) };
+        let message = serde_json::from_slice(payload).map_err(FrameError::Malformed)?;
+        self.start += PREFIX_BYTES + bytes;
+        Ok(Some(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::protocol::{Command, Report};
+
+    fn report() -> impl Strategy<Value = Report> {
+        prop_oneof![
+            (any::<u64>(), any::<String>(), any::<u32>()).prop_map(|(sequence, text, tokens)| Report::Piece {
+                sequence,
+                text,
+                tokens
+            }),
+            (any::<u64>(), any::<u64>(), any::<bool>()).prop_map(|(nonce, steps, busy)| Report::Pong {
+                nonce,
+                steps,
+                busy
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn messages_survive_however_the_bytes_are_cut(
+            messages in prop::collection::vec(report(), 0..20),
+            cut in 1_usize..40,
+        ) {
+            let bytes: Vec<u8> = messages.iter().flat_map(|message| encode(message).unwrap()).collect();
+            let mut decoder = Decoder::default();
+            let mut received = Vec::new();
+            for chunk in bytes.chunks(cut) {
+                decoder.push(chunk);
+                while let Some(message) = decoder.next_message::<Report>().unwrap() {
+                    received.push(message);
+                }
+            }
+            prop_assert_eq!(received, messages);
+        }
+
+        #[test]
+        fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let mut decoder = Decoder::default();
+            decoder.push(&bytes);
+            while let Ok(Some(_)) = decoder.next_message::<Command>() {}
+        }
+    }
+
+    #[test]
+    fn a_length_over_the_limit_is_refused_before_any_of_it_has_come() {
+        let mut decoder = Decoder::default();
+        decoder.push(&u32::MAX.to_le_bytes());
+        assert!(matches!(decoder.next_message::<Command>(), Err(FrameError::TooLong { .. })));
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused() {
+        let payload = br#"{"type":"cancel","sequence":1,"sudo":true}"#;
+        let mut decoder = Decoder::default();
+        decoder.push(&u32::try_from(payload.len()).unwrap().to_le_bytes());
+        decoder.push(payload);
+        assert!(matches!(decoder.next_message::<Command>(), Err(FrameError::Malformed(_))));
+    }
+}
