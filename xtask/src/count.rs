@@ -157,7 +157,7 @@ mod tests {
     fn the_last_summary_line_counts() {
         assert_eq!(
             summary("1 passed, 1 failed, 0 skipped\nnoise\n12 passed, 0 failed, 3 skipped\n\n"),
-            count(12, 0, 3)
+            Some(count(12, 0, 3))
         );
         assert_eq!(summary("twelve passed, 0 failed, 3 skipped"), None);
     }
