@@ -1,7 +1,10 @@
 declare global {
 	namespace App {
-		interface PageState {
-			sheet?: string;
+		interface Error {
+			message: string;
+			code?: string;
+			hint?: string | null;
+			requestId?: string | null;
 		}
 	}
 }

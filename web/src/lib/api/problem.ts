@@ -21,8 +21,10 @@ export class Problem extends Error {
 	/** The `host:port` an administrator could allow, when the refusal was about an address. */
 	readonly authority: string | null;
 	readonly fields: readonly FieldError[];
+	/** Seconds the server asks to wait (`Retry-After`), when it asks. */
+	readonly retryAfter: number | null;
 
-	constructor(details: Partial<Details>, status = details.status ?? 0) {
+	constructor(details: Partial<Details>, status = details.status ?? 0, retryAfter: number | null = null) {
 		super(details.detail ?? details.title ?? 'The request failed.');
 		this.name = 'Problem';
 		this.status = status;
@@ -33,6 +35,7 @@ export class Problem extends Error {
 		this.requestId = details.request_id ?? null;
 		this.authority = details.authority ?? null;
 		this.fields = details.errors ?? [];
+		this.retryAfter = retryAfter;
 	}
 
 	/** What is wrong with one field of a form, or null. */
@@ -55,7 +58,12 @@ export class Problem extends Error {
 	static fromAnswer(body: unknown, response: Response): Problem {
 		const requestId = response.headers.get('x-request-id') ?? undefined;
 		if (body && typeof body === 'object' && 'code' in body) {
-			return new Problem({ request_id: requestId, ...(body as Partial<Details>) }, response.status);
+			const wait = Number.parseInt(response.headers.get('retry-after') ?? '', 10);
+			return new Problem(
+				{ request_id: requestId, ...(body as Partial<Details>) },
+				response.status,
+				Number.isNaN(wait) ? null : wait
+			);
 		}
 		return new Problem(
 			{

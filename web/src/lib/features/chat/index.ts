@@ -1,0 +1,2 @@
+export { default as ChatView } from './ChatView.svelte';
+export { Thread, threadOf } from './thread.svelte';

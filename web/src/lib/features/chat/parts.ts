@@ -1,0 +1,45 @@
+import type { Message, Part } from '$lib/api';
+
+type AnyPart = { type: Part['type']; text: string; duration_ms?: number };
+
+/** What was there before and what grows after it, as one list: neighbours of one kind are joined. */
+export function joinParts(before: readonly AnyPart[], after: readonly AnyPart[]): AnyPart[] {
+	const joined: AnyPart[] = [...before];
+	for (const part of after) {
+		const last = joined.at(-1);
+		if (last && last.type === part.type) {
+			joined[joined.length - 1] = {
+				...last,
+				text: last.text + part.text,
+				duration_ms: (last.duration_ms ?? 0) + (part.duration_ms ?? 0)
+			};
+		} else {
+			joined.push(part);
+		}
+	}
+	return joined;
+}
+
+/** The words of a message without the thinking, for copying and editing. */
+export function plainText(parts: readonly AnyPart[]): string {
+	return parts
+		.filter((part) => part.type === 'text')
+		.map((part) => part.text)
+		.join('\n\n');
+}
+
+/** Tokens a second while the answer was written, or null when it cannot be said. */
+export function tokensPerSecond(message: Pick<Message, 'usage' | 'timings'>): number | null {
+	const { usage, timings } = message;
+	if (!usage || !timings) return null;
+	const writing = timings.total_ms - (timings.first_token_ms ?? 0);
+	return usage.completion_tokens > 1 && writing > 0 ? ((usage.completion_tokens - 1) * 1000) / writing : null;
+}
+
+/** The answer reached the longest length that was allowed, so that it may not be at its end. */
+export function endedByLength(message: Pick<Message, 'status' | 'usage' | 'parameters'>): boolean {
+	const longest = message.parameters?.max_tokens;
+	return (
+		message.status === 'complete' && longest != null && (message.usage?.completion_tokens ?? 0) >= longest
+	);
+}

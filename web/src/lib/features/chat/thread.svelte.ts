@@ -1,0 +1,325 @@
+import { SvelteMap } from 'svelte/reactivity';
+import { call, client, Problem, type Conversation, type Message, type Turn } from '$lib/api';
+import { conversations } from '$lib/features/conversations';
+import { TurnSettings } from '$lib/features/parameters';
+import { hub, type LiveGeneration, type Outcome } from '$lib/features/stream';
+
+const PAGE = 50;
+/** How long to wait before asking again about an answer that neither grows nor has ended. */
+const UNSETTLED_MS = 1_500;
+
+interface Live {
+	generation: LiveGeneration;
+	/** What the answer had before this generation, when it is continued. */
+	before: Message['parts'];
+	leave: () => void;
+}
+
+const userMessage = (id: string, conversation: string, parent: string | null, text: string): Message => ({
+	id,
+	conversation_id: conversation,
+	parent_id: parent,
+	role: 'user',
+	parts: [{ type: 'text', text }],
+	status: 'complete',
+	model: null,
+	parameters: null,
+	generation_id: null,
+	usage: null,
+	timings: null,
+	error: null,
+	siblings: [id],
+	created_at: new Date().toISOString()
+});
+
+const reply = (turn: Turn, conversation: string, parent: string, model: string): Message => ({
+	...userMessage(turn.reply_id, conversation, parent, ''),
+	role: 'assistant',
+	parts: [],
+	status: 'running',
+	model,
+	generation_id: turn.generation_id
+});
+
+/** One conversation on the page: the messages of the branch that is shown, and the answers growing in it. */
+export class Thread {
+	id = $state<string | null>(null);
+	messages = $state.raw<Message[]>([]);
+	hasOlder = $state(false);
+	loaded = $state(false);
+	problem = $state.raw<Problem | null>(null);
+	/** A turn is being handed to the server. */
+	posting = $state(false);
+	loadingOlder = $state(false);
+	readonly settings = new TurnSettings();
+	readonly live = new SvelteMap<string, Live>();
+	readonly last = $derived(this.messages.at(-1));
+	readonly running = $derived(this.last?.status === 'running' || this.posting);
+	/** Counts up when the reader's own act put something at the end, so that the view goes there. */
+	sent = $state(0);
+	#active = false;
+	#reading: Promise<void> | null = null;
+	#readAgain = false;
+
+	constructor(id: string | null) {
+		this.id = id;
+	}
+
+	get conversation(): Conversation | undefined {
+		return this.id ? conversations.get(this.id) : undefined;
+	}
+
+	/** Puts the thread on the page and keeps it fresh until the returned function is called. */
+	enter(): () => void {
+		this.#active = true;
+		const seen = () => this.#markRead();
+		document.addEventListener('visibilitychange', seen);
+		const stopReopen = hub.onReopen(() => void this.read());
+		const stopEvents = hub.onConversation(({ kind, conversation }) => {
+			if (conversation.id !== this.id || kind === 'deleted') return;
+			this.settings.take(conversation);
+			this.#markRead();
+			const elsewhere = conversation.leaf_id !== null && conversation.leaf_id !== this.last?.id;
+			const started = conversation.generating && this.last?.status !== 'running';
+			if (this.loaded && !this.posting && (elsewhere || started)) void this.read();
+		});
+		if (this.id) void this.read();
+		else this.loaded = true;
+		return () => {
+			this.#active = false;
+			document.removeEventListener('visibilitychange', seen);
+			stopReopen();
+			stopEvents();
+			void this.settings.flush();
+			for (const { leave } of this.live.values()) leave();
+			this.live.clear();
+		};
+	}
+
+	/** Reads the conversation and the end of its branch; calls meanwhile lead to one more reading. */
+	read(): Promise<void> {
+		if (this.#reading) {
+			this.#readAgain = true;
+			return this.#reading;
+		}
+		this.#reading = this.#readOnce().finally(() => {
+			this.#reading = null;
+			if (this.#readAgain && this.#active) {
+				this.#readAgain = false;
+				void this.read();
+			}
+		});
+		return this.#reading;
+	}
+
+	async loadOlder(): Promise<void> {
+		const first = this.messages[0];
+		if (!this.id || !first || !this.hasOlder || this.loadingOlder) return;
+		this.loadingOlder = true;
+		try {
+			const query = { before: first.id, leaf: this.last?.id, limit: PAGE };
+			const page = await call(
+				client.GET('/api/v1/conversations/{id}/messages', { params: { path: { id: this.id }, query } })
+			);
+			if (this.messages[0]?.id !== first.id) return;
+			this.messages = [...page.items, ...this.messages];
+			this.hasOlder = page.has_more;
+		} catch (caught) {
+			this.problem = Problem.from(caught);
+		} finally {
+			this.loadingOlder = false;
+		}
+	}
+
+	/** Sends a message after the last one. Throws a {@link Problem}, and then nothing was sent. */
+	async send(text: string, model: string): Promise<string> {
+		return this.#turn(async () => {
+			const id = this.id ?? (await this.#create());
+			const parent = this.last?.id ?? null;
+			const waiting = userMessage(`sending:${id}`, id, parent, text);
+			const before = this.messages;
+			this.messages = [...before, waiting];
+			this.sent += 1;
+			try {
+				const turn = await this.#post(id, parent ?? undefined, text, model);
+				this.#show(
+					[...before, { ...waiting, id: turn.message_id, siblings: [turn.message_id] }],
+					turn,
+					model
+				);
+			} catch (caught) {
+				this.messages = before;
+				throw caught;
+			}
+			return id;
+		});
+	}
+
+	/** Sends another wording of a message: a branch beside it. */
+	async edit(message: Message, text: string, model: string): Promise<void> {
+		await this.#turn(async () => {
+			const turn = await this.#post(message.conversation_id, message.parent_id, text, model);
+			const mine = userMessage(turn.message_id, message.conversation_id, message.parent_id, text);
+			mine.siblings = [...message.siblings, turn.message_id];
+			this.#show([...this.#upTo(message.id), mine], turn, model);
+		});
+	}
+
+	/** Asks for another answer beside this one, of the same model or another. */
+	async regenerate(message: Message, model: string): Promise<void> {
+		await this.#turn(async () => {
+			const body = { model, parameters: this.settings.parameters };
+			const path = { id: message.id };
+			const turn = await call(client.POST('/api/v1/messages/{id}/regenerate', { params: { path }, body }));
+			this.#show(this.#upTo(message.id), turn, model, [...message.siblings, turn.reply_id]);
+		});
+	}
+
+	/** Lets an answer that ended early go on. */
+	async continue(message: Message): Promise<void> {
+		await this.#turn(async () => {
+			const path = { id: message.id };
+			const turn = await call(client.POST('/api/v1/messages/{id}/continue', { params: { path }, body: {} }));
+			const running = {
+				...message,
+				status: 'running' as const,
+				error: null,
+				generation_id: turn.generation_id
+			};
+			this.messages = [...this.#upTo(message.id), running];
+			this.#follow(running);
+		});
+	}
+
+	/** Stops the answer that is being written. What was written stays. */
+	async stop(): Promise<void> {
+		const id = this.last?.generation_id;
+		if (this.last?.status !== 'running' || !id) return;
+		await call(client.DELETE('/api/v1/generations/{id}', { params: { path: { id } } }));
+	}
+
+	/** Shows another branch: the newest end below this message. */
+	async showBranch(messageId: string): Promise<void> {
+		if (!this.id) return;
+		const changed = await conversations.change(this.id, { leaf_id: messageId });
+		await this.read();
+		this.settings.take(changed);
+	}
+
+	async #turn<T>(act: () => Promise<T>): Promise<T> {
+		this.posting = true;
+		try {
+			return await act();
+		} catch (caught) {
+			throw Problem.from(caught);
+		} finally {
+			this.posting = false;
+		}
+	}
+
+	async #create(): Promise<string> {
+		const made = await call(client.POST('/api/v1/conversations', { body: {} }));
+		this.id = made.id;
+		conversations.put(made);
+		this.settings.take(made);
+		await this.settings.flush();
+		return made.id;
+	}
+
+	#post(id: string, parent: string | null | undefined, text: string, model: string): Promise<Turn> {
+		const body = {
+			...(parent === undefined ? {} : { parent_id: parent }),
+			parts: [{ type: 'text' as const, text }],
+			model,
+			parameters: this.settings.parameters
+		};
+		return call(client.POST('/api/v1/conversations/{id}/messages', { params: { path: { id } }, body }));
+	}
+
+	#upTo(id: string): Message[] {
+		const index = this.messages.findIndex((message) => message.id === id);
+		return index < 0 ? this.messages : this.messages.slice(0, index);
+	}
+
+	#show(path: Message[], turn: Turn, model: string, siblings = [turn.reply_id]): void {
+		const id = this.id ?? '';
+		const answer = { ...reply(turn, id, turn.message_id, model), siblings };
+		this.messages = [...path, answer];
+		this.sent += 1;
+		this.#follow(answer);
+	}
+
+	async #readOnce(): Promise<void> {
+		const id = this.id;
+		if (!id) return;
+		try {
+			const path = { id };
+			const [conversation, page] = await Promise.all([
+				call(client.GET('/api/v1/conversations/{id}', { params: { path } })),
+				call(client.GET('/api/v1/conversations/{id}/messages', { params: { path, query: { limit: PAGE } } }))
+			]);
+			// What is being posted changes the path; its own answer brings the page up to date.
+			if (this.posting) return;
+			conversations.put(conversation);
+			this.settings.take(conversation);
+			const join = this.messages.findIndex((message) => message.id === page.items[0]?.id);
+			if (join < 0) this.hasOlder = page.has_more;
+			this.messages = join > 0 ? [...this.messages.slice(0, join), ...page.items] : page.items;
+			this.problem = null;
+			this.loaded = true;
+			if (!this.#active) return;
+			for (const message of page.items) if (message.status === 'running') this.#follow(message);
+			this.#markRead();
+		} catch (caught) {
+			this.problem = Problem.from(caught);
+		}
+	}
+
+	#follow(message: Message): void {
+		const id = message.generation_id;
+		const known = this.live.get(message.id);
+		if (!id || known?.generation.id === id) return;
+		known?.leave();
+		const { generation, leave } = hub.follow(id, (outcome) => this.#ended(message.id, outcome));
+		this.live.set(message.id, { generation, before: message.parts, leave });
+	}
+
+	#ended(messageId: string, outcome: Outcome): void {
+		const done = outcome.kind === 'finished' ? outcome.message : null;
+		if (done) {
+			this.messages = this.messages.map((message) => (message.id === messageId ? done : message));
+			this.live.delete(messageId);
+			this.#markRead();
+			return;
+		}
+		// The text stays on the page until the message as it was kept has been read.
+		void this.read().then(() => {
+			this.live.delete(messageId);
+			const still = this.messages.find((message) => message.id === messageId)?.status === 'running';
+			if (still) setTimeout(() => this.#active && void this.read(), UNSETTLED_MS);
+		});
+	}
+
+	#markRead(): void {
+		if (!this.#active || !this.id || document.visibilityState !== 'visible') return;
+		if (this.conversation?.unread) conversations.markRead(this.id).catch(() => undefined);
+	}
+}
+
+const kept: Thread[] = [];
+const KEPT = 6;
+
+/** The thread of a conversation; the last few stay in memory, so that going back shows them at once. */
+export function threadOf(id: string): Thread {
+	const known = kept.find((thread) => thread.id === id);
+	if (known) kept.splice(kept.indexOf(known), 1);
+	const thread = known ?? new Thread(id);
+	keep(thread);
+	return thread;
+}
+
+/** Keeps a thread whose conversation has just been made. */
+export function keep(thread: Thread): void {
+	if (!kept.includes(thread)) kept.push(thread);
+	if (kept.length > KEPT) kept.shift();
+}

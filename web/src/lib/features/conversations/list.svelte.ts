@@ -1,0 +1,151 @@
+import { SvelteMap } from 'svelte/reactivity';
+import { call, client, Problem, type Conversation } from '$lib/api';
+import { hub, type ConversationEvent } from '$lib/features/stream';
+import { group, type Group } from './groups';
+
+const PAGE = 50;
+
+type Change = Partial<Pick<Conversation, 'title' | 'pinned' | 'model' | 'parameters' | 'role' | 'leaf_id'>>;
+
+/** The conversations of the navigation: pages of the server's list, kept fresh by the event stream. */
+class ConversationList {
+	#items = new SvelteMap<string, Conversation>();
+	#now = $state(new Date());
+	loading = $state(false);
+	loaded = $state(false);
+	problem = $state.raw<Problem | null>(null);
+	#next = $state<string | null>(null);
+	readonly groups: Group[] = $derived(group(this.#items.values(), this.#now));
+	readonly more = $derived(this.#next !== null);
+	readonly empty = $derived(this.loaded && this.#items.size === 0);
+	/** Deleted here a moment ago: an event that was under way must not bring it back. */
+	#deleted = new Set<string>();
+
+	/** Loads the first page and follows changes, until the returned function is called. */
+	start(): () => void {
+		void this.refresh();
+		const stopEvents = hub.onConversation((event) => this.#changed(event));
+		const stopReopen = hub.onReopen(() => void this.refresh());
+		const clock = setInterval(() => (this.#now = new Date()), 60_000);
+		return () => {
+			stopEvents();
+			stopReopen();
+			clearInterval(clock);
+		};
+	}
+
+	get(id: string): Conversation | undefined {
+		return this.#items.get(id);
+	}
+
+	/** Reads the newest page again; what is further down stays until it is scrolled to. */
+	async refresh(): Promise<void> {
+		this.loading = true;
+		try {
+			const [page, pinned] = await Promise.all([
+				call(client.GET('/api/v1/conversations', { params: { query: { limit: PAGE } } })),
+				call(client.GET('/api/v1/conversations', { params: { query: { limit: 100, pinned: true } } }))
+			]);
+			const oldest = page.items.at(-1)?.updated_at ?? '';
+			const fresh = new Set([...page.items, ...pinned.items].map(({ id }) => id));
+			for (const [id, { updated_at }] of this.#items) {
+				const inReach = !page.next_cursor || updated_at >= oldest;
+				if (inReach && !fresh.has(id)) this.#items.delete(id);
+			}
+			for (const item of [...pinned.items, ...page.items]) this.#put(item);
+			if (!this.loaded) this.#next = page.next_cursor ?? null;
+			this.loaded = true;
+			this.problem = null;
+		} catch (caught) {
+			this.problem = Problem.from(caught);
+		} finally {
+			this.loading = false;
+		}
+	}
+
+	async loadMore(): Promise<void> {
+		const cursor = this.#next;
+		if (!cursor || this.loading) return;
+		this.loading = true;
+		try {
+			const page = await call(
+				client.GET('/api/v1/conversations', { params: { query: { limit: PAGE, cursor } } })
+			);
+			for (const item of page.items) this.#put(item);
+			this.#next = page.next_cursor ?? null;
+			this.problem = null;
+		} catch (caught) {
+			this.problem = Problem.from(caught);
+		} finally {
+			this.loading = false;
+		}
+	}
+
+	/** Titles that contain the words, from the server. */
+	async search(words: string, signal: AbortSignal): Promise<Conversation[]> {
+		const query = { limit: 30, q: words || undefined };
+		const page = await call(client.GET('/api/v1/conversations', { params: { query }, signal }));
+		return page.items;
+	}
+
+	/** Shows a conversation that this tab has made or read. */
+	put(conversation: Conversation): void {
+		this.#deleted.delete(conversation.id);
+		this.#put(conversation);
+	}
+
+	/** Changes a conversation, here at once and on the server; put back when the server refuses. */
+	async change(id: string, change: Change): Promise<Conversation> {
+		const before = this.#items.get(id);
+		if (before) this.#items.set(id, { ...before, ...change });
+		try {
+			const body = change as Omit<Change, 'model' | 'leaf_id'> & { model?: string; leaf_id?: string };
+			const after = await call(
+				client.PATCH('/api/v1/conversations/{id}', { params: { path: { id } }, body })
+			);
+			this.#put(after);
+			return after;
+		} catch (caught) {
+			if (before) this.#items.set(id, before);
+			throw Problem.from(caught);
+		}
+	}
+
+	/** Deletes a conversation; {@link restore} undoes it. */
+	async remove(id: string): Promise<void> {
+		const before = this.#items.get(id);
+		this.#deleted.add(id);
+		this.#items.delete(id);
+		try {
+			await call(client.DELETE('/api/v1/conversations/{id}', { params: { path: { id } } }));
+		} catch (caught) {
+			this.#deleted.delete(id);
+			if (before) this.#items.set(id, before);
+			throw Problem.from(caught);
+		}
+	}
+
+	async restore(id: string): Promise<void> {
+		this.put(await call(client.POST('/api/v1/conversations/{id}/restore', { params: { path: { id } } })));
+	}
+
+	/** The reader has seen the newest answer. */
+	async markRead(id: string): Promise<void> {
+		const before = this.#items.get(id);
+		if (before && !before.unread) return;
+		if (before) this.#items.set(id, { ...before, unread: false });
+		await call(client.POST('/api/v1/conversations/{id}/read', { params: { path: { id } } }));
+	}
+
+	#put(conversation: Conversation): void {
+		if (!this.#deleted.has(conversation.id)) this.#items.set(conversation.id, conversation);
+	}
+
+	#changed({ kind, conversation }: ConversationEvent): void {
+		if (kind === 'deleted') this.#items.delete(conversation.id);
+		else if (kind === 'created') this.put(conversation);
+		else this.#put(conversation);
+	}
+}
+
+export const conversations = new ConversationList();

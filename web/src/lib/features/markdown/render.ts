@@ -1,0 +1,28 @@
+import { Marked } from 'marked';
+import remend from 'remend';
+import { escapeHtml, math } from './math';
+
+const marked = new Marked(
+	{ gfm: true, async: false },
+	{
+		renderer: {
+			// The page's policy loads no picture from elsewhere, so that reading an answer tells nobody about it.
+			image({ href, text }) {
+				return `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`;
+			}
+		}
+	},
+	math
+);
+
+/** `[name]: address` lines, which serve the whole text and so have to travel with each block. */
+export function definitions(text: string): string {
+	return (text.match(/^ {0,3}\[[^\]^\n]+\]:[ \t]*\S+.*$/gm) ?? []).join('\n');
+}
+
+/** Markdown of one block to HTML that is not safe yet. `open`: the end is still being written. */
+export function renderBlock(source: string, open: boolean, links = ''): string {
+	const text = open ? remend(source, { linkMode: 'text-only', katex: true, htmlTags: true }) : source;
+	const usesLinks = links !== '' && text.includes('[');
+	return marked.parse(usesLinks ? `${text}\n\n${links}` : text) as string;
+}

@@ -1,0 +1,83 @@
+import { call, client, Problem, type Model } from '$lib/api';
+
+const lastUsed = 'stoa-model';
+
+function remembered(): string | null {
+	try {
+		return localStorage.getItem(lastUsed);
+	} catch {
+		return null;
+	}
+}
+
+export interface ProviderGroup {
+	provider: string;
+	models: Model[];
+}
+
+/** The models that may be used, as the server lists them now. */
+class Catalogue {
+	models = $state.raw<Model[]>([]);
+	loaded = $state(false);
+	problem = $state.raw<Problem | null>(null);
+	#preferred = $state(remembered());
+	#loading: Promise<void> | null = null;
+
+	/** Reads the list; calls at the same time share one request. */
+	load(): Promise<void> {
+		this.#loading ??= this.#read().finally(() => (this.#loading = null));
+		return this.#loading;
+	}
+
+	find(id: string | null | undefined): Model | undefined {
+		return id ? this.models.find((model) => model.id === id) : undefined;
+	}
+
+	/** The model a turn uses when nothing else was chosen: the wanted one, the last one used, or the first. */
+	choose(wanted: string | null | undefined): string | null {
+		return (this.find(wanted) ?? this.find(this.#preferred) ?? this.models[0])?.id ?? null;
+	}
+
+	/** Keeps a choice for the next new conversation. */
+	prefer(id: string): void {
+		this.#preferred = id;
+		try {
+			localStorage.setItem(lastUsed, id);
+		} catch {
+			// Without storage the choice holds until the page is closed.
+		}
+	}
+
+	async #read(): Promise<void> {
+		try {
+			this.models = (await call(client.GET('/api/v1/models'))).items;
+			this.loaded = true;
+			this.problem = null;
+		} catch (caught) {
+			this.problem = Problem.from(caught);
+		}
+	}
+}
+
+export const catalogue = new Catalogue();
+
+/** The name to show: the display name if the administrator gave one. */
+export function modelName(id: string | null | undefined): string {
+	if (!id) return '';
+	const model = catalogue.find(id);
+	return model ? (model.display_name ?? model.name) : id.slice(id.indexOf('/') + 1);
+}
+
+/** Models that match all the words, by provider in the order of the list. */
+export function groupModels(models: readonly Model[], words: string): ProviderGroup[] {
+	const wanted = words.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+	const groups = new Map<string, Model[]>();
+	for (const model of models) {
+		const text = `${model.id} ${model.display_name ?? ''} ${model.provider}`.toLocaleLowerCase();
+		if (!wanted.every((word) => text.includes(word))) continue;
+		const group = groups.get(model.provider);
+		if (group) group.push(model);
+		else groups.set(model.provider, [model]);
+	}
+	return [...groups].map(([provider, items]) => ({ provider, models: items }));
+}

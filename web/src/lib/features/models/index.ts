@@ -1,0 +1,2 @@
+export { catalogue, modelName } from './catalogue.svelte';
+export { default as ModelPicker } from './ModelPicker.svelte';

@@ -1,0 +1,2 @@
+export { TurnSettings } from './settings.svelte';
+export { default as ParameterPanel } from './ParameterPanel.svelte';

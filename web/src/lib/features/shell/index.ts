@@ -1,0 +1,2 @@
+export { layout } from './layout.svelte';
+export { default as Shell } from './Shell.svelte';
