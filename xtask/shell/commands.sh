@@ -1,0 +1,155 @@
+# The commands of ./x.
+
+x_setup() {
+  need_test_tools
+  need_web_packages
+  need_openai_client
+}
+
+x_build() {
+  need_build_tools
+  build_release
+  say 'built target/release/stoa'
+}
+
+x_run() {
+  need_build_tools
+  build_release
+  export STOA_DATA_DIR=${STOA_DATA_DIR:-$ROOT/data}
+  mkdir -p "$STOA_DATA_DIR"
+  local missing
+  missing=$(missing_for_model)
+  if [ -n "$missing" ] && [ "$(id -u)" -eq 0 ] && have apt-get; then
+    # shellcheck disable=SC2086
+    install_packages $missing
+  fi
+  import_starter_model "$ROOT/target/release/stoa" "$STOA_DATA_DIR"
+  announce "${STOA_LISTEN:-127.0.0.1:3210}" &
+  exec "$ROOT/target/release/stoa" serve "$@"
+}
+
+# Prints the address once the server (this process, after exec) answers.
+announce() {
+  local host=${1%:*} port=${1##*:}
+  case $host in 0.0.0.0 | '[::]' | '') host=127.0.0.1 ;; esac
+  local url=http://$host:$port
+  while kill -0 $$ 2>/dev/null; do
+    if curl --silent --fail --output /dev/null --max-time 2 "$url/health/ready"; then
+      printf '\n  Stoa is at %s\n\n' "$url"
+      return
+    fi
+    sleep 0.2
+  done
+}
+
+x_lint() {
+  need_build_tools
+  need_rust_component fmt rustfmt
+  need_rust_component clippy clippy
+  build_web
+  say 'rustfmt'
+  cargo fmt --all --check
+  say 'clippy'
+  cargo clippy --workspace --all-targets --locked -- -D warnings
+  say 'tidy'
+  cargo xtask tidy
+  say 'shell'
+  local script
+  for script in x .ci/run xtask/postgres xtask/shell/*.sh; do bash -n "$script"; done
+  if have shellcheck; then shellcheck --shell=bash x .ci/run xtask/postgres xtask/shell/*.sh; fi
+  say 'web'
+  (cd web && npm run --silent lint)
+  say 'generated files'
+  generated_files_are_fresh
+  say 'all good'
+}
+
+GENERATED=(docs/reference/openapi.json docs/reference/configuration.md web/src/lib/api/schema.ts)
+
+x_generate() {
+  need_build_tools
+  build_web
+  cargo build --package stoa-cli >&2
+  mkdir -p docs/reference
+  generate_one docs/reference/openapi.json target/debug/stoa openapi
+  generate_one docs/reference/configuration.md target/debug/stoa config reference
+  (cd web && npm run --silent generate) >&2
+}
+
+# generate_one FILE COMMAND… — a command that fails leaves the file as it was.
+generate_one() {
+  local file=$1
+  shift
+  "$@" >"$file.new" || { rm -f "$file.new"; fail "cannot generate $file: \`$*\` failed"; }
+  mv "$file.new" "$file"
+}
+
+generated_files_are_fresh() {
+  local before after
+  before=$(sha256sum "${GENERATED[@]}" 2>&1 || true)
+  x_generate
+  after=$(sha256sum "${GENERATED[@]}")
+  if [ "$before" != "$after" ]; then
+    diff <(printf '%s\n' "$before") <(printf '%s\n' "$after") >&2 || true
+    fail 'generated files were stale; they are fresh now' 'commit them'
+  fi
+}
+
+x_bench() {
+  need_build_tools
+  build_web
+  cargo run --quiet --release --package stoa-bench -- "$@"
+}
+
+# suite NAME COMMAND… — runs a suite, shows and keeps its output; its result is counted at the end.
+suite() {
+  local name=$1 status=0
+  shift
+  say "tests: $name"
+  "$@" 2>&1 | tee "$RESULTS/$name.txt" || status=$?
+  [ "$status" -eq 0 ] || FAILED_SUITES+=("$name (status $status)")
+}
+
+web_unit_tests() { (cd web && npm run --silent test -- --reporter=default --reporter=json --outputFile.json="$RESULTS/vitest.json"); }
+openai_client() { "$CACHE/python/bin/python" conformance/openai_client.py; }
+browser_tests() { (cd web && npm run --silent e2e); }
+
+x_test() {
+  need_test_tools
+  build_for_tests
+  need_openai_client
+  RESULTS=$CACHE/test FAILED_SUITES=()
+  rm -rf "$RESULTS"
+  mkdir -p "$RESULTS"
+
+  if [ -z "${STOA_TEST_POSTGRES:-}" ]; then
+    POSTGRES_FOLDER=$(mktemp -d /tmp/stoa-postgres.XXXXXX)
+    # However this ends, the server does too.
+    trap 'xtask/postgres remove "$POSTGRES_FOLDER"' EXIT
+    say 'starting PostgreSQL'
+    STOA_TEST_POSTGRES=$(xtask/postgres start "$POSTGRES_FOLDER")
+  fi
+  export STOA_TEST_POSTGRES
+  # Without it (offline) the tests with a real model are not run, and counted as skipped.
+  local filter=()
+  if fetch_starter_model; then
+    export STOA_TEST_MODEL=$STARTER_FILE
+  else
+    filter=(--filterset 'not test(real_model)')
+  fi
+  export STOA_BIN=$ROOT/target/debug/stoa MOCK_OPENAI_BIN=$ROOT/target/debug/mock-openai
+  STOA_TEST_BROWSER=$(browser)
+  export STOA_TEST_BROWSER
+
+  suite nextest cargo nextest run --workspace --no-fail-fast "${filter[@]}"
+  suite web web_unit_tests
+  suite openai openai_client
+  suite browser browser_tests
+
+  local suite
+  for suite in "${FAILED_SUITES[@]}"; do say "failed: $suite"; done
+  local counted=0
+  cargo xtask count nextest="$RESULTS/nextest.txt" vitest="$RESULTS/vitest.json" \
+    summary="$RESULTS/openai.txt" summary="$RESULTS/browser.txt" || counted=$?
+  [ "$counted" -eq 0 ] && [ ${#FAILED_SUITES[@]} -eq 0 ]
+}
