@@ -1,1 +1,23 @@
-//! .
+//! The engine of the main job: turns are begun, answers are written whatever happens to the browser, and anybody who may
+//! see them can follow from any place, on any replica.
+//!
+//! Data flows one way: `dispatch` → [`Live`](live) log in memory → readers at their own pace, and → the flusher, which
+//! writes all running generations to the database in one transaction.
+
+mod engine;
+mod events;
+mod feed;
+mod flusher;
+mod follow;
+mod housekeeping;
+mod inbox;
+mod lease;
+mod live;
+mod log;
+mod run;
+mod stream;
+mod title;
+
+pub use engine::{ChatError, Engine, EngineOptions};
+pub use events::Framing;
+pub use stream::{EventStream, Revoked, Subscribe};

@@ -63,6 +63,7 @@ async fn say(
         parts: text(&format!("question {at}")),
         model: "mock/echo".to_owned(),
         parameters: Parameters::default(),
+        title: "question".to_owned(),
     };
     database.begin_turn(who, turn, instance(), 40, later(at)).await.unwrap()
 }
@@ -278,6 +279,7 @@ on_both_engines! {
             parts: text("x"),
             model: "mock/echo".to_owned(),
             parameters: Parameters::default(),
+            title: "question".to_owned(),
         };
         let refused = database.begin_turn(&ben, into_mine, instance(), 40, later(5)).await;
         assert!(matches!(refused, Err(StorageError::NotFound)));
@@ -355,6 +357,7 @@ on_both_engines! {
             parts: text("one more"),
             model: "mock/echo".to_owned(),
             parameters: Parameters::default(),
+            title: "question".to_owned(),
         };
         let refused = test.database.begin_turn(&ann, turn, instance(), 40, later(99)).await;
         assert!(matches!(refused, Err(StorageError::Refused(_))));
@@ -375,6 +378,7 @@ on_both_engines! {
             parts: text("a\0b \u{1F30D}"),
             model: "mock/echo".to_owned(),
             parameters: Parameters { temperature: Some(0.1), ..Parameters::default() },
+            title: "question".to_owned(),
         };
         let turn = test.database.begin_turn(&ann, turn, instance(), 40, NOW).await.unwrap();
         let message = test.database.message(&ann, turn.message).await.unwrap();

@@ -275,7 +275,7 @@ pub(super) fn update_one(id: ConversationId) -> UpdateMany<conversations::Entity
     conversations::Entity::update_many().filter(conversations::Column::Id.eq(id.as_uuid()))
 }
 
-fn set_title(update: UpdateMany<conversations::Entity>, title: &str) -> UpdateMany<conversations::Entity> {
+pub(super) fn set_title(update: UpdateMany<conversations::Entity>, title: &str) -> UpdateMany<conversations::Entity> {
     update
         .col_expr(conversations::Column::Title, Expr::value(title))
         .col_expr(conversations::Column::TitleFolded, Expr::value(fold_title(title)))

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::entities::{conversations, generation_chunks, generations, instances, messages};
 use crate::{Database, Notice, StorageError, access};
 
-use super::conversations::{find as find_conversation, update_one};
+use super::conversations::{find as find_conversation, set_title, update_one};
 use super::messages::{find_message, message, path};
 use super::{from_json, to_json};
 
@@ -43,6 +43,8 @@ pub enum NewTurn {
         parts: Vec<Part>,
         model: String,
         parameters: Parameters,
+        /// The conversation's title until it gets a better one; left aside when it has one.
+        title: String,
     },
     /// Another answer beside this one.
     Regenerate { answer: MessageId, model: Option<String>, parameters: Option<Parameters> },
@@ -66,7 +68,7 @@ pub struct TurnIds {
     pub base: Vec<Part>,
     /// The path that leads to the answer, oldest first, at most as long as asked for.
     pub history: Vec<Message>,
-    /// The conversation has no title yet.
+    /// The conversation has no title but the one that this turn gave it.
     pub untitled: bool,
     pub lease: Lease,
 }
@@ -89,6 +91,7 @@ pub struct GenerationRow {
     pub id: GenerationId,
     pub conversation: ConversationId,
     pub message: MessageId,
+    pub user: UserId,
     pub model: String,
     pub state: GenerationState,
     pub last_seq: u64,
@@ -172,7 +175,12 @@ impl Database {
             finished_at: Set(None),
         };
         generations::Entity::insert(row).exec_without_returning(&transaction).await?;
-        update_one(conversation)
+        let untitled = begun.title.is_some();
+        let mut update = update_one(conversation);
+        if let Some(title) = &begun.title {
+            update = set_title(update, title);
+        }
+        update
             .col_expr(conversations::Column::LeafId, Expr::value(begun.reply.as_uuid()))
             .col_expr(conversations::Column::Model, Expr::value(begun.model.clone()))
             .col_expr(conversations::Column::UpdatedAt, Expr::value(now.as_millis()))
@@ -197,7 +205,7 @@ impl Database {
             role: begun.conversation.role,
             base: begun.base,
             history,
-            untitled: begun.conversation.title.is_empty(),
+            untitled,
             lease,
         })
     }
@@ -374,6 +382,8 @@ struct Begun {
     model: String,
     parameters: Parameters,
     base: Vec<Part>,
+    /// For a conversation without one.
+    title: Option<String>,
 }
 
 impl Begun {
@@ -384,7 +394,7 @@ impl Begun {
         now: Timestamp,
     ) -> Result<Self, StorageError> {
         match turn {
-            NewTurn::Message { conversation, parent, parts, model, parameters } => {
+            NewTurn::Message { conversation, parent, parts, model, parameters, title } => {
                 let conversation = find_conversation(transaction, principal, conversation).await?;
                 let parent = match parent {
                     TurnParent::Leaf => conversation.leaf_id,
@@ -410,7 +420,8 @@ impl Begun {
                 };
                 messages::Entity::insert(row).exec_without_returning(transaction).await?;
                 let reply = MessageId::generate(now);
-                Ok(Self { conversation, message, reply, continues: false, model, parameters, base: Vec::new() })
+                let title = conversation.title.is_empty().then_some(title);
+                Ok(Self { conversation, message, reply, continues: false, model, parameters, base: Vec::new(), title })
             }
             NewTurn::Regenerate { answer, model, parameters } => {
                 let (row, conversation, message) = answered(transaction, principal, answer).await?;
@@ -423,6 +434,7 @@ impl Begun {
                     reply: MessageId::generate(now),
                     continues: false,
                     base: Vec::new(),
+                    title: None,
                 })
             }
             NewTurn::Continue { answer } => {
@@ -438,6 +450,7 @@ impl Begun {
                     message,
                     reply: row.id.into(),
                     continues: true,
+                    title: None,
                 })
             }
         }
@@ -584,6 +597,7 @@ fn generation(row: &generations::Model) -> Result<GenerationRow, StorageError> {
         id: row.id.into(),
         conversation: row.conversation_id.into(),
         message: row.message_id.into(),
+        user: row.user_id.into(),
         model: row.model.clone(),
         state: match status {
             MessageStatus::Running => GenerationState::Running { owner: row.owner_id.into() },

@@ -1,0 +1,209 @@
+//! One run: a call of the model whose events go into the live log, whoever is watching.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+use stoa_dispatch::Call;
+use stoa_model::Principal;
+use stoa_model::completion::{CompletionError, CompletionEvent, FinishReason, PartKind, PromptMessage, Timers};
+use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
+use stoa_storage::{Outcome, TurnIds};
+
+use crate::engine::Engine;
+use crate::flusher::{Ending, Run};
+use crate::live::EndReason;
+
+/// The longest answer that is kept, in bytes. Far beyond any model's; an upstream that sends for ever ends here.
+const ANSWER_BYTES: usize = 8 * 1024 * 1024;
+
+/// What is asked of a model when an answer is to go on.
+const GO_ON: &str = "Continue your previous answer exactly where it stopped. Do not repeat any of it.";
+
+/// Writes one answer to its end. Never fails: whatever happens becomes the outcome of the generation.
+pub(crate) async fn write(engine: Engine, principal: Principal, turn: TurnIds, run: Arc<Run>) {
+    let mut clock = Stopwatch::start();
+    let reason = tokio::select! {
+        biased;
+        () = run.lost.cancelled() => None,
+        () = run.stop.cancelled() => Some(EndReason::Stopped),
+        () = engine.interrupted() => Some(EndReason::Interrupted),
+        result = answer(&engine, &principal, &turn, &run, &mut clock) => Some(match result {
+            Ok(reason) => EndReason::Finished(reason),
+            Err(failure) => EndReason::Failed(failure),
+        }),
+    };
+    match reason {
+        Some(reason) => {
+            let finished = matches!(reason, EndReason::Finished(_));
+            let outcome = outcome(&run, &reason, &clock);
+            let parts = outcome.parts.clone();
+            engine.flusher().finish(&run, Ending { outcome, reason });
+            if finished && turn.untitled {
+                crate::title::suggest(engine, principal, turn, parts).await;
+            }
+        }
+        None => engine.hand_over(&run).await,
+    }
+}
+
+async fn answer(
+    engine: &Engine,
+    principal: &Principal,
+    turn: &TurnIds,
+    run: &Arc<Run>,
+    clock: &mut Stopwatch,
+) -> Result<FinishReason, Failure> {
+    let call = Call {
+        model: turn.model.clone(),
+        messages: prompt(&turn.role, &turn.history, &turn.base),
+        parameters: turn.parameters.clone(),
+        stop: Vec::new(),
+        seed: None,
+        timers: Timers::default(),
+        generation: Some(turn.generation),
+    };
+    let mut events = engine.dispatch().call(principal, call).await.map_err(|error| failure(&error))?;
+    while let Some(event) = events.next().await {
+        match event.map_err(|error| failure(&error))? {
+            CompletionEvent::Delta { part, text } if !text.is_empty() => {
+                clock.token(part);
+                let bytes = run.live.push(part, &text);
+                engine.flusher().touch(run);
+                if bytes > ANSWER_BYTES {
+                    return Err(Failure {
+                        code: "answer_too_long".to_owned(),
+                        detail: format!("the answer grew past {} MiB and was ended", ANSWER_BYTES >> 20),
+                        authority: None,
+                    });
+                }
+            }
+            CompletionEvent::Delta { .. } => {}
+            CompletionEvent::Usage(usage) => run.live.set_usage(usage),
+            CompletionEvent::Finish(reason) => return Ok(reason),
+        }
+    }
+    Err(failure(&CompletionError::CutOff))
+}
+
+/// The messages that the model gets. Reasoning of earlier answers is not sent back.
+pub(crate) fn prompt(role: &str, history: &[Message], base: &[Part]) -> Vec<PromptMessage> {
+    let mut messages = Vec::with_capacity(history.len() + 3);
+    let mut say = |role, text: String| {
+        if !text.is_empty() {
+            messages.push(PromptMessage { role, text });
+        }
+    };
+    say(MessageRole::System, role.to_owned());
+    for message in history {
+        say(message.role, text_of(&message.parts));
+    }
+    let begun = text_of(base);
+    if !begun.is_empty() {
+        say(MessageRole::Assistant, begun);
+        say(MessageRole::User, GO_ON.to_owned());
+    }
+    messages
+}
+
+fn text_of(parts: &[Part]) -> String {
+    parts.iter().filter(|part| part.kind() == PartKind::Text).map(Part::text).collect()
+}
+
+fn outcome(run: &Run, reason: &EndReason, clock: &Stopwatch) -> Outcome {
+    let mut parts = run.live.parts();
+    clock.note_reasoning(&mut parts);
+    Outcome {
+        status: match reason {
+            EndReason::Finished(_) => MessageStatus::Complete,
+            EndReason::Stopped => MessageStatus::Stopped,
+            EndReason::Interrupted => MessageStatus::Interrupted,
+            EndReason::Failed(_) => MessageStatus::Failed,
+        },
+        parts,
+        usage: run.live.usage(),
+        timings: clock.timings(),
+        error: match reason {
+            EndReason::Failed(failure) => Some(failure.clone()),
+            _ => None,
+        },
+        last_seq: run.live.last_seq(),
+    }
+}
+
+pub(crate) fn failure(error: &CompletionError) -> Failure {
+    let authority = match error {
+        CompletionError::AddressRefused { authority } => Some(authority.clone()),
+        _ => None,
+    };
+    Failure { code: error.code().to_owned(), detail: error.to_string(), authority }
+}
+
+/// Measures one answer.
+struct Stopwatch {
+    begun: Instant,
+    first_token: Option<Instant>,
+    first_reasoning: Option<Instant>,
+    last_reasoning: Option<Instant>,
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self { begun: Instant::now(), first_token: None, first_reasoning: None, last_reasoning: None }
+    }
+
+    fn token(&mut self, part: PartKind) {
+        if part == PartKind::Reasoning {
+            let now = Instant::now();
+            self.first_reasoning.get_or_insert(now);
+            self.first_token.get_or_insert(now);
+            self.last_reasoning = Some(now);
+        } else if self.first_token.is_none() {
+            self.first_token = Some(Instant::now());
+        }
+    }
+
+    fn timings(&self) -> Timings {
+        Timings {
+            first_token_ms: self.first_token.map_or(0, |at| millis(at - self.begun)),
+            total_ms: millis(self.begun.elapsed()),
+        }
+    }
+
+    /// Writes how long the model thought into its last reasoning.
+    fn note_reasoning(&self, parts: &mut [Part]) {
+        let (Some(first), Some(last)) = (self.first_reasoning, self.last_reasoning) else { return };
+        for part in parts.iter_mut().rev() {
+            if let Part::Reasoning { duration_ms, .. } = part {
+                *duration_ms = millis(last - first).max(1);
+                return;
+            }
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_continued_answer_is_sent_as_its_beginning_and_a_request_to_go_on() {
+        let base = [
+            Part::Reasoning { text: "secret thought".to_owned(), duration_ms: 5 },
+            Part::Text { text: "Once upon".to_owned() },
+        ];
+        let messages = prompt("Be brief.", &[], &base);
+        assert_eq!(
+            messages,
+            [
+                PromptMessage { role: MessageRole::System, text: "Be brief.".to_owned() },
+                PromptMessage { role: MessageRole::Assistant, text: "Once upon".to_owned() },
+                PromptMessage { role: MessageRole::User, text: GO_ON.to_owned() },
+            ]
+        );
+    }
+}

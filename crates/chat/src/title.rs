@@ -1,0 +1,120 @@
+//! Titles: the first line of the first message at once, a better one from the model when the first answer is there.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use stoa_dispatch::Call;
+use stoa_model::Principal;
+use stoa_model::completion::{CompletionEvent, Parameters, PartKind, PromptMessage, Timers};
+use stoa_model::conversation::{MessageRole, Part};
+use stoa_storage::TurnIds;
+
+use crate::engine::Engine;
+use crate::run::prompt;
+
+const LONGEST: usize = 60;
+const MOST_WORDS: usize = 10;
+/// How much of the first exchange the model sees, in characters of each side.
+const EXCERPT: usize = 1_000;
+
+const ASK: &str = "Write a title of two to six words for this conversation, in its own language. \
+    Answer with the title only: no quotes, no full stop, no explanation.";
+
+/// A title from the words of the first message.
+pub(crate) fn from_first_message(parts: &[Part]) -> String {
+    let text: String = parts.iter().map(Part::text).collect();
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let clean: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    shorten(clean.trim_start_matches(['#', '>', '-', '*', ' ']).trim())
+}
+
+/// Asks the model of the turn for a title. What is no title is left aside, and the first line stays.
+pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds, answer: Vec<Part>) {
+    if !engine.options().titles {
+        return;
+    }
+    let excerpt = |role: &str, text: String| format!("{role}: {}\n\n", text.chars().take(EXCERPT).collect::<String>());
+    let mut exchange: String = prompt("", &turn.history, &[])
+        .into_iter()
+        .filter(|message| message.role == MessageRole::User)
+        .map(|message| excerpt("User", message.text))
+        .collect();
+    let said: String = answer.iter().filter(|part| part.kind() == PartKind::Text).map(Part::text).collect();
+    exchange.push_str(&excerpt("Assistant", said));
+    exchange.push_str(ASK);
+    let call = Call {
+        model: turn.model.clone(),
+        messages: vec![PromptMessage { role: MessageRole::User, text: exchange }],
+        parameters: Parameters { temperature: Some(0.2), max_tokens: Some(32), ..Parameters::default() },
+        stop: Vec::new(),
+        seed: None,
+        timers: Timers { total: Duration::from_secs(120), ..Timers::default() },
+        generation: None,
+    };
+    let written = tokio::select! {
+        written = write(&engine, &principal, call) => written,
+        () = engine.interrupted() => return,
+    };
+    let Some(title) = written.as_deref().and_then(clean) else { return };
+    if let Err(error) = engine.database().suggest_title(&principal, turn.conversation, &title).await {
+        tracing::debug!(%error, "a suggested title was not kept");
+    }
+}
+
+async fn write(engine: &Engine, principal: &Principal, call: Call) -> Option<String> {
+    let mut events = engine.dispatch().call(principal, call).await.ok()?;
+    let mut title = String::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(CompletionEvent::Delta { part: PartKind::Text, text }) if title.len() < 1_000 => title.push_str(&text),
+            Ok(CompletionEvent::Finish(_)) => return Some(title),
+            Ok(_) => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+/// What a model wrote, when it is a title.
+fn clean(written: &str) -> Option<String> {
+    let line = written.trim().lines().next()?.trim();
+    let line = line.trim_start_matches("Title:").trim();
+    let line = line.trim_matches(['"', '\'', '“', '”', '「', '」', '《', '》', '*', '#', '.', '。', ' ']);
+    let fits = !line.is_empty()
+        && line.chars().count() <= LONGEST
+        && line.split_whitespace().count() <= MOST_WORDS
+        && !line.chars().any(char::is_control);
+    fits.then(|| line.to_owned())
+}
+
+fn shorten(line: &str) -> String {
+    if line.chars().count() <= LONGEST {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(LONGEST - 1).collect();
+    let whole_words = cut.rfind(' ').filter(|at| *at > LONGEST / 2).map_or(cut.as_str(), |at| &cut[..at]);
+    format!("{}…", whole_words.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_is_the_title_until_a_better_one_comes() {
+        let title = |text: &str| from_first_message(&[Part::Text { text: text.to_owned() }]);
+        assert_eq!(title("\n  ## Plan the release\nmore"), "Plan the release");
+        assert_eq!(title("   "), "");
+        let long = title(&"word ".repeat(40));
+        assert!(long.ends_with("word…") && long.chars().count() <= LONGEST, "{long}");
+        assert_eq!(title(&"字".repeat(80)).chars().count(), LONGEST);
+    }
+
+    #[test]
+    fn only_a_title_is_taken_for_one() {
+        assert_eq!(clean("\"Release notes\"\n").as_deref(), Some("Release notes"));
+        assert_eq!(clean("Title: 合同条款翻译。").as_deref(), Some("合同条款翻译"));
+        assert_eq!(clean("I would be happy to help you with a title for this conversation about notes"), None);
+        assert_eq!(clean("  "), None);
+    }
+}

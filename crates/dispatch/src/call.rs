@@ -1,0 +1,97 @@
+//! One call: resolve → reserve → attempts → a stream that settles itself.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use stoa_model::completion::{
+    CompletionError, CompletionRequest, CompletionStream, Parameters, PromptMessage, Timers, Usage,
+};
+use stoa_model::conversation::Timings;
+use stoa_model::{GenerationId, Principal, Scope, UsageId};
+use stoa_storage::UsageRow;
+
+use crate::Dispatch;
+use crate::catalogue::Target;
+use crate::settling::{Meter, Settling};
+
+/// What is asked of a model, by its public id.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// `slug/name`.
+    pub model: String,
+    pub messages: Vec<PromptMessage>,
+    pub parameters: Parameters,
+    pub stop: Vec<String>,
+    pub seed: Option<u32>,
+    pub timers: Timers,
+    /// The generation that this call writes, if any, for the ledger.
+    pub generation: Option<GenerationId>,
+}
+
+impl Dispatch {
+    /// Runs a model. Answers once the upstream has taken the call; the stream settles the call when it ends or is
+    /// dropped, which also cancels it upstream.
+    pub async fn call(&self, principal: &Principal, call: Call) -> Result<CompletionStream, CompletionError> {
+        if !principal.allows(Scope::Infer) {
+            return Err(CompletionError::Invalid { detail: "this key may not run models".to_owned() });
+        }
+        call.parameters.check().map_err(|error| CompletionError::Invalid { detail: error.to_string() })?;
+        let targets = self.shared.catalogue.resolve(&call.model)?;
+        let reservation = self
+            .shared
+            .budget
+            .reserve(principal, &call)
+            .map_err(|error| CompletionError::Invalid { detail: error.to_string() })?;
+        let begun = Instant::now();
+        let mut last = CompletionError::UnknownModel { model: call.model.clone() };
+        // An attempt that has given a token is never repeated: a second target is tried only when none was opened.
+        for target in targets {
+            match Arc::clone(&target.upstream).open(request(&call, &target, principal)).await {
+                Ok(stream) => {
+                    let meter = Meter::new(self.clone(), self.row(principal, &call, &target), reservation, begun);
+                    return Ok(Box::pin(Settling::new(stream, meter)));
+                }
+                Err(error) => {
+                    let mut row = self.row(principal, &call, &target);
+                    error.code().clone_into(&mut row.outcome);
+                    row.timings.total_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    self.shared.ledger.record(row);
+                    last = error;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    pub(crate) fn settle(&self, row: UsageRow) {
+        self.shared.ledger.record(row);
+    }
+
+    fn row(&self, principal: &Principal, call: &Call, target: &Target) -> UsageRow {
+        let now = self.shared.clock.now();
+        UsageRow {
+            id: UsageId::generate(now),
+            at: now,
+            user: principal.user_id(),
+            api_key: principal.api_key_id(),
+            generation: call.generation,
+            model: call.model.clone(),
+            provider: target.provider,
+            outcome: String::new(),
+            usage: Usage::default(),
+            timings: Timings::default(),
+        }
+    }
+}
+
+fn request(call: &Call, target: &Target, principal: &Principal) -> CompletionRequest {
+    CompletionRequest {
+        model: target.model.clone(),
+        messages: call.messages.clone(),
+        parameters: call.parameters.clone(),
+        stop: call.stop.clone(),
+        seed: call.seed,
+        tenant: principal.user_id(),
+        timers: call.timers,
+    }
+}
