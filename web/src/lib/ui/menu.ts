@@ -6,6 +6,8 @@ export interface MenuAction {
 	icon?: Component;
 	/** Grey text at the end of the row: a shortcut or a value. */
 	note?: string;
+	/** A second line, for example why the entry is disabled. */
+	hint?: string;
 	danger?: boolean;
 	disabled?: boolean;
 	/** Makes the entry a choice with a check mark. */
