@@ -1,0 +1,2 @@
+export { default as AllowOffer } from './AllowOffer.svelte';
+export { default as NetworkPage } from './NetworkPage.svelte';

@@ -1,0 +1,26 @@
+/** The slug of the models that run on this machine; the server keeps it for itself. */
+const RESERVED = 'local';
+const LONGEST = 40;
+
+/** A slug for a provider's name: small letters, digits and hyphens. Empty when the name has none of them. */
+export function suggestSlug(name: string): string {
+	const slug = name
+		.normalize('NFKD')
+		.replace(/\p{M}/gu, '')
+		.toLowerCase()
+		.replace(/[^a-z0-9]+/g, '-')
+		.replace(/^-+|-+$/g, '')
+		.slice(0, LONGEST)
+		.replace(/-+$/, '');
+	return slug === RESERVED ? `${RESERVED}-provider` : slug;
+}
+
+export type SlugFault = 'empty' | 'form' | 'long' | 'reserved';
+
+/** What is wrong with a slug, or null. */
+export function slugFault(slug: string): SlugFault | null {
+	if (slug === '') return 'empty';
+	if (slug.length > LONGEST) return 'long';
+	if (!/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(slug)) return 'form';
+	return slug === RESERVED ? 'reserved' : null;
+}

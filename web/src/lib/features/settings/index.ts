@@ -1,0 +1,11 @@
+export { default as AdminOnly } from './AdminOnly.svelte';
+export { default as ApiKeysPage } from './ApiKeysPage.svelte';
+export { default as Block } from './Block.svelte';
+export { default as Loaded } from './Loaded.svelte';
+export { default as ProfilePage } from './ProfilePage.svelte';
+export { default as SessionsPage } from './SessionsPage.svelte';
+export { default as SettingsPage } from './SettingsPage.svelte';
+export { default as SettingsTree } from './SettingsTree.svelte';
+export { default as Time } from './Time.svelte';
+export { Resource } from './resource.svelte';
+export { roleName, roleSentence } from './roles';

@@ -1,0 +1,16 @@
+import type { Scope } from '$lib/api';
+import { languageTag, m } from '$lib/i18n';
+
+export const scopes: Scope[] = ['infer', 'account'];
+
+export function scopeName(scope: Scope): string {
+	return { infer: m.settings_scope_infer(), account: m.settings_scope_account() }[scope];
+}
+
+export function scopeSentence(scope: Scope): string {
+	return { infer: m.settings_scope_infer_can(), account: m.settings_scope_account_can() }[scope];
+}
+
+export function formatList(words: string[]): string {
+	return new Intl.ListFormat(languageTag(), { style: 'long', type: 'unit' }).format(words);
+}

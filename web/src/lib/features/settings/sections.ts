@@ -1,0 +1,47 @@
+import type { Component } from 'svelte';
+import Cpu from '@lucide/svelte/icons/cpu';
+import KeyRound from '@lucide/svelte/icons/key-round';
+import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone';
+import Network from '@lucide/svelte/icons/network';
+import Plug from '@lucide/svelte/icons/plug';
+import UserRound from '@lucide/svelte/icons/user-round';
+import Users from '@lucide/svelte/icons/users';
+import { m } from '$lib/i18n';
+
+export interface Section {
+	path: string;
+	label: string;
+	icon: Component;
+}
+export interface SectionGroup {
+	heading: string;
+	sections: Section[];
+}
+
+/** The tree of settings as a person with these rights sees it. */
+export function sectionsFor(isAdmin: boolean): SectionGroup[] {
+	const groups: SectionGroup[] = [
+		{
+			heading: m.settings_group_account(),
+			sections: [
+				{ path: '/settings/profile', label: m.settings_profile(), icon: UserRound },
+				{ path: '/settings/sessions', label: m.settings_sessions(), icon: MonitorSmartphone },
+				{ path: '/settings/api-keys', label: m.settings_keys(), icon: KeyRound }
+			]
+		},
+		{
+			heading: m.settings_group_models(),
+			sections: [{ path: '/settings/local-models', label: m.settings_local(), icon: Cpu }]
+		}
+	];
+	if (!isAdmin) return groups;
+	groups[1]?.sections.unshift({ path: '/settings/providers', label: m.settings_providers(), icon: Plug });
+	groups.push({
+		heading: m.settings_group_organisation(),
+		sections: [
+			{ path: '/settings/members', label: m.settings_members(), icon: Users },
+			{ path: '/settings/network', label: m.settings_network(), icon: Network }
+		]
+	});
+	return groups;
+}
