@@ -20,4 +20,4 @@ mod title;
 
 pub use engine::{ChatError, Engine, EngineOptions};
 pub use events::Framing;
-pub use stream::{EventStream, Revoked, Subscribe};
+pub use stream::{EventStream, Parting, Revoked, Subscribe};

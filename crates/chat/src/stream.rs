@@ -32,7 +32,16 @@ pub(crate) enum StreamCommand {
 }
 
 /// Resolves when whoever reads may no longer.
-pub type Revoked = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type Revoked = Pin<Box<dyn Future<Output = Parting> + Send>>;
+
+/// Why a stream is closed on its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parting {
+    /// The reader's session or key has ended, and is told so.
+    SignedOut,
+    /// The reader's rights are other ones now: it may ask again.
+    RightsChanged,
+}
 
 pub struct EventStream {
     framing: Framing,
@@ -104,8 +113,10 @@ impl EventStream {
             let mut out = Vec::new();
             tokio::select! {
                 biased;
-                () = &mut self.revoked => {
-                    out.extend_from_slice(events::SIGNED_OUT);
+                parting = &mut self.revoked => {
+                    if parting == Parting::SignedOut {
+                        out.extend_from_slice(events::SIGNED_OUT);
+                    }
                     self.over = true;
                 }
                 () = self.closed.cancelled() => self.over = true,

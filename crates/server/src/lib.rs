@@ -1,1 +1,21 @@
-//! .
+//! The HTTP application: every endpoint a file with its types, one error shape, one door, and the pages.
+//!
+//! [`application`] is a tower service; the listener drives it, and so do tests.
+
+mod app;
+mod documentation;
+mod endpoints;
+mod events_body;
+mod extract;
+mod openai;
+mod pages;
+mod problem;
+mod routes;
+mod same_origin;
+mod security_headers;
+mod trace;
+
+pub use app::{App, AppOptions};
+pub use documentation::openapi_json;
+pub use problem::{Problem, ProblemBody};
+pub use routes::application;

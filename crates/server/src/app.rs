@@ -1,0 +1,34 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use stoa_chat::Engine;
+use stoa_dispatch::Dispatch;
+use stoa_egress::Egress;
+use stoa_identity::Door;
+use stoa_model::{Clock, Timestamp};
+use stoa_storage::Database;
+
+/// Cheap to clone; one for each request.
+#[derive(Clone)]
+pub struct App {
+    pub database: Database,
+    pub door: Door,
+    pub chat: Engine,
+    pub dispatch: Dispatch,
+    pub egress: Egress,
+    pub clock: Arc<dyn Clock>,
+    pub options: Arc<AppOptions>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct AppOptions {
+    /// Cookies go over TLS only: the page is reached by `https`, here or at a proxy before us.
+    pub secure_cookies: bool,
+}
+
+impl App {
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,23 @@
+//! `/api/v1`: one file an endpoint.
+
+pub(crate) mod conversations;
+pub(crate) mod events;
+pub(crate) mod generations;
+pub(crate) mod health;
+pub(crate) mod messages;
+pub(crate) mod models;
+pub(crate) mod openapi;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(conversations::routes())
+        .merge(messages::routes())
+        .merge(generations::routes())
+        .merge(events::routes())
+        .merge(models::routes())
+        .merge(openapi::routes())
+}

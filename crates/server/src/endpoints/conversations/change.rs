@@ -1,0 +1,63 @@
+//! `PATCH /api/v1/conversations/{id}`
+
+use axum::Json as Answer;
+use axum::extract::State;
+use serde::Deserialize;
+use stoa_model::completion::Parameters;
+use stoa_model::conversation::Conversation;
+use stoa_model::{ConversationId, MessageId};
+use stoa_storage::ConversationChange as Change;
+
+use super::{ROLE_BYTES, clean_title};
+use crate::app::App;
+use crate::endpoints::messages::clean_model;
+use crate::extract::{Caller, Id, Json};
+use crate::problem::{Problem, ProblemBody, Result};
+
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConversationChange {
+    title: Option<String>,
+    pinned: Option<bool>,
+    /// The model of the next turn, `slug/name`.
+    model: Option<String>,
+    parameters: Option<Parameters>,
+    /// What the model is told to be; at most 64 KiB.
+    role: Option<String>,
+    /// Any message: the newest end below it is shown from now on.
+    leaf_id: Option<MessageId>,
+}
+
+/// Changes what is given and leaves the rest.
+#[utoipa::path(
+    patch, path = "/conversations/{id}", tag = "conversations", params(("id" = ConversationId, Path)),
+    request_body = ConversationChange,
+    responses((status = 200, body = Conversation), (status = 404, body = ProblemBody, content_type = "application/problem+json"))
+)]
+pub(super) async fn change_conversation(
+    State(app): State<App>,
+    Caller(principal): Caller,
+    Id(id): Id<ConversationId>,
+    Json(change): Json<ConversationChange>,
+) -> Result<Answer<Conversation>> {
+    let title = change.title.as_deref().map(clean_title).transpose()?;
+    if title.as_ref().is_some_and(String::is_empty) {
+        return Err(Problem::field("title", "cannot be empty"));
+    }
+    if change.role.as_ref().is_some_and(|role| role.len() > ROLE_BYTES) {
+        return Err(Problem::field("role", format!("at most {ROLE_BYTES} bytes")));
+    }
+    if let Some(parameters) = &change.parameters {
+        parameters.check().map_err(|error| Problem::field(error.name, error.to_string()))?;
+    }
+    let model = change.model.map(clean_model).transpose()?;
+    let change = Change {
+        title,
+        pinned: change.pinned,
+        model,
+        parameters: change.parameters,
+        role: change.role.map(|role| role.replace('\0', "")),
+        leaf: change.leaf_id,
+    };
+    Ok(Answer(app.database.change_conversation(&principal, id, change).await?))
+}

@@ -1,0 +1,23 @@
+//! `POST /api/v1/conversations/{id}/restore`
+
+use axum::Json;
+use axum::extract::State;
+use stoa_model::ConversationId;
+use stoa_model::conversation::Conversation;
+
+use crate::app::App;
+use crate::extract::{Caller, Id};
+use crate::problem::{ProblemBody, Result};
+
+/// Brings a deleted conversation back.
+#[utoipa::path(
+    post, path = "/conversations/{id}/restore", tag = "conversations", params(("id" = ConversationId, Path)),
+    responses((status = 200, body = Conversation), (status = 404, body = ProblemBody, content_type = "application/problem+json"))
+)]
+pub(super) async fn restore_conversation(
+    State(app): State<App>,
+    Caller(principal): Caller,
+    Id(id): Id<ConversationId>,
+) -> Result<Json<Conversation>> {
+    Ok(Json(app.database.restore_conversation(&principal, id).await?))
+}

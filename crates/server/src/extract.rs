@@ -1,0 +1,140 @@
+//! What handlers take from a request: who asks, the id in the path, the body, the query. Every refusal is a [`Problem`].
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use http::StatusCode;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, USER_AGENT};
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+use stoa_identity::{Credential, Device, IdentityError, cookie};
+use stoa_listener::{BodyError, PeerAddress};
+use stoa_model::{Principal, Scope};
+
+use crate::app::App;
+use crate::problem::Problem;
+
+/// Bytes of a JSON body, where a handler names no other cap.
+pub(crate) const BODY_BYTES: usize = 256 * 1024;
+
+/// Whoever asks, signed in or by a key that may use the account.
+pub(crate) struct Caller(pub(crate) Principal);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let principal = authenticate(parts, app).await?;
+        if principal.allows(Scope::Account) {
+            return Ok(Self(principal));
+        }
+        Err(Problem::forbidden().hint("This API key may only run models. Make one with the scope `account`."))
+    }
+}
+
+/// Whoever asks, by whatever door and scope. For `/v1/*`.
+pub(crate) async fn authenticate(parts: &Parts, app: &App) -> Result<Principal, IdentityError> {
+    let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(authorization) = header(AUTHORIZATION) {
+        let key = authorization
+            .split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .ok_or(IdentityError::Unauthenticated)?
+            .1;
+        return app.door.authenticate(Credential::ApiKey(key.trim())).await;
+    }
+    let token = parts.headers.get_all(COOKIE).iter().find_map(|value| cookie::find(value.to_str().ok()?));
+    app.door.authenticate(Credential::Cookie(token.ok_or(IdentityError::Unauthenticated)?)).await
+}
+
+/// The id in the path. What is no id is not found.
+pub(crate) struct Id<T>(pub(crate) T);
+
+impl<T: FromStr + Send> FromRequestParts<App> for Id<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Path(text) = Path::<String>::from_request_parts(parts, app).await.map_err(|_| Problem::not_found())?;
+        text.parse().map(Self).map_err(|_| Problem::not_found())
+    }
+}
+
+/// The query. Unknown names are refused where the type says so.
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        match axum::extract::Query::<T>::from_request_parts(parts, app).await {
+            Ok(axum::extract::Query(query)) => Ok(Self(query)),
+            Err(error) => Err(Problem::bad_request("invalid_query", crate::problem::chain(&error))),
+        }
+    }
+}
+
+/// A JSON body of at most `LIMIT` bytes.
+pub(crate) struct Json<T, const LIMIT: usize = BODY_BYTES>(pub(crate) T);
+
+impl<T: DeserializeOwned, const LIMIT: usize> FromRequest<App> for Json<T, LIMIT> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _app: &App) -> Result<Self, Problem> {
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            let problem = Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "not_json",
+                "The body must be sent as `Content-Type: application/json`.",
+            );
+            return Err(problem);
+        }
+        let body = read_body(request, LIMIT).await?;
+        parse_json(&body).map(Self)
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+pub(crate) async fn read_body(request: Request, limit: usize) -> Result<bytes::Bytes, Problem> {
+    let too_large = || {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("The body is larger than {limit} bytes."))
+            .hint("Send less at once.")
+    };
+    let announced = request.headers().get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let limited = http_body_util::Limited::new(request.into_body(), limit);
+    match http_body_util::BodyExt::collect(limited).await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+        Err(error) => match BodyError::find(error.as_ref()) {
+            Some(error) => Err(Problem::new(error.status(), "body_unreadable", error.to_string())),
+            None => Err(Problem::bad_request("body_unreadable", "The body could not be read.")),
+        },
+    }
+}
+
+/// Reads JSON, and says where it is wrong.
+pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Problem::bad_request("invalid_request", format!("{error}.")),
+        _ => Problem::bad_request("malformed_json", format!("The body is not JSON: {error}.")),
+    })
+}
+
+/// Whence a request comes: for the list of sessions and for throttling.
+pub(crate) struct Visitor(pub(crate) Device);
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Self::Rejection> {
+        let address =
+            parts.extensions.get::<PeerAddress>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+        let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        Ok(Self(Device { user_agent: agent.chars().take(300).collect(), address }))
+    }
+}

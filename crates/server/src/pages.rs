@@ -1,0 +1,31 @@
+//! The web application's files: hashed ones for ever, the page for every place that the browser shows.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse as _, Response};
+use http::{Method, header::ACCEPT};
+
+use crate::problem::Problem;
+
+pub(crate) async fn pages(request: Request) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/api/") || path.starts_with("/v1/") {
+        return Problem::not_found().into_response();
+    }
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return crate::routes::method_not_allowed().await.into_response();
+    }
+    let asset = match stoa_web_assets::lookup(path, request.headers()) {
+        Some(asset) => asset,
+        // A file of the application that is not there must not be answered with a page.
+        None if path.starts_with("/assets/") || !wants_page(&request) => return Problem::not_found().into_response(),
+        None => stoa_web_assets::index(request.headers()),
+    };
+    let asset = if request.method() == Method::HEAD { asset.without_body() } else { asset };
+    asset.into_response::<Body>()
+}
+
+fn wants_page(request: &Request) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*"))
+}

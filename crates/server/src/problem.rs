@@ -1,0 +1,239 @@
+//! The one error shape: problem details (RFC 9457). A handler answers a [`Problem`]; the outermost layer adds the request
+//! id, logs it once and writes it.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Serialize;
+use stoa_chat::ChatError;
+use stoa_identity::{FieldError, IdentityError};
+use stoa_storage::StorageError;
+
+/// What went wrong and what to do about it, as the client sees it.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) detail: String,
+    /// What to do next.
+    pub(crate) hint: Option<String>,
+    pub(crate) errors: Vec<FieldError>,
+    pub(crate) retry_after: Option<Duration>,
+    /// What the log says beside it and the client does not see.
+    pub(crate) cause: Option<String>,
+}
+
+/// `application/problem+json`.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ProblemBody {
+    /// `urn:stoa:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    pub status: u16,
+    /// What happened.
+    pub detail: String,
+    /// Stable, for programs.
+    pub code: String,
+    /// Names the request in the server's log.
+    pub request_id: String,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Fields that cannot be taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+pub(crate) type Result<T, E = Problem> = std::result::Result<T, E>;
+
+impl Problem {
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { status, code, detail, hint: None, errors: Vec::new(), retry_after: None, cause: None }
+    }
+
+    pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// Also for what the caller may not see: nobody is told that it exists.
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here that you may see.")
+    }
+
+    pub(crate) fn forbidden() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "You may not do this.")
+    }
+
+    pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
+        let detail = errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect::<Vec<_>>();
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", detail.join("; "));
+        Self { errors, ..problem }
+    }
+
+    pub(crate) fn field(field: &str, message: impl Into<String>) -> Self {
+        Self::fields(vec![FieldError::new(field, message)])
+    }
+
+    pub(crate) fn internal(cause: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong on the server.")
+            .hint("Try again; if it stays, give the request id to whoever runs this server.")
+            .cause(cause)
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    pub(crate) fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    pub(crate) fn body(&self, request_id: &str) -> ProblemBody {
+        ProblemBody {
+            kind: format!("urn:stoa:problem:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            code: self.code.to_owned(),
+            request_id: request_id.to_owned(),
+            hint: self.hint.clone(),
+            errors: self.errors.clone(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    /// An empty answer that carries the problem to the outermost layer, which writes it.
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The whole chain of an error, for the log.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        match &error {
+            StorageError::NotFound => Self::not_found(),
+            StorageError::Forbidden => Self::forbidden(),
+            StorageError::Taken(what) => {
+                let code = match *what {
+                    "email" => "email_taken",
+                    "slug" => "slug_taken",
+                    _ => "taken",
+                };
+                Self::conflict(code, format!("This {what} is in use already."))
+            }
+            StorageError::Refused(why) => {
+                let code = match *why {
+                    "the last owner cannot leave" => "last_owner",
+                    "the owner has been made already" => "already_set_up",
+                    "too many answers are being written" => "too_many_generations",
+                    _ => "refused",
+                };
+                Self::conflict(code, sentence(why))
+            }
+            StorageError::Unavailable(_) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "database_unavailable",
+                "The database cannot be reached now.",
+            )
+            .hint("Nothing was changed. Try again in a moment.")
+            .retry_after(Duration::from_secs(2))
+            .cause(chain(&error)),
+            StorageError::Inconsistent { .. } | StorageError::Sealed(_) | StorageError::Database(_) => {
+                Self::internal(chain(&error))
+            }
+        }
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Unauthenticated => {
+                Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "You are not signed in.").hint("Sign in again.")
+            }
+            IdentityError::WrongCredentials => {
+                Self::new(StatusCode::UNAUTHORIZED, "wrong_credentials", "The e-mail address or the password is wrong.")
+            }
+            IdentityError::TooManyAttempts { retry_after } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_attempts",
+                "There were too many attempts to sign in.",
+            )
+            .hint(format!("Wait {} seconds and try again.", retry_after.as_secs().max(1)))
+            .retry_after(retry_after),
+            IdentityError::Forbidden => Self::forbidden(),
+            IdentityError::Invalid(errors) => Self::fields(errors),
+            IdentityError::AlreadySetUp => Self::conflict("already_set_up", "The owner has been made already."),
+            IdentityError::WrongSetupToken => {
+                Self::new(StatusCode::FORBIDDEN, "wrong_setup_token", "The set-up token is missing or wrong.")
+                    .hint("The server wrote the token to its log when it started.")
+            }
+            IdentityError::Busy => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many people are signing in at once.")
+                    .hint("Try again in a moment.")
+                    .retry_after(Duration::from_secs(1))
+            }
+            IdentityError::Password(cause) => Self::internal(cause),
+            IdentityError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChatError> for Problem {
+    fn from(error: ChatError) -> Self {
+        match error {
+            ChatError::Storage(error) => error.into(),
+            ChatError::Closing => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "The server is about to restart.")
+                    .hint("Try again in a moment.")
+                    .retry_after(Duration::from_secs(2))
+            }
+            ChatError::TooManyStreams => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", "Too many tabs are open.")
+                    .hint("Close some of them.")
+            }
+            ChatError::StreamGone => {
+                Self::new(StatusCode::NOT_FOUND, "stream_gone", "The event stream is not open any more.")
+                    .hint("Open a new one at /api/v1/events.")
+            }
+        }
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,36 @@
+//! The map of the application: which path is whose, and what stands before all of them.
+
+use axum::Router;
+use axum::middleware::from_fn;
+use http::StatusCode;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+use crate::documentation::Document;
+use crate::problem::Problem;
+use crate::{endpoints, openai, pages, same_origin, security_headers, trace};
+
+/// The application as a tower service.
+pub fn application(app: App) -> Router {
+    let (api, _) = api().split_for_parts();
+    let api = api.layer(from_fn(same_origin::same_origin));
+    Router::new()
+        .merge(api)
+        .merge(openai::routes())
+        .merge(endpoints::health::routes())
+        .fallback(pages::pages)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(security_headers::security_headers))
+        .layer(from_fn(trace::trace))
+        .with_state(app)
+}
+
+/// `/api/v1`, with its document.
+pub(crate) fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", endpoints::routes())
+}
+
+pub(crate) async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This address does not take that method.")
+}
