@@ -11,8 +11,8 @@ let owner: Element | undefined;
 let stop: (() => void) | undefined;
 
 function show(target: HTMLElement, text: string) {
-	// A tooltip must live in the target's own modal dialog, else it would be inert and hidden from assistive technology.
-	const root = target.closest('dialog') ?? document.body;
+	// In the target's own modal dialog, else it would be inert; in its own landmark, so that no text stands outside one.
+	const root = target.closest('dialog, main, nav, aside, header, footer') ?? document.body;
 	bubble ??= document.createElement('div');
 	bubble.id = ID;
 	bubble.className = 'stoa-tooltip';
