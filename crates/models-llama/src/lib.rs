@@ -1,1 +1,11 @@
-//! .
+//! The worker: one process, one model, llama.cpp. Nothing of llama.cpp runs in the server's own process.
+
+mod cores;
+mod engine;
+mod link;
+mod processor;
+mod raw;
+mod worker;
+
+pub use raw::{RawDecode, RawDecodeError, raw_decode};
+pub use worker::run_worker;

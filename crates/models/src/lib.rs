@@ -7,4 +7,5 @@ pub mod store;
 pub mod template;
 pub mod text;
 
+pub use runtime::{LaneState, LaneStatus, LocalModel, Runtime, RuntimeOptions, RuntimeStatus, WorkerProgram};
 pub use store::{Digest, ModelName, Store, StoreError, StoredModel};

@@ -3,12 +3,14 @@
 //! A frame is a 32-bit little-endian length and that many bytes of JSON. Both sides say `hello` with their version
 //! first, and hang up on any other than their own: a worker is started by the very program that talks to it.
 
+mod arguments;
 mod frame;
 
 use serde::{Deserialize, Serialize};
 use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::MessageRole;
 
+pub use arguments::{ArgumentError, Processor, WorkerArguments};
 pub use frame::{Decoder, FrameError, MAX_FRAME_BYTES, encode};
 
 /// The version of this protocol; raised with every change of a message.

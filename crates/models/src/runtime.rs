@@ -1,1 +1,248 @@
-//! .
+//! Runs models in worker processes and decides who uses them when.
+//!
+//! Each loaded model has a lane: a fair queue, one worker, and the task that brings both together. The worker computes;
+//! everything about people (whose turn it is, how long they wait, what they are told) is decided here.
+
+mod answer;
+mod breaker;
+mod lane;
+mod options;
+mod process;
+mod queue;
+mod slots;
+mod spawner;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use stoa_model::completion::{CompletionError, CompletionRequest, CompletionStream, OpenFuture, Upstream};
+use stoa_model::provider::Ability;
+use stoa_model::{Clock, UserId};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::protocol::{MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Message, Sampling};
+use crate::store::{Digest, Store, StoreError, StoredModel};
+use lane::{Job, Lane, LaneContext, LaneShared};
+use slots::Slots;
+use spawner::Spawner;
+
+pub use lane::{LaneState, LaneStatus};
+pub use options::{RuntimeOptions, WorkerProgram};
+
+/// A model of the store, as it would run here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalModel {
+    /// As requests name it: `smollm2:135m`.
+    pub name: String,
+    /// As people read it.
+    pub display_name: String,
+    pub digest: Digest,
+    pub size_bytes: u64,
+    /// Tokens of prompt and answer together that it gets here.
+    pub context_window: u32,
+    pub architecture: String,
+    /// Weights.
+    pub parameters: u64,
+    /// How the weights are packed: `Q4_1`.
+    pub quantization: String,
+    pub abilities: Vec<Ability>,
+    /// Base models cannot: they have no chat template.
+    pub can_chat: bool,
+}
+
+/// What the runtime is doing right now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuntimeStatus {
+    pub lanes: Vec<LaneStatus>,
+}
+
+/// The door to local models. Dropping it ends all workers.
+pub struct Runtime {
+    store: Arc<Store>,
+    context: Arc<LaneContext>,
+    lanes: Lanes,
+    tracker: TaskTracker,
+    /// The lanes' tasks alone, so that shutdown can wait for them.
+    tasks: TaskTracker,
+}
+
+/// Lanes by the content of their model: two names of one file share a worker.
+type Lanes = Arc<Mutex<HashMap<Digest, Arc<LaneShared>>>>;
+
+impl Runtime {
+    /// `tracker` runs every task of the runtime. Fails when the thread that starts workers cannot be started; must be
+    /// called inside a tokio runtime.
+    pub fn new(
+        store: Arc<Store>,
+        options: RuntimeOptions,
+        tracker: TaskTracker,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, std::io::Error> {
+        let context = LaneContext {
+            spawner: Spawner::start()?,
+            slots: Slots::new(options.max_loaded),
+            shutdown: CancellationToken::new(),
+            tracker: tracker.clone(),
+            options,
+            clock,
+        };
+        Ok(Arc::new(Self {
+            store,
+            context: Arc::new(context),
+            lanes: Lanes::default(),
+            tracker,
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    pub const fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// All models of the store, by name.
+    pub async fn models(&self) -> Result<Vec<LocalModel>, StoreError> {
+        let models = self.blocking(Store::list).await?;
+        Ok(models.iter().map(|model| self.describe(model)).collect())
+    }
+
+    pub fn status(&self) -> RuntimeStatus {
+        let mut lanes: Vec<LaneStatus> = locked(&self.lanes).values().map(|lane| lane.status()).collect();
+        lanes.sort_by(|one, other| one.model.cmp(&other.model));
+        RuntimeStatus { lanes }
+    }
+
+    /// Ends the worker of `model` as soon as it is idle, if it has one.
+    pub fn unload(&self, digest: &Digest) {
+        if let Some(lane) = locked(&self.lanes).get(digest) {
+            lane.evict();
+        }
+    }
+
+    /// Refuses what comes, fails what runs, ends the workers and waits for all of it.
+    pub async fn shutdown(&self) {
+        self.context.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    fn describe(&self, model: &StoredModel) -> LocalModel {
+        let gguf = &model.gguf;
+        LocalModel {
+            name: model.name.to_string(),
+            display_name: gguf.name.clone().unwrap_or_else(|| model.name.to_string()),
+            digest: model.digest.clone(),
+            size_bytes: model.size_bytes,
+            context_window: self.context.options.context_window(model),
+            architecture: gguf.architecture.clone(),
+            parameters: gguf.parameters,
+            quantization: gguf.quantization.clone(),
+            abilities: gguf.abilities(),
+            can_chat: gguf.chat_template.is_some(),
+        }
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = Arc::clone(&self.store);
+        self.tracker.spawn_blocking(move || work(&store)).await.map_err(|error| StoreError::Io {
+            what: "reading the store",
+            path: "models".into(),
+            source: std::io::Error::other(error),
+        })?
+    }
+
+    async fn find(&self, name: String) -> Result<StoredModel, CompletionError> {
+        let wanted = name.clone();
+        self.blocking(move |store| store.find(&wanted)).await.map_err(|error| match error {
+            StoreError::NotFound { .. } | StoreError::Name(_) => CompletionError::UnknownModel { model: name },
+            error => {
+                tracing::error!(model = name, error = &error as &dyn std::error::Error, "a local model is unusable");
+                CompletionError::WorkerFailed { detail: "its file in the model store is damaged".to_owned() }
+            }
+        })
+    }
+
+    async fn admit(&self, request: CompletionRequest) -> Result<CompletionStream, CompletionError> {
+        check(&request)?;
+        if self.context.shutdown.is_cancelled() {
+            return Err(lane::shutting_down());
+        }
+        let opened = tokio::time::Instant::now();
+        let model = self.find(request.model).await?;
+        if model.gguf.chat_template.is_none() {
+            let detail = format!("`{}` cannot chat: it is a base model without a chat template", model.name);
+            return Err(CompletionError::Invalid { detail });
+        }
+        let (events, answer) = mpsc::unbounded_channel();
+        let job = Job {
+            messages: request
+                .messages
+                .into_iter()
+                .map(|message| Message { role: message.role, content: message.text })
+                .collect(),
+            sampling: Sampling::new(&request.parameters, request.seed.unwrap_or_else(rand::random)),
+            max_tokens: request.parameters.max_tokens,
+            stop: request.stop,
+            // Whoever names a seed wants the same answer again, and a kept prompt rounds differently from a new one.
+            cache_scope: request.seed.is_none().then_some(request.tenant).flatten().map(|user| user.to_string()),
+            events,
+        };
+        self.enqueue(&model, request.tenant, job)?;
+        Ok(answer::stream(answer, request.timers, opened))
+    }
+
+    fn enqueue(&self, model: &StoredModel, tenant: Option<UserId>, job: Job) -> Result<(), CompletionError> {
+        let mut lanes = locked(&self.lanes);
+        if let Some(lane) = lanes.get(&model.digest) {
+            return lane.enqueue(tenant, job, &self.context.options);
+        }
+        let lane = Arc::new(LaneShared::new(model.clone(), &self.context.options));
+        lane.enqueue(tenant, job, &self.context.options)?;
+        lanes.insert(model.digest.clone(), Arc::clone(&lane));
+        let task = Lane::new(lane, Arc::clone(&self.context), Arc::clone(&self.lanes)).run();
+        self.tracker.spawn(self.tasks.track_future(task));
+        Ok(())
+    }
+}
+
+impl Upstream for Runtime {
+    fn open(self: Arc<Self>, request: CompletionRequest) -> OpenFuture<'static> {
+        Box::pin(async move { self.admit(request).await })
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.context.shutdown.cancel();
+    }
+}
+
+fn check(request: &CompletionRequest) -> Result<(), CompletionError> {
+    let invalid = |detail: String| CompletionError::Invalid { detail };
+    request.parameters.check().map_err(|error| invalid(error.to_string()))?;
+    if request.messages.is_empty() {
+        return Err(invalid("a prompt needs at least one message".to_owned()));
+    }
+    if request.stop.len() > MAX_STOPS || request.stop.iter().any(|stop| stop.len() > MAX_STOP_BYTES) {
+        return Err(invalid(format!("at most {MAX_STOPS} stop strings of at most {MAX_STOP_BYTES} bytes are taken")));
+    }
+    let bytes: usize = request.messages.iter().map(|message| message.text.len()).sum();
+    if bytes > MAX_PROMPT_BYTES {
+        return Err(invalid(format!("the prompt has {bytes} bytes; local models take at most {MAX_PROMPT_BYTES}")));
+    }
+    Ok(())
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whole seconds, rounded up: nobody is asked to come back too early.
+fn round_up(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_nanos() > 0))
+}

@@ -33,7 +33,7 @@ const MAX_MANIFEST_BYTES: u64 = 1024 * 1024;
 const MAX_LISTED: usize = 10_000;
 
 /// Files of imports that died are deleted when they are older than this.
-const STALE: Duration = Duration::from_secs(3_600);
+const STALE: Duration = Duration::from_hours(1);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -142,7 +142,7 @@ impl Store {
         let mut unused: HashSet<Digest> =
             self.manifest(&name).map(|manifest| manifest.digests().cloned().collect()).unwrap_or_default();
         fs::remove_file(&path).map_err(StoreError::io("removing the manifest", &path))?;
-        self.remove_empty_parents(&path);
+        remove_empty_parents(&path);
         for other in self.names()? {
             match self.manifest(&other) {
                 Ok(manifest) => manifest.digests().for_each(|digest| {
@@ -264,15 +264,6 @@ impl Store {
         Ok(file)
     }
 
-    fn remove_empty_parents(&self, manifest: &Path) {
-        // The three directories of the name; an error means that another name still needs one.
-        for directory in manifest.ancestors().skip(1).take(3) {
-            if fs::remove_dir(directory).is_err() {
-                break;
-            }
-        }
-    }
-
     fn sweep(&self) {
         let Ok(entries) = fs::read_dir(self.blobs()) else { return };
         for entry in entries.flatten() {
@@ -284,6 +275,15 @@ impl Store {
             if stale {
                 let _ = fs::remove_file(entry.path());
             }
+        }
+    }
+}
+
+fn remove_empty_parents(manifest: &Path) {
+    // The three directories of the name; an error means that another name still needs one.
+    for directory in manifest.ancestors().skip(1).take(3) {
+        if fs::remove_dir(directory).is_err() {
+            break;
         }
     }
 }

@@ -1,0 +1,119 @@
+//! The worker's end of the socket: a thread that reads, and writes that any thread may make.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use stoa_models::protocol::{Command, Decoder, FrameError, LoadFailure, Report, VERSION, encode};
+
+/// Commands that may wait for the engine. The server sends one sequence at a time, so this is ample.
+const WAITING_COMMANDS: usize = 64;
+
+const READ_BYTES: usize = 64 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    #[error("the socket failed")]
+    Socket(#[from] std::io::Error),
+    #[error("the server sent something unreadable")]
+    Frame(#[from] FrameError),
+}
+
+/// What the reading thread tells about the engine when the server asks for a sign of life.
+#[derive(Debug, Default)]
+pub(crate) struct Vitals {
+    steps: AtomicU64,
+    busy: AtomicBool,
+}
+
+impl Vitals {
+    pub(crate) fn step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
+    }
+}
+
+/// The writing half, shared by the engine and the reading thread.
+#[derive(Clone)]
+pub(crate) struct Reports {
+    socket: Arc<Mutex<UnixStream>>,
+}
+
+impl Reports {
+    pub(crate) fn send(&self, report: &Report) -> Result<(), LinkError> {
+        let frame = encode(report)?;
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner).write_all(&frame)?;
+        Ok(())
+    }
+}
+
+pub(crate) struct Link {
+    pub(crate) reports: Reports,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) vitals: Arc<Vitals>,
+}
+
+impl Link {
+    /// Starts to read. When the server hangs up, the process ends there and then, whatever the engine computes.
+    pub(crate) fn start(socket: UnixStream) -> Result<Self, LinkError> {
+        let reports = Reports { socket: Arc::new(Mutex::new(socket.try_clone()?)) };
+        let vitals = Arc::new(Vitals::default());
+        let (sender, commands) = sync_channel(WAITING_COMMANDS);
+        let reader = Reader { socket, reports: reports.clone(), vitals: Arc::clone(&vitals), sender };
+        thread::Builder::new().name("link".to_owned()).spawn(move || {
+            if let Err(error) = reader.run() {
+                tracing::error!(error = &error as &dyn std::error::Error, "the server cannot be heard");
+            }
+            end_at_once();
+        })?;
+        Ok(Self { reports, commands, vitals })
+    }
+}
+
+struct Reader {
+    socket: UnixStream,
+    reports: Reports,
+    vitals: Arc<Vitals>,
+    sender: SyncSender<Command>,
+}
+
+impl Reader {
+    fn run(mut self) -> Result<(), LinkError> {
+        let mut decoder = Decoder::default();
+        let mut bytes = vec![0; READ_BYTES];
+        loop {
+            let length = self.socket.read(&mut bytes)?;
+            if length == 0 {
+                return Ok(());
+            }
+            decoder.push(&bytes[..length]);
+            while let Some(command) = decoder.next_message()? {
+                match command {
+                    Command::Hello { version: VERSION } => {}
+                    Command::Hello { version } => {
+                        let failure = LoadFailure::Version { server: version, worker: VERSION };
+                        return self.reports.send(&Report::LoadFailed { failure });
+                    }
+                    Command::Ping { nonce } => self.reports.send(&Report::Pong {
+                        nonce,
+                        steps: self.vitals.steps.load(Ordering::Relaxed),
+                        busy: self.vitals.busy.load(Ordering::Relaxed),
+                    })?,
+                    // The engine is gone only when the process is about to end.
+                    command => drop(self.sender.send(command)),
+                }
+            }
+        }
+    }
+}
+
+/// Ends the process without running destructors of libraries while other threads still compute in them.
+fn end_at_once() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+}

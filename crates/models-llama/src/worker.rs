@@ -1,0 +1,146 @@
+//! The life of a worker: tie itself to its parent, load the model, serve until told to stop.
+
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+use stoa_models::protocol::{ArgumentError, Command, LoadFailure, Report, VERSION, WorkerArguments};
+
+use crate::engine::{Engine, EngineError};
+use crate::link::{Link, LinkError, Reports};
+use crate::{cores, processor};
+
+/// When memory runs out, this process goes before the server and before most others.
+const OOM_SCORE: &str = "800";
+
+/// The shortest time between two signs of progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+#[derive(Debug, thiserror::Error)]
+enum WorkerError {
+    #[error("a model worker is started by the server, not by hand")]
+    Arguments(#[from] ArgumentError),
+    #[error("the process that started this worker is gone")]
+    Orphan,
+    #[error("the worker cannot be tied to its parent")]
+    Parent(#[source] rustix::io::Errno),
+    #[error("the limits cannot be set")]
+    Limits(#[source] rustix::io::Errno),
+    #[error("standard input is no socket")]
+    Socket(#[source] std::io::Error),
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error("the model cannot be loaded")]
+    Load(#[from] LoadFailure),
+}
+
+/// Runs a worker with `arguments` as [`WorkerArguments::to_arguments`] writes them, and the server's socket as standard
+/// input. Must be called early in `main`, before other threads and before a tracing subscriber: this sets its own,
+/// which writes to standard error, where the server reads.
+pub fn run_worker(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .without_time()
+        .finish();
+    let _subscriber = tracing::subscriber::set_global_default(subscriber);
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the model worker ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), WorkerError> {
+    let arguments = WorkerArguments::parse(arguments)?;
+    end_with_parent(arguments.parent)?;
+    limit(&arguments)?;
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().map_err(WorkerError::Socket)?;
+    let link = Link::start(UnixStream::from(socket))?;
+    match serve(&arguments, &link) {
+        Err(WorkerError::Load(failure)) => {
+            link.reports.send(&Report::LoadFailed { failure: failure.clone() })?;
+            Err(WorkerError::Load(failure))
+        }
+        ended => ended,
+    }
+}
+
+fn serve(arguments: &WorkerArguments, link: &Link) -> Result<(), WorkerError> {
+    processor::check()?;
+    let kernels = processor::choose(arguments.processor);
+    let threads = arguments.threads.filter(|threads| *threads > 0).unwrap_or_else(cores::usable);
+    link.reports.send(&Report::Hello { version: VERSION, threads, processor: kernels.to_owned() })?;
+
+    // Dropped in the reverse order: the session with its context before the model, the model before the backend.
+    let engine = Engine::load(&arguments.model, loading(link.reports.clone()))?;
+    let mut session = engine.session(arguments.context_window, threads)?;
+    link.reports.send(&Report::Ready { context_window: session.context_window() })?;
+
+    while let Ok(command) = link.commands.recv() {
+        match command {
+            Command::Submit { sequence, messages, sampling, max_tokens, stop, cache_scope, now_ms } => {
+                let request =
+                    crate::engine::Request { sequence, messages, sampling, max_tokens, stop, cache_scope, now_ms };
+                link.vitals.set_busy(true);
+                let ended = session.run(request, link);
+                link.vitals.set_busy(false);
+                match ended {
+                    Ok(()) => {}
+                    Err(EngineError::Shutdown) => return Ok(()),
+                    Err(EngineError::Link(error)) => return Err(error.into()),
+                    Err(EngineError::Refused(refusal)) => {
+                        link.reports.send(&Report::Refused { sequence, refusal })?;
+                    }
+                }
+            }
+            Command::Shutdown => return Ok(()),
+            // A cancellation may cross the end of its sequence on the way.
+            Command::Cancel { .. } | Command::Hello { .. } | Command::Ping { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// Tells the server how far the loading has come; a server that cannot be told ends it.
+fn loading(reports: Reports) -> impl FnMut(f32) -> bool + 'static {
+    let mut last: Option<Instant> = None;
+    move |progress| {
+        if last.is_some_and(|last| last.elapsed() < PROGRESS_INTERVAL) {
+            return true;
+        }
+        last = Some(Instant::now());
+        reports.send(&Report::Loading { progress }).is_ok()
+    }
+}
+
+fn end_with_parent(parent: u32) -> Result<(), WorkerError> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(WorkerError::Parent)?;
+    // It may have died just before, and then no signal comes.
+    let expected = i32::try_from(parent).ok().and_then(Pid::from_raw);
+    if expected.is_some() && rustix::process::getppid() == expected { Ok(()) } else { Err(WorkerError::Orphan) }
+}
+
+fn limit(arguments: &WorkerArguments) -> Result<(), WorkerError> {
+    let set = |resource, maximum| {
+        let limit = Rlimit { current: Some(maximum), maximum: Some(maximum) };
+        rustix::process::setrlimit(resource, limit).map_err(WorkerError::Limits)
+    };
+    // A core of gigabytes of weights helps nobody, and holds what people wrote.
+    set(Resource::Core, 0)?;
+    if let Some(bytes) = arguments.memory_bytes {
+        set(Resource::As, bytes)?;
+    }
+    rustix::thread::set_no_new_privs(true).map_err(WorkerError::Limits)?;
+    if let Err(error) = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE) {
+        tracing::warn!(%error, "the worker cannot offer itself to the out-of-memory killer");
+    }
+    Ok(())
+}

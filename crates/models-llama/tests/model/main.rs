@@ -1,0 +1,12 @@
+//! Tests with the real model, through the whole path: store, queue, worker process, llama.cpp.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test may fail where it stands, and its support is no test by itself"
+)]
+
+mod answers;
+mod failures;
+mod support;

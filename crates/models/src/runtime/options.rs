@@ -1,0 +1,78 @@
+//! What an operator may set about local models.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::protocol::Processor;
+use crate::store::StoredModel;
+
+/// How a worker is started: this program with these arguments, and the worker's own behind them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerProgram {
+    pub program: PathBuf,
+    pub arguments: Vec<OsString>,
+}
+
+impl WorkerProgram {
+    /// This very program with its hidden subcommand.
+    pub fn this_program() -> io::Result<Self> {
+        Ok(Self { program: std::env::current_exe()?, arguments: vec!["model-worker".into()] })
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct RuntimeOptions {
+    pub worker: WorkerProgram,
+    /// How long an idle worker stays.
+    pub keep_alive: Duration,
+    /// The largest context in tokens, whatever a model was made for. Its memory grows with it.
+    pub context_limit: u32,
+    /// Models that may be loaded at once.
+    pub max_loaded: usize,
+    /// Requests of one person that may wait for one model.
+    pub queue_per_user: usize,
+    /// Requests of all that may wait for one model.
+    pub queue_per_model: usize,
+    /// After so long without a sign of life a worker is hung. While it loads, it has at least 30 seconds.
+    pub hang_timeout: Duration,
+    /// After so long without a step of its computation a busy worker is stuck, alive or not.
+    pub stall_timeout: Duration,
+    /// After so long without progress a loading worker is stuck.
+    pub load_timeout: Duration,
+    /// The pause before a worker that failed is started again. It doubles with every failure in a row.
+    pub first_backoff: Duration,
+    pub longest_backoff: Duration,
+    /// Threads of a worker; as many as there are physical cores to use when absent.
+    pub threads: Option<u32>,
+    /// Bytes of address space of a worker.
+    pub memory_bytes: Option<u64>,
+    pub processor: Processor,
+}
+
+impl RuntimeOptions {
+    pub const fn new(worker: WorkerProgram) -> Self {
+        Self {
+            worker,
+            keep_alive: Duration::from_mins(5),
+            context_limit: 8_192,
+            max_loaded: 2,
+            queue_per_user: 8,
+            queue_per_model: 64,
+            hang_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_mins(3),
+            load_timeout: Duration::from_mins(5),
+            first_backoff: Duration::from_millis(250),
+            longest_backoff: Duration::from_mins(1),
+            threads: None,
+            memory_bytes: None,
+            processor: Processor::Best,
+        }
+    }
+
+    /// Tokens of prompt and answer together that `model` gets.
+    pub fn context_window(&self, model: &StoredModel) -> u32 {
+        model.gguf.context_length.min(self.context_limit)
+    }
+}

@@ -1,0 +1,125 @@
+//! Who is next: everybody's own requests in their order, and everybody in turn.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+
+/// A bounded queue that serves users round robin, however much one of them has waiting.
+#[derive(Debug)]
+pub(super) struct FairQueue<User, Item> {
+    /// Users with something waiting; the first is next.
+    turns: VecDeque<User>,
+    waiting: HashMap<User, VecDeque<Item>>,
+    length: usize,
+    per_user: usize,
+    total: usize,
+}
+
+/// There is no room for this user, or for anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+impl<User: Clone + Eq + Hash, Item> FairQueue<User, Item> {
+    pub(super) fn new(per_user: usize, total: usize) -> Self {
+        Self { turns: VecDeque::new(), waiting: HashMap::new(), length: 0, per_user, total }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.length
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    pub(super) fn push(&mut self, user: User, item: Item) -> Result<(), Full> {
+        let own = self.waiting.get(&user).map_or(0, VecDeque::len);
+        if self.length >= self.total || own >= self.per_user {
+            return Err(Full);
+        }
+        if own == 0 {
+            self.turns.push_back(user.clone());
+        }
+        self.waiting.entry(user).or_default().push_back(item);
+        self.length += 1;
+        Ok(())
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Item> {
+        let user = self.turns.pop_front()?;
+        let own = self.waiting.get_mut(&user)?;
+        let item = own.pop_front()?;
+        self.length -= 1;
+        if own.is_empty() {
+            self.waiting.remove(&user);
+        } else {
+            self.turns.push_back(user);
+        }
+        Some(item)
+    }
+
+    /// Drops what is no longer wanted, so that it takes nobody's place.
+    pub(super) fn retain(&mut self, mut wanted: impl FnMut(&Item) -> bool) {
+        for own in self.waiting.values_mut() {
+            own.retain(&mut wanted);
+        }
+        self.waiting.retain(|_, own| !own.is_empty());
+        let waiting = &self.waiting;
+        self.turns.retain(|user| waiting.contains_key(user));
+        self.length = self.waiting.values().map(VecDeque::len).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_second_user_waits_for_one_request_of_the_first_not_for_all() {
+        let mut queue = FairQueue::new(8, 64);
+        for number in 0..8 {
+            queue.push("first", ("first", number)).unwrap();
+        }
+        queue.push("second", ("second", 0)).unwrap();
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|(user, _)| user).take(3).collect();
+        assert_eq!(order, ["first", "second", "first"]);
+    }
+
+    #[test]
+    fn nobody_fills_the_queue_alone() {
+        let mut queue = FairQueue::new(2, 3);
+        assert_eq!(queue.push("a", 1), Ok(()));
+        assert_eq!(queue.push("a", 2), Ok(()));
+        assert_eq!(queue.push("a", 3), Err(Full));
+        assert_eq!(queue.push("b", 4), Ok(()));
+        assert_eq!(queue.push("c", 5), Err(Full));
+        queue.retain(|item| *item != 1);
+        assert_eq!(queue.push("c", 5), Ok(()));
+        assert_eq!(queue.len(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn turns_are_fair_and_orders_are_kept(pushes in prop::collection::vec(0_u16..4, 0..60)) {
+            let mut queue = FairQueue::new(60, 60);
+            for (number, user) in pushes.iter().enumerate() {
+                queue.push(*user, (*user, number)).unwrap();
+            }
+            let mut served: HashMap<u16, Vec<usize>> = HashMap::new();
+            while let Some((user, number)) = queue.pop() {
+                served.entry(user).or_default().push(number);
+                // Whoever still waits has been served at most one time less than anybody else.
+                let most = served.values().map(Vec::len).max().unwrap_or(0);
+                for waiting in &queue.turns {
+                    prop_assert!(served.get(waiting).map_or(0, Vec::len) + 1 >= most);
+                }
+            }
+            for (user, numbers) in &served {
+                prop_assert!(numbers.is_sorted());
+                prop_assert_eq!(numbers.len(), pushes.iter().filter(|pushed| *pushed == user).count());
+            }
+            prop_assert!(queue.is_empty());
+        }
+    }
+}

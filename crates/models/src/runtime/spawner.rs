@@ -1,0 +1,87 @@
+//! The one thread that starts workers.
+//!
+//! A worker asks to be killed when its parent dies, and by that Linux means the thread that started it. A thread of the
+//! async runtime may end at any time; this one lives as long as the runtime of the models.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+
+use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::options::WorkerProgram;
+use crate::protocol::WorkerArguments;
+
+/// How often OpenMP looks before it sleeps at a barrier: some 50 µs. Its default of minutes of processor time is good
+/// only where nothing else runs; when another program takes a core, the others would burn theirs.
+const SPIN_COUNT: &str = "20000";
+
+#[derive(Clone, Debug)]
+pub(super) struct Spawner {
+    requests: Sender<Request>,
+}
+
+/// A started process and the server's end of its socket.
+#[derive(Debug)]
+pub(super) struct Spawned {
+    pub(super) child: Child,
+    pub(super) socket: UnixStream,
+}
+
+struct Request {
+    program: WorkerProgram,
+    arguments: WorkerArguments,
+    answer: oneshot::Sender<io::Result<Spawned>>,
+}
+
+impl Spawner {
+    /// Must be called inside a tokio runtime, which then watches over the processes.
+    pub(super) fn start() -> io::Result<Self> {
+        let handle = Handle::current();
+        let (requests, received) = channel::<Request>();
+        thread::Builder::new().name("model-spawner".to_owned()).spawn(move || {
+            let _runtime = handle.enter();
+            while let Ok(request) = received.recv() {
+                // Whoever asked may be gone; the process then ends as it is dropped.
+                let _ = request.answer.send(spawn(&request.program, &request.arguments));
+            }
+        })?;
+        Ok(Self { requests })
+    }
+
+    pub(super) async fn spawn(&self, program: WorkerProgram, arguments: WorkerArguments) -> io::Result<Spawned> {
+        let (answer, answered) = oneshot::channel();
+        let gone = || io::Error::other("the thread that starts workers is gone");
+        self.requests.send(Request { program, arguments, answer }).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?
+    }
+}
+
+fn spawn(program: &WorkerProgram, arguments: &WorkerArguments) -> io::Result<Spawned> {
+    let (socket, theirs) = UnixStream::pair()?;
+    let mut command = Command::new(&program.program);
+    command
+        .args(&program.arguments)
+        .args(arguments.to_arguments())
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        // The server's environment holds secrets.
+        .env_clear()
+        .env("GOMP_SPINCOUNT", SPIN_COUNT)
+        // On abort, ggml would otherwise start a debugger to print a trace.
+        .env("GGML_NO_BACKTRACE", "1")
+        // Ctrl-C in a terminal goes to the server, which then ends its workers in order.
+        .process_group(0)
+        .kill_on_drop(true);
+    if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
+        command.env("LD_LIBRARY_PATH", path);
+    }
+    let child = command.spawn()?;
+    Ok(Spawned { child, socket })
+}
