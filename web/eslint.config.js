@@ -27,7 +27,7 @@ export default ts.config(
 		languageOptions: { globals: { ...globals.browser, ...globals.node } },
 		rules: {
 			'no-undef': 'off',
-			eqeqeq: 'error',
+			eqeqeq: ['error', 'always', { null: 'ignore' }],
 			'no-console': 'error',
 			'max-lines': ['error', { max: 400, skipBlankLines: true }],
 			'no-restricted-imports': ['error', { patterns: [throughIndex] }],

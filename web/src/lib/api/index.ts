@@ -2,7 +2,7 @@ import createClient, { type Middleware } from 'openapi-fetch';
 import type { components, paths } from './schema';
 import { Problem } from './problem';
 
-export { Problem, UNREACHABLE, type FieldError } from './problem';
+export { Problem } from './problem';
 
 type Schemas = components['schemas'];
 export type Me = Schemas['Me'];

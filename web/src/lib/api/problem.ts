@@ -2,13 +2,13 @@ import type { components } from './schema';
 
 type Details = components['schemas']['ProblemDetails'];
 
-export interface FieldError {
+interface FieldError {
 	field: string;
 	message: string;
 }
 
 /** The code of a problem that never reached the server, or whose answer was not the server's own. */
-export const UNREACHABLE = 'unreachable';
+const UNREACHABLE = 'unreachable';
 
 /** An error as the server describes it (RFC 9457), or as near as can be said when the server could not be asked. */
 export class Problem extends Error {

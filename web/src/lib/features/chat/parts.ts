@@ -1,23 +1,15 @@
 import type { Message, Part } from '$lib/api';
+import type { LiveGeneration } from '$lib/features/stream';
 
 type AnyPart = { type: Part['type']; text: string; duration_ms?: number };
 
-/** What was there before and what grows after it, as one list: neighbours of one kind are joined. */
-export function joinParts(before: readonly AnyPart[], after: readonly AnyPart[]): AnyPart[] {
-	const joined: AnyPart[] = [...before];
-	for (const part of after) {
-		const last = joined.at(-1);
-		if (last && last.type === part.type) {
-			joined[joined.length - 1] = {
-				...last,
-				text: last.text + part.text,
-				duration_ms: (last.duration_ms ?? 0) + (part.duration_ms ?? 0)
-			};
-		} else {
-			joined.push(part);
-		}
-	}
-	return joined;
+/** What an answer says now: what grows, once something of it has come, else what is kept. */
+export function shownParts(
+	message: Message,
+	live: { generation: LiveGeneration } | undefined
+): readonly AnyPart[] {
+	const growing = live?.generation.parts ?? [];
+	return growing.length > 0 ? growing : message.parts;
 }
 
 /** The words of a message without the thinking, for copying and editing. */

@@ -10,8 +10,6 @@ const UNSETTLED_MS = 1_500;
 
 interface Live {
 	generation: LiveGeneration;
-	/** What the answer had before this generation, when it is continued. */
-	before: Message['parts'];
 	leave: () => void;
 }
 
@@ -74,9 +72,10 @@ export class Thread {
 		this.#active = true;
 		const seen = () => this.#markRead();
 		document.addEventListener('visibilitychange', seen);
-		const stopReopen = hub.onReopen(() => void this.read());
-		const stopEvents = hub.onConversation(({ kind, conversation }) => {
-			if (conversation.id !== this.id || kind === 'deleted') return;
+		const stopMissed = hub.onMissed(() => void this.read());
+		const stopEvents = hub.onConversation((event) => {
+			if (event.kind === 'deleted' || event.conversation.id !== this.id) return;
+			const { conversation } = event;
 			this.settings.take(conversation);
 			this.#markRead();
 			const elsewhere = conversation.leaf_id !== null && conversation.leaf_id !== this.last?.id;
@@ -88,7 +87,7 @@ export class Thread {
 		return () => {
 			this.#active = false;
 			document.removeEventListener('visibilitychange', seen);
-			stopReopen();
+			stopMissed();
 			stopEvents();
 			void this.settings.flush();
 			for (const { leave } of this.live.values()) leave();
@@ -281,11 +280,11 @@ export class Thread {
 		if (!id || known?.generation.id === id) return;
 		known?.leave();
 		const { generation, leave } = hub.follow(id, (outcome) => this.#ended(message.id, outcome));
-		this.live.set(message.id, { generation, before: message.parts, leave });
+		this.live.set(message.id, { generation, leave });
 	}
 
 	#ended(messageId: string, outcome: Outcome): void {
-		const done = outcome.kind === 'finished' ? outcome.message : null;
+		const done = outcome.kind === 'gone' ? null : outcome.message;
 		if (done) {
 			this.messages = this.messages.map((message) => (message.id === messageId ? done : message));
 			this.live.delete(messageId);

@@ -1,2 +1,2 @@
 export { default as Composer } from './Composer.svelte';
-export { drafts, NEW } from './drafts';
+export { NEW } from './drafts';

@@ -25,11 +25,11 @@ class ConversationList {
 	start(): () => void {
 		void this.refresh();
 		const stopEvents = hub.onConversation((event) => this.#changed(event));
-		const stopReopen = hub.onReopen(() => void this.refresh());
+		const stopMissed = hub.onMissed(() => void this.refresh());
 		const clock = setInterval(() => (this.#now = new Date()), 60_000);
 		return () => {
 			stopEvents();
-			stopReopen();
+			stopMissed();
 			clearInterval(clock);
 		};
 	}
@@ -141,10 +141,10 @@ class ConversationList {
 		if (!this.#deleted.has(conversation.id)) this.#items.set(conversation.id, conversation);
 	}
 
-	#changed({ kind, conversation }: ConversationEvent): void {
-		if (kind === 'deleted') this.#items.delete(conversation.id);
-		else if (kind === 'created') this.put(conversation);
-		else this.#put(conversation);
+	#changed(event: ConversationEvent): void {
+		if (event.kind === 'deleted') this.#items.delete(event.conversation.id);
+		else if (event.kind === 'created') this.put(event.conversation);
+		else this.#put(event.conversation);
 	}
 }
 

@@ -7,10 +7,15 @@ const attributes = 'href title start align colspan rowspan scope type checked di
 
 const purify = DOMPurify(window);
 
+/** Links lead to the web, to a mailbox or to a telephone; a path would lead into this application. */
+const ADDRESS = /^(?:https?:\/\/|mailto:|tel:)/i;
+
 // A class says the language of a code block and nothing else, so that an answer cannot dress up as the interface.
 purify.addHook('uponSanitizeAttribute', (node, data) => {
 	if (data.attrName === 'class') {
 		data.keepAttr = node.nodeName === 'CODE' && /^language-[\w+#.-]{1,40}$/.test(data.attrValue);
+	} else if (data.attrName === 'href') {
+		data.keepAttr = ADDRESS.test(data.attrValue.trim());
 	}
 });
 
@@ -33,7 +38,6 @@ export function sanitise(html: string): DocumentFragment {
 		ALLOWED_ATTR: attributes.split(' '),
 		ALLOW_DATA_ATTR: false,
 		ALLOW_ARIA_ATTR: false,
-		ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:|tel:)/i,
 		FORBID_CONTENTS: [
 			'script',
 			'style',

@@ -10,11 +10,6 @@ function remembered(): string | null {
 	}
 }
 
-export interface ProviderGroup {
-	provider: string;
-	models: Model[];
-}
-
 /** The models that may be used, as the server lists them now. */
 class Catalogue {
 	models = $state.raw<Model[]>([]);
@@ -66,18 +61,4 @@ export function modelName(id: string | null | undefined): string {
 	if (!id) return '';
 	const model = catalogue.find(id);
 	return model ? (model.display_name ?? model.name) : id.slice(id.indexOf('/') + 1);
-}
-
-/** Models that match all the words, by provider in the order of the list. */
-export function groupModels(models: readonly Model[], words: string): ProviderGroup[] {
-	const wanted = words.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-	const groups = new Map<string, Model[]>();
-	for (const model of models) {
-		const text = `${model.id} ${model.display_name ?? ''} ${model.provider}`.toLocaleLowerCase();
-		if (!wanted.every((word) => text.includes(word))) continue;
-		const group = groups.get(model.provider);
-		if (group) group.push(model);
-		else groups.set(model.provider, [model]);
-	}
-	return [...groups].map(([provider, items]) => ({ provider, models: items }));
 }

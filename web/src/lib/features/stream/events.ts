@@ -1,14 +1,7 @@
 import type { Conversation, Message, Usage } from '$lib/api';
-import type { Delta, LivePart } from './log';
+import type { Delta } from './log';
 
-export interface StreamProblem {
-	code: string;
-	title?: string;
-	detail: string;
-	hint?: string | null;
-	request_id?: string | null;
-	authority?: string | null;
-}
+export type StreamProblem = NonNullable<Message['error']>;
 
 export type FinishReason = 'stop' | 'length' | 'content_filter' | 'tool_calls' | 'stopped' | 'interrupted';
 
@@ -21,16 +14,16 @@ export interface GenerationEvents {
 	start: OfGeneration & { seq: number; message_id: string; conversation_id: string; model: string };
 	delta: OfGeneration & Delta;
 	rewind: OfGeneration & { seq: number };
-	snapshot: OfGeneration & { seq: number; parts: { type: LivePart['type']; text: string }[] };
+	/** Sequence number 0 carries what the message held before a continuation. */
+	snapshot: OfGeneration & { seq: number; parts: Message['parts'] };
 	usage: OfGeneration & Usage;
 	finish: OfGeneration & { reason: FinishReason; message?: Message | null };
-	error: OfGeneration & { problem: StreamProblem };
+	error: OfGeneration & { problem: StreamProblem; message?: Message | null };
 }
 
-export interface ConversationEvent {
-	kind: 'created' | 'updated' | 'deleted';
-	conversation: Conversation;
-}
+export type ConversationEvent =
+	| { kind: 'created' | 'updated'; conversation: Conversation }
+	| { kind: 'deleted'; conversation: Pick<Conversation, 'id'> };
 
 const names = ['start', 'delta', 'rewind', 'snapshot', 'usage', 'finish', 'error'] as const;
 

@@ -5,7 +5,7 @@ import { GenerationLog, type LivePart } from './log';
 /** How a generation ended for this tab. `gone`: the server does not know it any more, so the message has to be read. */
 export type Outcome =
 	| { kind: 'finished'; reason: FinishReason; message: Message | null }
-	| { kind: 'failed'; problem: StreamProblem }
+	| { kind: 'failed'; problem: StreamProblem; message: Message | null }
 	| { kind: 'gone' };
 
 /** One generation that this tab follows: its log, and what the page shows of it, published once a frame. */
@@ -49,9 +49,11 @@ export class LiveGeneration {
 				this.#outcome = { kind: 'finished', reason, message: message ?? null };
 				return false;
 			}
-			case 'error':
-				this.#outcome = { kind: 'failed', problem: (event as GenerationEvents['error']).problem };
+			case 'error': {
+				const { problem, message } = event as GenerationEvents['error'];
+				this.#outcome = { kind: 'failed', problem, message: message ?? null };
 				return false;
+			}
 			default:
 				return false;
 		}

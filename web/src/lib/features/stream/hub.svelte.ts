@@ -26,9 +26,9 @@ class StreamHub {
 	#leaving = new Set<string>();
 	#dirty = new Set<LiveGeneration>();
 	#flushing = false;
-	#syncing: Promise<void> | null = null;
+	#syncing = false;
 	#conversationHandlers = new Set<(event: ConversationEvent) => void>();
-	#reopenHandlers = new Set<() => void>();
+	#missedHandlers = new Set<() => void>();
 	#connection = new Connection(
 		{
 			open: async (signal) => {
@@ -87,10 +87,10 @@ class StreamHub {
 		return () => this.#conversationHandlers.delete(handler);
 	}
 
-	/** Calls back when the stream is back after it was lost, because changes may have been missed. */
-	onReopen(handler: () => void): () => void {
-		this.#reopenHandlers.add(handler);
-		return () => this.#reopenHandlers.delete(handler);
+	/** Calls back when changes may have been missed: the stream was lost and is back, or it could not keep up. */
+	onMissed(handler: () => void): () => void {
+		this.#missedHandlers.add(handler);
+		return () => this.#missedHandlers.delete(handler);
 	}
 
 	#moved(state: LinkState): void {
@@ -102,6 +102,7 @@ class StreamHub {
 	#received({ name, data }: ServerEvent): void {
 		const body: unknown = JSON.parse(data);
 		if (name === 'stream') this.#opened((body as { id: string }).id);
+		else if (name === 'resync') this.#missed();
 		else if (name === 'signed_out') reportUnauthenticated();
 		else if (name === 'conversation') {
 			for (const handler of this.#conversationHandlers) handler(body as ConversationEvent);
@@ -121,7 +122,12 @@ class StreamHub {
 			followed.generation.reopened();
 		}
 		this.#sync();
-		if (again) for (const handler of this.#reopenHandlers) handler();
+		if (again) this.#missed();
+	}
+
+	/** Changes went by unheard: what is shown has to be read again. */
+	#missed(): void {
+		for (const handler of this.#missedHandlers) handler();
 	}
 
 	#grew<Name extends keyof GenerationEvents>(name: Name, event: GenerationEvents[Name]): void {
@@ -165,12 +171,11 @@ class StreamHub {
 
 	/** Brings the server's subscriptions to what is followed here; all calls of one moment become one request. */
 	#sync(): void {
-		this.#syncing ??= Promise.resolve().then(async () => {
-			try {
-				await this.#subscribe();
-			} finally {
-				this.#syncing = null;
-			}
+		if (this.#syncing) return;
+		this.#syncing = true;
+		queueMicrotask(async () => {
+			await this.#subscribe();
+			this.#syncing = false;
 			const rest = [...this.#followed.values()].some((followed) => !followed.subscribed);
 			if (this.#stream && (rest || this.#leaving.size > 0)) this.#sync();
 		});

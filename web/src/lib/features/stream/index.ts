@@ -1,4 +1,3 @@
 export { hub } from './hub.svelte';
 export type { LiveGeneration, Outcome } from './generation.svelte';
-export type { ConversationEvent, StreamProblem } from './events';
-export type { LivePart } from './log';
+export type { ConversationEvent } from './events';
