@@ -120,7 +120,9 @@ need_web_packages() {
   wanted=$(sha256sum "$ROOT/web/package-lock.json" | cut -d' ' -f1)
   if [ ! -f "$stamp" ] || [ "$(<"$stamp")" != "$wanted" ]; then
     say 'installing npm packages'
-    (cd "$ROOT/web" && npm ci --no-audit --no-fund) >&2
+    # npm 11 refuses a lock when the registry (a mirror, say) lacks the binaries of platforms that are not this one.
+    # `install --no-save` takes the very versions and checksums of the lock too.
+    (cd "$ROOT/web" && { npm ci --no-audit --no-fund 2>"$CACHE/npm-ci.log" || npm install --no-save --no-audit --no-fund; }) >&2
     printf '%s\n' "$wanted" >"$stamp"
   fi
 }

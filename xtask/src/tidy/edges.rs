@@ -19,7 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("stoa-telemetry", &[]),
     ("stoa-web-assets", &[]),
     ("stoa-mock-openai", &[]),
-    ("stoa-models-llama", &["stoa-models"]),
+    ("stoa-models-llama", &["stoa-model", "stoa-models"]),
     ("stoa-models", &["stoa-model"]),
     ("stoa-storage", &["stoa-model"]),
     ("stoa-identity", &["stoa-model", "stoa-storage"]),
