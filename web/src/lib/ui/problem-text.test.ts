@@ -16,11 +16,11 @@ describe('a problem in words', () => {
 	it('shows what the server said when the code is new', () => {
 		const words = problemWords({
 			code: 'disk_full',
-			title: 'The disk is full',
+			title: 'Insufficient Storage',
 			detail: 'No space left.',
 			hint: 'Free some space.'
 		});
-		expect(words).toEqual({ title: 'The disk is full', detail: 'No space left.', hint: 'Free some space.' });
+		expect(words).toEqual({ title: 'No space left.', detail: '', hint: 'Free some space.' });
 	});
 
 	it('says something even when nothing is known, and nothing twice', () => {

@@ -18,14 +18,15 @@ describe('what hinders a change of role or access', () => {
 		expect(hindrance(owner, second, [owner, second])).toBeNull();
 	});
 
-	it('keeps administrators away from owners, and everybody from themselves', () => {
+	it('keeps administrators away from owners and each other, and everybody from themselves', () => {
 		expect(hindrance(admin, owner, [owner, second, admin])).toBe('not-owner');
+		expect(hindrance(admin, person('other', 'admin'), [owner, admin])).toBe('not-owner');
 		expect(hindrance(admin, admin, [owner, admin])).toBe('self');
 		expect(hindrance(admin, member, [owner, admin, member])).toBeNull();
 	});
 
-	it('lets only owners make owners', () => {
-		expect(rolesToGive('admin')).not.toContain('owner');
+	it('lets only owners make owners and administrators', () => {
+		expect(rolesToGive('admin')).toEqual(['member']);
 		expect(rolesToGive('owner')).toContain('owner');
 	});
 });

@@ -1,6 +1,6 @@
 /** The slug of the models that run on this machine; the server keeps it for itself. */
 const RESERVED = 'local';
-const LONGEST = 40;
+const LONGEST = 32;
 
 /** A slug for a provider's name: small letters, digits and hyphens. Empty when the name has none of them. */
 export function suggestSlug(name: string): string {
@@ -21,6 +21,6 @@ export type SlugFault = 'empty' | 'form' | 'long' | 'reserved';
 export function slugFault(slug: string): SlugFault | null {
 	if (slug === '') return 'empty';
 	if (slug.length > LONGEST) return 'long';
-	if (!/^[a-z0-9]+(?:-[a-z0-9]+)*$/.test(slug)) return 'form';
+	if (!/^[a-z0-9][a-z0-9-]*$/.test(slug)) return 'form';
 	return slug === RESERVED ? 'reserved' : null;
 }

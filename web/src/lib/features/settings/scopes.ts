@@ -12,5 +12,5 @@ export function scopeSentence(scope: Scope): string {
 }
 
 export function formatList(words: string[]): string {
-	return new Intl.ListFormat(languageTag(), { style: 'long', type: 'unit' }).format(words);
+	return new Intl.ListFormat(languageTag(), { type: 'conjunction' }).format(words);
 }
