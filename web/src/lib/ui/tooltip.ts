@@ -58,7 +58,12 @@ export function tooltip(text: string | undefined): Attachment<HTMLElement> {
 			hide(element);
 		};
 		const focus = () => {
-			if (element.matches(':focus-visible')) show(element, text);
+			if (!element.matches(':focus-visible')) return;
+			cancel();
+			// Not at once: focus that comes back from a menu arrives while that menu is still being hidden.
+			timer = setTimeout(() => {
+				show(element, text);
+			});
 		};
 		const key = (event: KeyboardEvent) => {
 			if (event.key === 'Escape' && owner === element) leave();
