@@ -1,4 +1,4 @@
 export { default as NewPasswordField } from './NewPasswordField.svelte';
-export { generatePassword, SHORTEST, strength } from './password';
+export { generatePassword, SHORTEST } from './password';
 export { restOf } from './rest';
 export { waitInWords } from './wait';

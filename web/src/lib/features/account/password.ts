@@ -18,7 +18,7 @@ const common = [
 ];
 
 /** A rough guess in bits: repeated characters, keyboard walks, common words and what is known of the person count for little. */
-export function guessBits(password: string, known: string[] = []): number {
+function guessBits(password: string, known: string[] = []): number {
 	let text = password.toLowerCase();
 	let words = 0;
 	const personal = known.flatMap((word) => word.toLowerCase().split(/[^\p{L}\p{N}]+/u));
