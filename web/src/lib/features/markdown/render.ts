@@ -15,11 +15,6 @@ const marked = new Marked(
 	math
 );
 
-/** `[name]: address` lines, which serve the whole text and so have to travel with each block. */
-export function definitions(text: string): string {
-	return (text.match(/^ {0,3}\[[^\]^\n]+\]:[ \t]*\S+.*$/gm) ?? []).join('\n');
-}
-
 /** Markdown of one block to HTML that is not safe yet. `open`: the end is still being written. */
 export function renderBlock(source: string, open: boolean, links = ''): string {
 	const text = open ? remend(source, { linkMode: 'text-only', katex: true, htmlTags: true }) : source;

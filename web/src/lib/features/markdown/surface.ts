@@ -1,10 +1,10 @@
 import { BlockSplitter } from './blocks';
 import { decorate } from './decorate';
+import { definitions } from './definitions';
 import { drawFormulas } from './formula';
 import { highlight } from './highlight';
 import { morph } from './morph';
 import { parser } from './parser';
-import { definitions } from './render';
 import { sanitise } from './sanitise';
 
 interface Drawn {

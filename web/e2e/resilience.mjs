@@ -1,0 +1,113 @@
+// What happens to an answer when the way to it is cut.
+import { expect } from './expect.mjs';
+import { until, views } from './harness.mjs';
+import {
+	accessible,
+	answerText,
+	chooseModel,
+	complete,
+	composer,
+	counted,
+	enter,
+	growing,
+	lastAnswer,
+	picture,
+	send
+} from './page.mjs';
+
+async function offline(all) {
+	const page = await enter(all, views['390 px, light']);
+	await chooseModel(page, 'counter');
+	await send(page, 'Count. [[tokens=200 rate=25]]');
+	await growing(page, 30);
+	await page.context().setOffline(true);
+	await page.getByText(/You are offline|Reconnecting/).waitFor();
+	await accessible(page, 'offline');
+	await picture(page, 'offline phone');
+	await page.waitForTimeout(1_500);
+	await page.context().setOffline(false);
+	await until(
+		'the banner to go',
+		20_000,
+		async () => (await page.getByText(/You are offline|Reconnecting/).count()) === 0
+	);
+	await complete(page);
+	expect(await answerText(page)).equals(counted(200), 'no token lost or doubled');
+}
+
+async function restart(all) {
+	const page = await enter(all, views['1440 px, light']);
+	await chooseModel(page, 'counter');
+	await send(page, 'Count. [[tokens=3000 rate=40]]');
+	await growing(page, 60);
+	await all.stoa.end('SIGKILL');
+	const seen = await answerText(page);
+	await page.getByText('Reconnecting').waitFor();
+	await all.stoa.start();
+	await until(
+		'the stream to be back',
+		30_000,
+		async () => (await page.getByText('Reconnecting').count()) === 0
+	);
+	// The lease of the killed server ends, and what it had written down is there to be continued.
+	await lastAnswer(page).getByText('The server stopped').waitFor({ timeout: 60_000 });
+	const kept = await answerText(page);
+	expect(counted(3_000).startsWith(kept)).equals(true, 'what is kept is what was written');
+	expect(seen.length - kept.length).atMost(80, 'letters lost of what was seen');
+	await accessible(page, 'an interrupted answer');
+	await picture(page, 'interrupted');
+	await page.getByRole('button', { name: 'Continue' }).click();
+	await until('more of it', 20_000, async () => (await answerText(page)).length > kept.length + 10);
+	await page.getByRole('button', { name: 'Stop' }).click();
+	await complete(page);
+}
+
+async function reader(all) {
+	const page = await enter(all, views['1440 px, light']);
+	await chooseModel(page, 'lorem');
+	await send(page, 'Much. [[tokens=900 rate=0]]');
+	await complete(page);
+	await send(page, 'More. [[tokens=600 rate=120]]');
+	await growing(page, 400);
+	const scroller = page.getByRole('region', { name: 'Messages' });
+	const rest = () => scroller.evaluate((node) => node.scrollHeight - node.scrollTop - node.clientHeight);
+	await until('the view to follow', 5_000, async () => (await rest()) < 4);
+	const box = await scroller.boundingBox();
+	await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+	await page.mouse.wheel(0, -300);
+	await page.waitForTimeout(400);
+	const top = await scroller.evaluate((node) => node.scrollTop);
+	await page.waitForTimeout(1_200);
+	expect(await scroller.evaluate((node) => node.scrollTop)).equals(top, 'the reader is left alone');
+	await page.getByRole('button', { name: 'Jump to latest' }).click();
+	await until('the end', 5_000, async () => (await rest()) < 4);
+	await complete(page);
+	await until('the view to be at the end', 5_000, async () => (await rest()) < 4);
+}
+
+async function tabs(all) {
+	const first = await enter(all, views['1440 px, light']);
+	await chooseModel(first, 'counter');
+	await send(first, 'Count. [[tokens=100 rate=20]]');
+	await first.waitForURL('**/c/*');
+	const others = [];
+	for (let tab = 0; tab < 4; tab++) {
+		const page = Object.assign(await first.context().newPage(), { complaints: [] });
+		await page.goto(first.url());
+		others.push(page);
+	}
+	for (const page of others) {
+		await complete(page);
+		expect(await answerText(page)).equals(counted(100));
+	}
+	await send(others[0], 'And again. [[tokens=5]]');
+	await until('the turn in the first tab', 20_000, async () => (await answerText(first)) === counted(5));
+	await composer(first).waitFor();
+}
+
+export const resilienceTests = [
+	{ name: 'five tabs share an answer', run: tabs },
+	{ name: 'the view follows the end and never fights the reader', run: reader },
+	{ name: 'a lost network is mended by itself', run: offline },
+	{ name: 'a killed server costs nothing that was kept', run: restart }
+];

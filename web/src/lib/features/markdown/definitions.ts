@@ -1,0 +1,4 @@
+/** `[name]: address` lines, which serve the whole text and so have to travel with each block. */
+export function definitions(text: string): string {
+	return (text.match(/^ {0,3}\[[^\]^\n]+\]:[ \t]*\S+.*$/gm) ?? []).join('\n');
+}
