@@ -8,6 +8,7 @@ use stoa_dispatch::Dispatch;
 use stoa_model::{Clock, GenerationId, InstanceId, Principal, StreamId, Timestamp, UserId};
 use stoa_storage::{
     Database, Engine as DatabaseEngine, GenerationRow, GenerationState, NewTurn, Notice, StorageError, TurnIds,
+    TurnLimits,
 };
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
@@ -19,10 +20,8 @@ use crate::flusher::{Ending, Flusher, Run};
 use crate::inbox::Inbox;
 use crate::live::{End, EndReason, Live, Subject};
 use crate::stream::{EventStream, Revoked, StreamCommand, Subscribe};
-use crate::{follow, housekeeping, lease, run, title};
+use crate::{follow, housekeeping, lease, log, run, title};
 
-/// Event streams that one person may have open: tabs and devices.
-const STREAMS_PER_USER: usize = 64;
 /// Commands that wait for a stream whose reader is slow.
 const COMMANDS_WAITING: usize = 256;
 
@@ -32,11 +31,15 @@ pub struct EngineOptions {
     pub history_messages: u32,
     /// Whether a model writes the title of a new conversation.
     pub titles: bool,
+    /// Answers that one person may have in the making at once.
+    pub answers_per_user: u32,
+    /// Event streams that one person may have open: tabs and devices.
+    pub streams_per_user: usize,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { history_messages: 40, titles: true }
+        Self { history_messages: 40, titles: true, answers_per_user: 32, streams_per_user: 64 }
     }
 }
 
@@ -145,8 +148,10 @@ impl Engine {
         if self.is_closing() {
             return Err(ChatError::Closing);
         }
-        let history = self.options().history_messages;
-        let turn = self.database().begin_turn(principal, turn, self.instance(), history, self.now()).await?;
+        let options = self.options();
+        let limits =
+            TurnLimits { running_per_user: options.answers_per_user.into(), history: options.history_messages };
+        let turn = self.database().begin_turn(principal, turn, self.instance(), limits, self.now()).await?;
         let live = Live::new(Subject {
             generation: turn.generation,
             conversation: turn.conversation,
@@ -188,7 +193,7 @@ impl Engine {
     /// One stream for everything that a tab follows.
     pub fn open_stream(&self, principal: &Principal, revoked: Revoked) -> Result<EventStream, ChatError> {
         let user = principal.user_id().ok_or(StorageError::Forbidden)?;
-        if self.shared.feeds.count(user) >= STREAMS_PER_USER {
+        if self.shared.feeds.count(user) >= self.options().streams_per_user {
             return Err(ChatError::TooManyStreams);
         }
         let id = StreamId::generate(self.now());
@@ -312,16 +317,23 @@ impl Engine {
         self.generations().remove(&id);
     }
 
-    /// Another replica has ended this generation: its readers hear how.
+    /// This generation is no longer ours to write, for another replica has ended it, or the database will not have it.
+    /// Its readers hear how it ended.
     pub(crate) async fn hand_over(&self, run: &Run) {
         let live = &run.live;
-        tracing::warn!(generation = %live.subject.generation, "another replica has taken this answer over");
+        let id = live.subject.generation;
+        tracing::warn!(generation = %id, "this answer is no longer ours to write");
+        // Should nobody have ended it, we do: to the database we are dead here.
+        let dead_since = Timestamp::from_millis(i64::MAX);
+        if let Err(error) = self.database().interrupt_orphan(id, dead_since, self.now(), log::fold).await {
+            tracing::warn!(%error, generation = %id, "an answer that was given up could not be ended");
+        }
         let end = follow::ending(self, live, true).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "how it ended cannot be read");
             End { reason: EndReason::Interrupted, message: None, log_is_partial: false, last_seq: live.last_seq() }
         });
         live.end(end);
-        self.forget(live.subject.generation);
+        self.forget(id);
     }
 
     fn generations(&self) -> MutexGuard<'_, HashMap<GenerationId, Known>> {

@@ -1,9 +1,84 @@
-//! `/v1`: the OpenAI protocol, by API key, through the same dispatch as the chat.
+//! `/v1`: the OpenAI protocol, by API key, through the same dispatch as the chat. Errors have OpenAI's shape.
+
+mod chat_completions;
+mod models;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+use stoa_identity::{Credential, IdentityError};
+use stoa_model::{Principal, Scope};
+use stoa_providers::outward::ApiError;
 
 use crate::app::App;
+use crate::problem::Problem;
+
+/// Bytes of a request: a long conversation with room to spare.
+const BODY_BYTES: usize = 8 * 1024 * 1024;
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
+        .route("/v1/models", get(models::list_models))
+        .route("/v1/models/{*model}", get(models::get_model))
+        .route("/v1/chat/completions", post(chat_completions::complete))
+}
+
+/// An error on its way out, in OpenAI's shape.
+pub(super) struct Refusal(ApiError);
+
+impl<E: Into<ApiError>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.0.to_json()));
+        *response.status_mut() = self.0.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(after) = self.0.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+        }
+        response
+    }
+}
+
+/// Whoever calls, by API key alone: a cookie is for pages, and no page calls this.
+async fn caller(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
+    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let key =
+        header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let Some((_, key)) = key else {
+        return Err(ApiError::unauthorized("Send an API key of this server as `Authorization: Bearer …`."));
+    };
+    let principal = app.door.authenticate(Credential::ApiKey(key.trim())).await.map_err(|error| match error {
+        IdentityError::Unauthenticated => {
+            ApiError::unauthorized("The API key is not known here, has run out, or was taken away.")
+        }
+        error => internal(&error),
+    })?;
+    if principal.allows(Scope::Infer) {
+        Ok(principal)
+    } else {
+        let message = "This API key may not run models: it lacks the scope `infer`.";
+        Err(ApiError::new(StatusCode::FORBIDDEN, "invalid_request_error", message))
+    }
+}
+
+fn internal(error: &(dyn std::error::Error + 'static)) -> ApiError {
+    tracing::error!(cause = crate::problem::chain(error), "a call of the OpenAI API failed");
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "Something went wrong on the server.")
+}
+
+/// Reads the body, with its refusals in OpenAI's shape.
+async fn body(request: Request) -> Result<bytes::Bytes, ApiError> {
+    crate::extract::read_body(request, BODY_BYTES)
+        .await
+        .map_err(|problem: Problem| ApiError::new(problem.status, "invalid_request_error", problem.detail))
 }

@@ -23,7 +23,8 @@ pub use repositories::allowances::Allowance;
 pub use repositories::api_keys::{ApiKey, NewApiKey};
 pub use repositories::conversations::{ConversationChange, ConversationFilter};
 pub use repositories::generations::{
-    Append, AppendOutcome, Chunk, GenerationRow, GenerationState, Lease, NewTurn, Outcome, TurnIds, TurnParent,
+    Append, AppendOutcome, Chunk, GenerationRow, GenerationState, Lease, NewTurn, Outcome, TurnIds, TurnLimits,
+    TurnParent,
 };
 pub use repositories::messages::{MessagePage, PathQuery};
 pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};

@@ -10,10 +10,11 @@ use stoa_model::{
 };
 use stoa_storage::{
     Append, AppendOutcome, Chunk, ConversationChange, ConversationFilter, Database, GenerationState, MasterKey,
-    NewApiKey, NewSession, NewTurn, NewUser, OpenError, Outcome, PathQuery, StorageError, TurnIds, TurnParent,
-    UserChange, on_both_engines,
+    NewApiKey, NewSession, NewTurn, NewUser, OpenError, Outcome, PathQuery, StorageError, TurnIds, TurnLimits,
+    TurnParent, UserChange, on_both_engines,
 };
 
+const LIMITS: TurnLimits = TurnLimits { running_per_user: 32, history: 40 };
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 fn later(millis: u64) -> Timestamp {
@@ -65,7 +66,7 @@ async fn say(
         parameters: Parameters::default(),
         title: "question".to_owned(),
     };
-    database.begin_turn(who, turn, instance(), 40, later(at)).await.unwrap()
+    database.begin_turn(who, turn, instance(), LIMITS, later(at)).await.unwrap()
 }
 
 fn instance() -> InstanceId {
@@ -227,7 +228,7 @@ on_both_engines! {
         let second = say(database, &ann, id, TurnParent::Leaf, 3).await;
         finish(database, &second, "two", 4).await;
         let again = NewTurn::Regenerate { answer: first.reply, model: None, parameters: None };
-        let again = database.begin_turn(&ann, again, instance(), 40, later(5)).await.unwrap();
+        let again = database.begin_turn(&ann, again, instance(), LIMITS, later(5)).await.unwrap();
         finish(database, &again, "one again", 6).await;
 
         let page = database.messages(&ann, id, PathQuery { limit: 50, ..PathQuery::default() }).await.unwrap();
@@ -268,7 +269,7 @@ on_both_engines! {
             let query = PathQuery { limit: 5, ..PathQuery::default() };
             assert!(matches!(database.messages(stranger, id, query).await, Err(StorageError::NotFound)));
             let again = NewTurn::Regenerate { answer: turn.reply, model: None, parameters: None };
-            let refused = database.begin_turn(stranger, again, instance(), 40, later(5)).await;
+            let refused = database.begin_turn(stranger, again, instance(), LIMITS, later(5)).await;
             assert!(matches!(refused, Err(StorageError::NotFound)));
         }
         let other = database.create_conversation(&ben, None, NOW).await.unwrap().id;
@@ -281,7 +282,7 @@ on_both_engines! {
             parameters: Parameters::default(),
             title: "question".to_owned(),
         };
-        let refused = database.begin_turn(&ben, into_mine, instance(), 40, later(5)).await;
+        let refused = database.begin_turn(&ben, into_mine, instance(), LIMITS, later(5)).await;
         assert!(matches!(refused, Err(StorageError::NotFound)));
     }
 
@@ -359,7 +360,7 @@ on_both_engines! {
             parameters: Parameters::default(),
             title: "question".to_owned(),
         };
-        let refused = test.database.begin_turn(&ann, turn, instance(), 40, later(99)).await;
+        let refused = test.database.begin_turn(&ann, turn, instance(), LIMITS, later(99)).await;
         assert!(matches!(refused, Err(StorageError::Refused(_))));
     }
 
@@ -380,7 +381,7 @@ on_both_engines! {
             parameters: Parameters { temperature: Some(0.1), ..Parameters::default() },
             title: "question".to_owned(),
         };
-        let turn = test.database.begin_turn(&ann, turn, instance(), 40, NOW).await.unwrap();
+        let turn = test.database.begin_turn(&ann, turn, instance(), LIMITS, NOW).await.unwrap();
         let message = test.database.message(&ann, turn.message).await.unwrap();
         assert_eq!(message.parts, text("a\0b \u{1F30D}"));
         let reply = test.database.message(&ann, turn.reply).await.unwrap();

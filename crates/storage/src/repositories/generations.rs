@@ -20,9 +20,6 @@ use super::conversations::{find as find_conversation, set_title, update_one};
 use super::messages::{find_message, message, path};
 use super::{from_json, to_json};
 
-/// How many answers one person may have in the making at once.
-const RUNNING_PER_USER: u64 = 32;
-
 /// Where a turn hangs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnParent {
@@ -50,6 +47,15 @@ pub enum NewTurn {
     Regenerate { answer: MessageId, model: Option<String>, parameters: Option<Parameters> },
     /// More of this answer.
     Continue { answer: MessageId },
+}
+
+/// What bounds a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TurnLimits {
+    /// How many answers one person may have in the making at once.
+    pub running_per_user: u64,
+    /// How many of the latest messages of the path come back.
+    pub history: u32,
 }
 
 /// The rows of a turn that has begun.
@@ -142,7 +148,7 @@ impl Database {
         principal: &Principal,
         turn: NewTurn,
         owner: InstanceId,
-        history: u32,
+        limits: TurnLimits,
         now: Timestamp,
     ) -> Result<TurnIds, StorageError> {
         let user = access::person(principal)?;
@@ -152,7 +158,7 @@ impl Database {
             .filter(generations::Column::State.eq(MessageStatus::Running.as_str()))
             .count(&transaction)
             .await?;
-        if running >= RUNNING_PER_USER {
+        if running >= limits.running_per_user {
             return Err(StorageError::Refused("too many answers are being written"));
         }
         let begun = Begun::place(&transaction, principal, turn, now).await?;
@@ -187,7 +193,7 @@ impl Database {
             .col_expr(conversations::Column::ReadAt, Expr::value(now.as_millis()))
             .exec(&transaction)
             .await?;
-        let history = path(&transaction, conversation, begun.message, history)
+        let history = path(&transaction, conversation, begun.message, limits.history)
             .await?
             .into_iter()
             .map(|row| message(row, Vec::new()))

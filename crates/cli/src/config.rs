@@ -1,0 +1,224 @@
+//! The settings: every one is declared here once, with its name in the file, its variable, its default and its text.
+//! The environment wins over the file; the reference is written from the same table.
+
+mod reading;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reading::Reader;
+
+pub(crate) use reading::ConfigError;
+
+/// One setting, as the reference shows it.
+pub(crate) struct Setting {
+    pub(crate) key: &'static str,
+    pub(crate) variable: &'static str,
+    pub(crate) default: &'static str,
+    pub(crate) text: &'static str,
+    /// Never shown, in errors neither.
+    pub(crate) secret: bool,
+}
+
+macro_rules! settings {
+    ($($name:ident: $key:literal, $variable:literal, $default:literal, $secret:literal, $text:literal;)+) => {
+        $(const $name: Setting =
+            Setting { key: $key, variable: $variable, default: $default, text: $text, secret: $secret };)+
+
+        /// All settings, in the order of the reference.
+        const SETTINGS: &[&Setting] = &[$(&$name),+];
+    };
+}
+
+settings! {
+    LISTEN: "listen", "STOA_LISTEN", "127.0.0.1:3210", false,
+        "The address and port of the web application and the API.";
+    SECURE_COOKIES: "secure_cookies", "STOA_SECURE_COOKIES", "false", false,
+        "Send cookies over TLS only. Set it when people reach Stoa by `https`, such as through a proxy.";
+    DRAIN: "drain_seconds", "STOA_DRAIN_SECONDS", "10", false,
+        "How long answers that are being written may go on after the server was told to stop. What is not finished then is \
+         marked interrupted and can be continued.";
+    DATA_DIR: "data_dir", "STOA_DATA_DIR", "$XDG_DATA_HOME/stoa", false,
+        "Where the database, the master key and local models are kept.";
+    DATABASE_URL: "database_url", "STOA_DATABASE_URL", "sqlite://DATA_DIR/stoa.db", true,
+        "`sqlite:///path` or `postgres://user:password@host/name` (with `?sslmode=verify-full&sslrootcert=…` for TLS).";
+    MASTER_KEY: "master_key", "STOA_MASTER_KEY", "", true,
+        "The key that seals stored secrets: 32 bytes in hexadecimal or base64. With SQLite one is made at the first start \
+         and kept in `DATA_DIR/master.key`; with PostgreSQL it must be given.";
+    MASTER_KEY_FILE: "master_key_file", "STOA_MASTER_KEY_FILE", "", false,
+        "A file that holds the master key.";
+    OWNER_EMAIL: "owner_email", "STOA_OWNER_EMAIL", "", false,
+        "Makes the first owner at start, together with `owner_password`. Once there is an account both are left aside.";
+    OWNER_PASSWORD: "owner_password", "STOA_OWNER_PASSWORD", "", true,
+        "The password of the first owner; at least 10 characters.";
+    EGRESS_ALLOW: "egress_allow", "STOA_EGRESS_ALLOW", "", false,
+        "Private addresses that the server may reach, as `host:port`, separated by commas. Administrators can allow more in \
+         the settings.";
+    EGRESS_CA_FILE: "egress_ca_file", "STOA_EGRESS_CA_FILE", "", false,
+        "Certificates (PEM) to trust beside those of the machine, for providers inside an organisation.";
+    HTTPS_PROXY: "https_proxy", "HTTPS_PROXY", "", true,
+        "The forward proxy for `https` addresses.";
+    HTTP_PROXY: "http_proxy", "HTTP_PROXY", "", true,
+        "The forward proxy for `http` addresses.";
+    NO_PROXY: "no_proxy", "NO_PROXY", "", false,
+        "Hosts that are reached without a proxy, separated by commas.";
+    MODELS_DIR: "models_dir", "STOA_MODELS_DIR", "DATA_DIR/models", false,
+        "Where local models are kept, in Ollama's layout.";
+    MODEL_KEEP_ALIVE: "model_keep_alive_seconds", "STOA_MODEL_KEEP_ALIVE_SECONDS", "300", false,
+        "How long a local model stays loaded when nobody uses it.";
+    MODEL_CONTEXT: "model_context_tokens", "STOA_MODEL_CONTEXT_TOKENS", "8192", false,
+        "The largest context of a local model, prompt and answer together. Its memory grows with it.";
+    TITLES: "titles", "STOA_TITLES", "true", false,
+        "Whether a model writes the titles of new conversations. Without it, the first line of the first message stays.";
+    HISTORY_MESSAGES: "history_messages", "STOA_HISTORY_MESSAGES", "40", false,
+        "How many of the latest messages of a conversation a model is sent.";
+    ANSWERS_PER_USER: "answers_per_user", "STOA_ANSWERS_PER_USER", "32", false,
+        "How many answers one person may have in the making at once.";
+    STREAMS_PER_USER: "streams_per_user", "STOA_STREAMS_PER_USER", "64", false,
+        "How many tabs and devices one person may have open at once.";
+    LOG: "log", "STOA_LOG", "info", false,
+        "What is logged: `error`, `warn`, `info`, `debug`, `trace`, or by module as in `info,stoa_chat=debug`.";
+    LOG_FORMAT: "log_format", "STOA_LOG_FORMAT", "auto", false,
+        "`json`, `text`, or `auto`: text on a terminal, JSON elsewhere.";
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) secure_cookies: bool,
+    pub(crate) drain: Duration,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) database_url: Option<stoa_storage::Secret>,
+    pub(crate) master_key: Option<stoa_storage::Secret>,
+    pub(crate) master_key_file: Option<PathBuf>,
+    pub(crate) owner_email: Option<String>,
+    pub(crate) owner_password: Option<stoa_storage::Secret>,
+    pub(crate) egress_allow: Vec<String>,
+    pub(crate) egress_ca_file: Option<PathBuf>,
+    pub(crate) https_proxy: Option<stoa_storage::Secret>,
+    pub(crate) http_proxy: Option<stoa_storage::Secret>,
+    pub(crate) no_proxy: Option<String>,
+    pub(crate) models_dir: PathBuf,
+    pub(crate) model_keep_alive: Duration,
+    pub(crate) model_context: u32,
+    pub(crate) titles: bool,
+    pub(crate) history_messages: u32,
+    pub(crate) answers_per_user: u32,
+    pub(crate) streams_per_user: usize,
+    pub(crate) log: String,
+    pub(crate) log_format: String,
+}
+
+impl Config {
+    /// Reads the file, if one is named, and the environment.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        Self::read(&Reader::new(file, SETTINGS, |variable| std::env::var_os(variable))?)
+    }
+
+    fn read(reader: &Reader) -> Result<Self, ConfigError> {
+        let data_dir = match reader.path(&DATA_DIR)? {
+            Some(path) => path,
+            None => default_data_dir(reader)?,
+        };
+        Ok(Self {
+            listen: reader.parse(&LISTEN, "an address and a port, such as 127.0.0.1:3210")?,
+            secure_cookies: reader.parse(&SECURE_COOKIES, "true or false")?,
+            drain: reader.seconds(&DRAIN)?,
+            database_url: reader.secret(&DATABASE_URL)?,
+            master_key: reader.secret(&MASTER_KEY)?,
+            master_key_file: reader.path(&MASTER_KEY_FILE)?,
+            owner_email: reader.text(&OWNER_EMAIL)?,
+            owner_password: reader.secret(&OWNER_PASSWORD)?,
+            egress_allow: reader.list(&EGRESS_ALLOW)?,
+            egress_ca_file: reader.path(&EGRESS_CA_FILE)?,
+            https_proxy: reader.secret(&HTTPS_PROXY)?,
+            http_proxy: reader.secret(&HTTP_PROXY)?,
+            no_proxy: reader.text(&NO_PROXY)?,
+            models_dir: reader.path(&MODELS_DIR)?.unwrap_or_else(|| data_dir.join("models")),
+            model_keep_alive: reader.seconds(&MODEL_KEEP_ALIVE)?,
+            model_context: reader.parse(&MODEL_CONTEXT, "a number of tokens")?,
+            titles: reader.parse(&TITLES, "true or false")?,
+            history_messages: reader.parse(&HISTORY_MESSAGES, "a number of messages")?,
+            answers_per_user: reader.parse(&ANSWERS_PER_USER, "a number of answers")?,
+            streams_per_user: reader.parse(&STREAMS_PER_USER, "a number of streams")?,
+            log: reader.text(&LOG)?.unwrap_or_else(|| LOG.default.to_owned()),
+            log_format: reader.text(&LOG_FORMAT)?.unwrap_or_else(|| LOG_FORMAT.default.to_owned()),
+            data_dir,
+        })
+    }
+}
+
+fn default_data_dir(reader: &Reader) -> Result<PathBuf, ConfigError> {
+    let data_home = reader.environment("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || reader.environment("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    data_home.or_else(home).map(|data| data.join("stoa")).ok_or(ConfigError::NoHome)
+}
+
+/// The reference of all settings, as Markdown.
+pub(crate) fn reference() -> String {
+    let mut page = String::from(
+        "# Configuration\n\nWritten by `./x generate` from `crates/cli/src/config.rs`; do not edit.\n\n\
+         Settings are read from the environment and from a TOML file named by `--config` or `STOA_CONFIG`. The environment \
+         wins. An unknown name in the file is an error.\n\n\
+         | in the file | variable | default | |\n|---|---|---|---|\n",
+    );
+    for setting in SETTINGS {
+        let default = if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
+        let text = setting.text;
+        page.push_str(&format!("| `{}` | `{}` | {default} | {text} |\n", setting.key, setting.variable));
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn load(file: Option<&Path>, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let environment: HashMap<String, OsString> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), OsString::from(value))).collect();
+        let reader = Reader::new(file, SETTINGS, |variable| environment.get(variable).cloned())?;
+        Config::read(&reader)
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_the_file_over_defaults() {
+        let file = file("listen = \"127.0.0.1:1\"\ndrain_seconds = 3\ntitles = false\n");
+        let config = load(Some(file.path()), &[("HOME", "/home/o"), ("STOA_LISTEN", "[::1]:2")]).unwrap();
+        assert_eq!(config.listen.to_string(), "[::1]:2");
+        assert_eq!(config.drain, Duration::from_secs(3));
+        assert!(!config.titles);
+        assert_eq!(config.data_dir, Path::new("/home/o/.local/share/stoa"));
+        assert_eq!(config.models_dir, Path::new("/home/o/.local/share/stoa/models"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_where_it_came_from() {
+        let error = load(None, &[("HOME", "/"), ("STOA_LISTEN", "3210")]).unwrap_err().to_string();
+        assert_eq!(error, "STOA_LISTEN is `3210`, but must be an address and a port, such as 127.0.0.1:3210");
+        let file = file("lisen = \"x\"\n");
+        let error = load(Some(file.path()), &[("HOME", "/")]).unwrap_err().to_string();
+        assert!(error.contains("there is no setting `lisen`"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let config = load(None, &[("HOME", "/"), ("STOA_DATABASE_URL", "postgres://u:hunter2@h/d")]).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_reference_names_every_variable() {
+        insta::assert_snapshot!(reference());
+    }
+}

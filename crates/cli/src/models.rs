@@ -1,0 +1,95 @@
+//! `stoa model`: bring models in, list them, take them away.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use stoa_models::store::Progress;
+use stoa_models::{ModelName, Store, StoredModel};
+
+use crate::config::Config;
+
+#[derive(Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Copies a GGUF file into the store.
+    Import {
+        file: PathBuf,
+        /// What it is called from then on, such as `smollm2:135m`. The file's name when absent.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Lists the models of the store.
+    List,
+    /// Removes a model, and its file when no other model uses it.
+    Rm { name: String },
+}
+
+/// Runs the command and returns what it prints.
+pub(crate) fn run(command: ModelCommand, config: &Config) -> anyhow::Result<String> {
+    let store = Store::open(&config.models_dir)
+        .with_context(|| format!("the model store {} cannot be opened", config.models_dir.display()))?;
+    match command {
+        ModelCommand::Import { file, name } => {
+            let name = match name {
+                Some(name) => name,
+                None => name_of(&file).context("the file has no name to call the model by; give one with --name")?,
+            };
+            let name: ModelName = name.parse().with_context(|| format!("`{name}` is no name for a model"))?;
+            let mut report = progress();
+            let model = store
+                .import(&file, &name, &mut report)
+                .with_context(|| format!("{} cannot be imported", file.display()))?;
+            Ok(format!("imported {} ({})\n", model.name, size(model.size_bytes)))
+        }
+        ModelCommand::List => {
+            let models = store.list().context("the models cannot be listed")?;
+            Ok(if models.is_empty() {
+                "There are no models yet. Bring one in with `stoa model import FILE.gguf`.\n".to_owned()
+            } else {
+                table(&models)
+            })
+        }
+        ModelCommand::Rm { name } => {
+            store.remove(&name).with_context(|| format!("{name} cannot be removed"))?;
+            Ok(format!("removed {name}\n"))
+        }
+    }
+}
+
+/// Tells a person at a terminal how far the copy is; nobody else.
+fn progress() -> impl FnMut(Progress) {
+    let mut last = None;
+    move |progress: Progress| {
+        let percent = progress.done_bytes.saturating_mul(100) / progress.total_bytes.max(1);
+        if std::io::stderr().is_terminal() && last != Some(percent) {
+            last = Some(percent);
+            let end = if percent >= 100 { "\n" } else { "" };
+            let _ = write!(std::io::stderr(), "\rcopying… {percent} %{end}");
+        }
+    }
+}
+
+fn name_of(file: &std::path::Path) -> Option<String> {
+    let stem = file.file_stem()?.to_str()?;
+    let name: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+    Some(name.to_ascii_lowercase())
+}
+
+fn table(models: &[StoredModel]) -> String {
+    let names: Vec<String> = models.iter().map(|model| model.name.to_string()).collect();
+    let width = names.iter().map(String::len).max().unwrap_or_default().max("NAME".len());
+    let mut text = format!("{:width$}  SIZE\n", "NAME");
+    for (name, model) in names.iter().zip(models) {
+        let _ = writeln!(text, "{name:width$}  {}", size(model.size_bytes));
+    }
+    text
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size for people, to one decimal")]
+fn size(bytes: u64) -> String {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    if mib < 1_024.0 { format!("{mib:.1} MiB") } else { format!("{:.1} GiB", mib / 1_024.0) }
+}

@@ -1,0 +1,147 @@
+//! `stoa serve`: puts the parts together, serves, and takes them apart again in the opposite order.
+
+mod local_models;
+mod network;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use stoa_chat::{Engine, EngineOptions};
+use stoa_dispatch::Dispatch;
+use stoa_identity::{Door, SetupToken};
+use stoa_listener::{Listener, ListenerOptions, RequestBody};
+use stoa_model::{Clock, SystemClock};
+use stoa_models::{Runtime, RuntimeOptions, Store, WorkerProgram};
+use stoa_server::{App, AppOptions};
+use stoa_storage::{Database, MasterKey};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+use crate::config::Config;
+use crate::data_dir::{self, DataDir};
+
+/// What is left to end when everything was told to: then the process goes all the same.
+const LAST_TASKS: Duration = Duration::from_secs(5);
+
+pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
+    let begun = std::time::Instant::now();
+    let url = config.database_url.as_ref().map(|url| url.expose().to_owned());
+    let url = url.unwrap_or_else(|| format!("sqlite://{}", config.data_dir.join("stoa.db").display()));
+    let sqlite = url.starts_with("sqlite:");
+    let data_dir = DataDir::take(&config.data_dir);
+    // With PostgreSQL the directory only holds models, and replicas may share it.
+    let _data_dir = if sqlite { Some(data_dir?) } else { data_dir.ok() };
+    let key = data_dir::master_key(&config, sqlite)?;
+    let tracker = TaskTracker::new();
+    let helpers = CancellationToken::new();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+
+    // Before anything that takes long, so that a port in use is said at once.
+    let options =
+        ListenerOptions { drain_timeout: config.drain + Duration::from_secs(5), ..ListenerOptions::default() };
+    let listener = Listener::bind(config.listen, options)?;
+    let address = listener.local_addr();
+    let database = Database::open(&url, key.clone(), &tracker).await.context("the database")?;
+    let egress = network::egress(&config, &database, &tracker, &helpers).await?;
+    let door = open_door(&config, &database, &key, address, &clock, &tracker, &helpers).await?;
+    let runtime = local_runtime(&config, &tracker, &clock)?;
+    let local = local_models::follow(Arc::clone(&runtime), &tracker, helpers.clone()).await;
+    let factory = Box::new(network::Providers { egress: egress.clone() });
+    let dispatch =
+        Dispatch::start(database.clone(), factory, local, Arc::clone(&clock), &tracker, helpers.clone()).await?;
+    let chat_options = EngineOptions {
+        history_messages: config.history_messages,
+        titles: config.titles,
+        answers_per_user: config.answers_per_user,
+        streams_per_user: config.streams_per_user,
+    };
+    let chat =
+        Engine::start(database.clone(), dispatch.clone(), Arc::clone(&clock), tracker.clone(), chat_options).await?;
+    let app = App {
+        database: database.clone(),
+        door,
+        chat: chat.clone(),
+        dispatch,
+        egress,
+        clock,
+        options: Arc::new(AppOptions { secure_cookies: config.secure_cookies }),
+    };
+    let service = stoa_server::application(app)
+        .map_request(|request: http::Request<RequestBody>| request.map(axum::body::Body::new));
+
+    let stop = CancellationToken::new();
+    let serving = tracker.spawn(listener.serve(service, stop.clone(), tracker.clone()));
+    let ready_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(%address, ready_ms, "ready at http://{address}");
+
+    let signal = stop_signal().await?;
+    tracing::info!(signal, "stopping");
+    chat.shutdown(config.drain).await;
+    stop.cancel();
+    let drained = serving.await.context("the listener ended badly")?;
+    tracing::debug!(?drained, "the listener has ended");
+    runtime.shutdown().await;
+    helpers.cancel();
+    tracker.close();
+    database.close().await;
+    if tokio::time::timeout(LAST_TASKS, tracker.wait()).await.is_err() {
+        tracing::warn!(tasks = tracker.len(), "some tasks did not end in time");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn open_door(
+    config: &Config,
+    database: &Database,
+    key: &MasterKey,
+    address: std::net::SocketAddr,
+    clock: &Arc<dyn Clock>,
+    tracker: &TaskTracker,
+    helpers: &CancellationToken,
+) -> anyhow::Result<Door> {
+    let configured = config.owner_email.as_deref().zip(config.owner_password.as_ref());
+    let open = !address.ip().is_loopback() && configured.is_none();
+    let token = open.then(|| SetupToken::derive(key));
+    let shown = token.clone();
+    let door = Door::open(database.clone(), Arc::clone(clock), token, tracker, helpers.clone());
+    if let Some((email, password)) = configured {
+        door.make_configured_owner(email, password.expose())
+            .await
+            .context("STOA_OWNER_EMAIL and STOA_OWNER_PASSWORD")?;
+    }
+    if let Some(token) = shown
+        && door.setup_state().await?.needed
+    {
+        tracing::warn!(
+            token = token.expose(),
+            "nobody has an account yet; whoever opens the set-up page needs this token"
+        );
+    }
+    Ok(door)
+}
+
+fn local_runtime(config: &Config, tracker: &TaskTracker, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<Runtime>> {
+    let store = Store::open(&config.models_dir)
+        .with_context(|| format!("the model store {} cannot be opened", config.models_dir.display()))?;
+    let options = RuntimeOptions {
+        keep_alive: config.model_keep_alive,
+        context_limit: config.model_context,
+        ..RuntimeOptions::new(WorkerProgram::this_program().context("this program's own path is not known")?)
+    };
+    Runtime::new(Arc::new(store), options, tracker.clone(), Arc::clone(clock))
+        .context("the thread that starts model workers cannot be started")
+}
+
+/// Waits for whoever runs this to ask for its end.
+async fn stop_signal() -> anyhow::Result<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be handled")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be handled")?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}

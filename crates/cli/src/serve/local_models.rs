@@ -1,0 +1,74 @@
+//! The models of this machine, as dispatch sees them: a list that is looked at again every few seconds, so that a model
+//! that `stoa model import` brought in appears by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use stoa_dispatch::LocalModels;
+use stoa_model::completion::Upstream;
+use stoa_model::provider::{AvailableModel, LOCAL_SLUG};
+use stoa_models::{LocalModel, Runtime};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+
+struct Listed {
+    runtime: Arc<Runtime>,
+    models: ArcSwap<Vec<AvailableModel>>,
+}
+
+impl LocalModels for Listed {
+    fn models(&self) -> Vec<AvailableModel> {
+        self.models.load().to_vec()
+    }
+
+    fn upstream(&self) -> Arc<dyn Upstream> {
+        Arc::clone(&self.runtime) as Arc<dyn Upstream>
+    }
+}
+
+/// Looks once, and then again until `shutdown`.
+pub(super) async fn follow(
+    runtime: Arc<Runtime>,
+    tracker: &TaskTracker,
+    shutdown: CancellationToken,
+) -> Arc<dyn LocalModels> {
+    let listed = Arc::new(Listed { runtime, models: ArcSwap::default() });
+    listed.look().await;
+    let looking = Arc::clone(&listed);
+    tracker.spawn(async move {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK_EVERY) => looking.look().await,
+                () = shutdown.cancelled() => return,
+            }
+        }
+    });
+    listed
+}
+
+impl Listed {
+    async fn look(&self) {
+        match self.runtime.models().await {
+            Ok(models) => {
+                let chat = models.into_iter().filter(|model| model.can_chat).map(available).collect();
+                self.models.store(Arc::new(chat));
+            }
+            Err(error) => tracing::warn!(%error, "local models cannot be listed; the last known ones stay"),
+        }
+    }
+}
+
+fn available(model: LocalModel) -> AvailableModel {
+    AvailableModel {
+        id: format!("{LOCAL_SLUG}/{}", model.name),
+        name: model.name,
+        display_name: model.display_name,
+        provider: "Local".to_owned(),
+        context_window: Some(model.context_window),
+        abilities: model.abilities,
+        local: true,
+    }
+}
