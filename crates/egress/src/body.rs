@@ -14,6 +14,10 @@ use crate::error::EgressError;
 use crate::pool::Lease;
 use crate::request::{Limits, moment};
 
+/// How much and how long the end of an answer is read only to keep its connection.
+const DRAIN_BYTES: u64 = 64 * 1024;
+const DRAIN_WITHIN: Duration = Duration::from_secs(2);
+
 /// A body that ends with an error rather than go on past its limits. After an error or the end it yields nothing more.
 pub struct CappedBody {
     incoming: Incoming,
@@ -82,6 +86,16 @@ impl CappedBody {
             }
         }
         some.freeze()
+    }
+
+    /// Reads on to the end in the background, so that the connection can serve again: for an answer whose end mark has
+    /// come, when only the framing is missing. What does not end soon is closed.
+    pub fn drain(mut self) {
+        let Some(tasks) = self.lease.as_ref().and_then(Lease::tasks) else { return };
+        self.left = self.left.min(DRAIN_BYTES);
+        tasks.spawn(async move {
+            let _ = tokio::time::timeout(DRAIN_WITHIN, async { while let Ok(Some(_)) = self.chunk().await {} }).await;
+        });
     }
 
     /// The next piece; `None` at the end.

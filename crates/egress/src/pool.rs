@@ -125,6 +125,10 @@ impl Lease {
         matches!(self.kind, LeaseKind::Shared { .. })
     }
 
+    pub(crate) fn tasks(&self) -> Option<TaskTracker> {
+        self.pool.upgrade().map(|pool| pool.tasks.clone())
+    }
+
     pub(crate) async fn send(&mut self, request: Outgoing) -> Result<Response<Incoming>, TrySendError<Outgoing>> {
         match &mut self.kind {
             LeaseKind::Exclusive(connection) => {

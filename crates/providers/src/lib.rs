@@ -1,1 +1,6 @@
-//! .
+//! Wire protocols of language models, both directions: towards providers, and towards programs that call Stoa.
+
+pub mod openai;
+pub mod outward;
+pub mod sse;
+mod think;

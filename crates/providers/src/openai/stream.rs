@@ -1,0 +1,234 @@
+//! An answer as it comes in: bytes to events to meaning, under the timers of the call.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http_body::Body as _;
+use stoa_egress::CappedBody;
+use stoa_model::completion::{CompletionError, CompletionEvent, TimedStep, Timers};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::answer::Interpreter;
+use super::failure;
+use crate::sse::{Caps, DecodeError, Decoder};
+
+/// Behind the finish reason, usage and end mark have this long to come; then the answer counts as whole without them.
+const TAIL: Duration = Duration::from_secs(5);
+/// Pieces of the body looked at before others get their turn.
+const PIECES_A_TURN: usize = 32;
+/// The longest answer that comes as one piece of JSON.
+const MAX_WHOLE_BYTES: usize = 16 * 1024 * 1024;
+
+pub(crate) struct AnswerStream {
+    /// Gone when there is nothing more to read.
+    body: Option<CappedBody>,
+    form: Form,
+    interpreter: Interpreter,
+    ready: VecDeque<CompletionEvent>,
+    failure: Option<CompletionError>,
+    timers: Timers,
+    /// When the step that is waited for has taken too long.
+    limit: Instant,
+    seen_event: bool,
+    /// Looks at `limit` when it rings; an event moves only the limit, which costs nothing.
+    alarm: Pin<Box<Sleep>>,
+}
+
+/// What the bytes are, judged by the first that is no blank: servers' content types cannot be trusted.
+enum Form {
+    Unknown,
+    Events(Decoder),
+    Whole(Vec<u8>),
+}
+
+impl AnswerStream {
+    pub(crate) fn new(body: CappedBody, interpreter: Interpreter, timers: Timers) -> Self {
+        let limit = body.sent_at() + timers.first_token.min(timers.total);
+        Self {
+            body: Some(body),
+            form: Form::Unknown,
+            interpreter,
+            ready: VecDeque::new(),
+            failure: None,
+            timers,
+            limit,
+            seen_event: false,
+            alarm: Box::pin(sleep_until(limit)),
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), CompletionError> {
+        if matches!(self.form, Form::Unknown) {
+            let beginning = bytes.trim_ascii_start();
+            let beginning = beginning.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(beginning).trim_ascii_start();
+            self.form = match beginning.first() {
+                None => return Ok(()),
+                Some(b'{' | b'[' | b'<') => Form::Whole(Vec::new()),
+                Some(_) => Form::Events(Decoder::new(Caps::default())),
+            };
+        }
+        match &mut self.form {
+            Form::Unknown => Ok(()),
+            Form::Whole(whole) => {
+                if whole.len() + bytes.len() > MAX_WHOLE_BYTES {
+                    let detail = format!("it is longer than {} MiB", MAX_WHOLE_BYTES >> 20);
+                    return Err(CompletionError::Protocol { detail });
+                }
+                whole.extend_from_slice(bytes);
+                Ok(())
+            }
+            Form::Events(decoder) => {
+                decoder.push(bytes);
+                let mut any = false;
+                while let Some(event) = decoder.next_event().map_err(too_long)? {
+                    any = true;
+                    self.interpreter.event(event.name, event.data, &mut self.ready)?;
+                }
+                if any {
+                    self.note_event();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn note_event(&mut self) {
+        self.seen_event = true;
+        let wait = if self.interpreter.is_finishing() { self.timers.idle.min(TAIL) } else { self.timers.idle };
+        self.limit = Instant::now() + wait.min(self.timers.total);
+        if self.alarm.deadline() > self.limit {
+            self.alarm.as_mut().reset(self.limit);
+        }
+    }
+
+    /// The body has ended as it should.
+    fn end(&mut self) -> Result<(), CompletionError> {
+        match &mut self.form {
+            Form::Unknown => self.interpreter.close(&mut self.ready),
+            Form::Whole(whole) if whole.trim_ascii_start().first() == Some(&b'<') => {
+                let detail = failure::message_of(whole).unwrap_or_default();
+                Err(CompletionError::Protocol { detail: format!("it is {detail}") })
+            }
+            Form::Whole(whole) => self.interpreter.whole(whole, &mut self.ready),
+            Form::Events(decoder) => {
+                if let Some(event) = decoder.finish().map_err(too_long)? {
+                    self.interpreter.event(event.name, event.data, &mut self.ready)?;
+                }
+                self.interpreter.close(&mut self.ready)
+            }
+        }
+    }
+
+    /// The body has ended as it should not. An answer whose finish reason came is whole all the same.
+    fn broken(&mut self, error: CompletionError) {
+        if self.interpreter.is_finishing() {
+            self.fail_with(|this| this.interpreter.close(&mut this.ready));
+        } else {
+            self.interpreter.abandon(&mut self.ready);
+            self.failure = Some(error);
+        }
+    }
+
+    fn fail_with(&mut self, step: impl FnOnce(&mut Self) -> Result<(), CompletionError>) {
+        if let Err(error) = step(self) {
+            self.failure = Some(error);
+        }
+    }
+
+    fn poll_alarm(&mut self, context: &mut Context<'_>) -> Option<CompletionError> {
+        while self.alarm.as_mut().poll(context).is_ready() {
+            if let Some(error) = self.overdue() {
+                return Some(error);
+            }
+            self.alarm.as_mut().reset(self.limit);
+        }
+        None
+    }
+
+    fn overdue(&self) -> Option<CompletionError> {
+        if Instant::now() < self.limit {
+            return None;
+        }
+        let (step, after) = if self.seen_event {
+            (TimedStep::NextToken, self.timers.idle)
+        } else {
+            (TimedStep::FirstToken, self.timers.first_token)
+        };
+        Some(CompletionError::TimedOut { step, after })
+    }
+
+    /// Reads on until there is something to hand out, or nothing more to come.
+    fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..PIECES_A_TURN {
+            let Some(body) = &mut self.body else { return Poll::Ready(()) };
+            match Pin::new(body).poll_frame(context) {
+                Poll::Pending => {
+                    let Some(error) = self.poll_alarm(context) else { return Poll::Pending };
+                    self.body = None;
+                    self.broken(error);
+                }
+                Poll::Ready(None) => {
+                    self.body = None;
+                    self.fail_with(Self::end);
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.body = None;
+                    self.broken(failure::of_egress(error, true));
+                }
+                Poll::Ready(Some(Ok(frame))) => {
+                    let bytes: Bytes = frame.into_data().unwrap_or_default();
+                    self.fail_with(|this| this.take(&bytes));
+                    // Bytes that make no event do not keep the call alive.
+                    if self.failure.is_none()
+                        && let Some(error) = self.overdue()
+                    {
+                        self.broken(error);
+                    }
+                }
+            }
+            if self.failure.is_some() {
+                self.body = None;
+            } else if self.interpreter.is_over()
+                && let Some(body) = self.body.take()
+            {
+                body.drain();
+            }
+            if !self.ready.is_empty() || self.body.is_none() {
+                return Poll::Ready(());
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Stream for AnswerStream {
+    type Item = Result<CompletionEvent, CompletionError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            if let Some(event) = this.ready.pop_front() {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            if let Some(error) = this.failure.take() {
+                return Poll::Ready(Some(Err(error)));
+            }
+            if this.body.is_none() {
+                return Poll::Ready(None);
+            }
+            if this.poll_body(context).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+fn too_long(error: DecodeError) -> CompletionError {
+    CompletionError::Protocol { detail: error.to_string() }
+}

@@ -1,0 +1,257 @@
+//! The shapes on the wire: the request as it is written, chunks and answers as leniently as real servers need.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use stoa_model::completion::{CompletionRequest, FinishReason, Usage};
+
+#[derive(Serialize)]
+pub(crate) struct WireRequest<'a> {
+    model: &'a str,
+    messages: Vec<WireMessage<'a>>,
+    stream: bool,
+    stream_options: StreamOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct WireMessage<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+impl<'a> WireRequest<'a> {
+    /// `new_limit_name`: whether the longest answer is called `max_completion_tokens`, as OpenAI's own models demand, or
+    /// `max_tokens`, as everybody else does.
+    pub(crate) fn new(request: &'a CompletionRequest, new_limit_name: bool) -> Self {
+        let parameters = &request.parameters;
+        let (max_tokens, max_completion_tokens) =
+            if new_limit_name { (None, parameters.max_tokens) } else { (parameters.max_tokens, None) };
+        Self {
+            model: &request.model,
+            messages: request
+                .messages
+                .iter()
+                .map(|message| WireMessage { role: message.role.as_str(), content: &message.text })
+                .collect(),
+            stream: true,
+            stream_options: StreamOptions { include_usage: true },
+            temperature: parameters.temperature,
+            top_p: parameters.top_p,
+            presence_penalty: parameters.presence_penalty,
+            frequency_penalty: parameters.frequency_penalty,
+            max_tokens,
+            max_completion_tokens,
+            stop: &request.stop,
+            seed: request.seed,
+        }
+    }
+}
+
+/// A chunk of a stream, or a whole answer: the latter has `message` where the former has `delta`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Chunk<'a> {
+    #[serde(borrow)]
+    pub(crate) choices: Option<Vec<Choice<'a>>>,
+    pub(crate) usage: Option<Value>,
+    pub(crate) error: Option<Value>,
+    pub(crate) object: Option<Text<'a>>,
+    /// Groq's place for the usage of a stream.
+    pub(crate) x_groq: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Choice<'a> {
+    pub(crate) index: Option<u64>,
+    #[serde(borrow)]
+    pub(crate) delta: Option<Delta<'a>>,
+    #[serde(borrow)]
+    pub(crate) message: Option<Delta<'a>>,
+    #[serde(borrow)]
+    pub(crate) finish_reason: Option<Text<'a>>,
+    /// Moonshot's place for the usage of a stream.
+    pub(crate) usage: Option<Value>,
+    pub(crate) error: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Delta<'a> {
+    #[serde(borrow)]
+    pub(crate) content: Content<'a>,
+    #[serde(borrow)]
+    pub(crate) reasoning_content: Content<'a>,
+    #[serde(borrow)]
+    pub(crate) reasoning: Content<'a>,
+    #[serde(borrow)]
+    pub(crate) refusal: Content<'a>,
+}
+
+/// A string borrowed from the chunk where it holds no escapes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Content::deserialize(deserializer).map(|content| Self(content.text))
+    }
+}
+
+/// Text in any of its forms: a string, a list of parts, null, or something that is no text at all.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Content<'a> {
+    pub(crate) text: Cow<'a, str>,
+    /// Parts of kind `thinking` (Mistral).
+    pub(crate) thinking: Cow<'a, str>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ContentVisitor)
+    }
+}
+
+struct ContentVisitor;
+
+impl<'de> Visitor<'de> for ContentVisitor {
+    type Value = Content<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, a list of parts, or null")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Content { text: Cow::Borrowed(text), ..Content::default() })
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Content { text: Cow::Owned(text.to_owned()), ..Content::default() })
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+        Ok(Content { text: Cow::Owned(text), ..Content::default() })
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Content::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+        let (mut text, mut thinking) = (String::new(), String::new());
+        while let Some(part) = parts.next_element::<Value>()? {
+            match part {
+                Value::String(part) => text.push_str(&part),
+                Value::Object(_) => {
+                    collect_text(&part["text"], &mut text);
+                    collect_text(&part["thinking"], &mut thinking);
+                }
+                _ => {}
+            }
+        }
+        Ok(Content { text: Cow::Owned(text), thinking: Cow::Owned(thinking) })
+    }
+}
+
+fn collect_text(value: &Value, into: &mut String) {
+    match value {
+        Value::String(text) => into.push_str(text),
+        Value::Array(parts) => parts.iter().for_each(|part| collect_text(&part["text"], into)),
+        _ => {}
+    }
+}
+
+/// Reads the counts of a `usage` object in any of its dialects. `None` when it holds none.
+pub(crate) fn usage(value: &Value) -> Option<Usage> {
+    let count = |paths: &[&str]| paths.iter().find_map(|path| value.pointer(path)).and_then(whole_number);
+    let prompt_tokens = count(&["/prompt_tokens", "/input_tokens"]);
+    let completion_tokens = count(&["/completion_tokens", "/output_tokens"]);
+    if prompt_tokens.is_none() && completion_tokens.is_none() {
+        return None;
+    }
+    let (prompt_tokens, completion_tokens) = (prompt_tokens.unwrap_or(0), completion_tokens.unwrap_or(0));
+    Some(Usage {
+        prompt_tokens,
+        completion_tokens,
+        cached_tokens: count(&[
+            "/prompt_tokens_details/cached_tokens",
+            "/prompt_cache_hit_tokens",
+            "/input_tokens_details/cached_tokens",
+            "/cached_tokens",
+        ])
+        .unwrap_or(0)
+        .min(prompt_tokens),
+        reasoning_tokens: count(&[
+            "/completion_tokens_details/reasoning_tokens",
+            "/output_tokens_details/reasoning_tokens",
+            "/reasoning_tokens",
+        ])
+        .unwrap_or(0)
+        .min(completion_tokens),
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
+fn whole_number(value: &Value) -> Option<u64> {
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    value
+        .as_u64()
+        .or_else(|| value.as_f64().filter(|number| (0.0..=LARGEST).contains(number)).map(|number| number as u64))
+}
+
+/// `None` for the empty string, which some servers send in every chunk.
+pub(crate) fn finish_reason(text: &str) -> Option<FinishReason> {
+    Some(match text {
+        "" => return None,
+        "length" | "max_tokens" | "model_length" => FinishReason::Length,
+        "content_filter" | "sensitive" | "safety" | "SAFETY" => FinishReason::ContentFilter,
+        "tool_calls" | "function_call" => FinishReason::ToolCalls,
+        // `stop`, and the many names that servers have for it: `eos`, `end_turn`, `stop_sequence`, …
+        _ => FinishReason::Stop,
+    })
+}

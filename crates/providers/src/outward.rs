@@ -1,0 +1,12 @@
+//! The OpenAI protocol as Stoa speaks it to programs that call it: requests parsed, answers encoded. Knows no web framework.
+//!
+//! Source: <https://platform.openai.com/docs/api-reference/chat/create>. What changes the meaning of a request and is not
+//! understood is refused by name, in OpenAI's own error shape; what only labels it (`user`, `metadata`, …) is accepted.
+
+mod encode;
+mod error;
+mod request;
+
+pub use encode::{ChunkEncoder, Collector, ListedModel, encode_models};
+pub use error::ApiError;
+pub use request::{ChatRequest, MAX_MESSAGES, MAX_STOPS};

@@ -1,0 +1,282 @@
+//! Recorded answers of many servers and what they mean; requests of many clients and what is made of them; what Stoa says.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use proptest::prelude::*;
+use serde_json::Value;
+use stoa_model::Timestamp;
+use stoa_model::completion::{CompletionError, CompletionEvent, FinishReason, PartKind, Usage};
+use stoa_providers::openai::Interpreter;
+use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, Collector, ListedModel, encode_models};
+use stoa_providers::sse::{Caps, Decoder};
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sse" || extension == "json"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn snapshot(folder: &str, name: &str, content: &str) {
+    insta::with_settings!({
+        snapshot_path => format!("golden/{folder}"),
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, { insta::assert_snapshot!(name, content) });
+}
+
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+/// Everything that an answer says, fed in pieces of `size` bytes.
+fn interpret(answer: &[u8], size: usize) -> (Vec<CompletionEvent>, Result<(), CompletionError>) {
+    let (mut decoder, mut interpreter, mut out) =
+        (Decoder::new(Caps::default()), Interpreter::new(true, None), VecDeque::new());
+    let mut run = || {
+        for piece in answer.chunks(size) {
+            decoder.push(piece);
+            while let Some(event) = decoder.next_event().unwrap() {
+                interpreter.event(event.name, event.data, &mut out)?;
+            }
+        }
+        if let Some(event) = decoder.finish().unwrap() {
+            interpreter.event(event.name, event.data, &mut out)?;
+        }
+        interpreter.close(&mut out)
+    };
+    let result = run();
+    (out.into(), result)
+}
+
+fn render(events: &[CompletionEvent], result: &Result<(), CompletionError>) -> String {
+    let mut text = String::new();
+    for event in events {
+        match event {
+            CompletionEvent::Delta { part, text: delta } => writeln!(text, "{part:?} {delta:?}"),
+            CompletionEvent::Usage(usage) => writeln!(text, "{}", serde_json::to_string(usage).unwrap()),
+            CompletionEvent::Finish(reason) => writeln!(text, "Finish {reason:?}"),
+        }
+        .unwrap();
+    }
+    if let Err(error) = result {
+        writeln!(text, "{error:?}\n{error}").unwrap();
+    }
+    text
+}
+
+/// The text of each part, whatever the deltas.
+fn joined(events: &[CompletionEvent]) -> (String, String) {
+    let of = |wanted: PartKind| {
+        events
+            .iter()
+            .filter_map(|event| match event {
+                CompletionEvent::Delta { part, text } if *part == wanted => Some(text.as_str()),
+                _ => None,
+            })
+            .collect()
+    };
+    (of(PartKind::Text), of(PartKind::Reasoning))
+}
+
+#[test]
+fn answers_of_known_servers_are_understood_wherever_they_are_cut() {
+    for path in files("client").iter().filter(|path| path.extension().unwrap() == "sse") {
+        let answer = std::fs::read(path).unwrap();
+        assert!(answer.starts_with(b": source: "), "{} names no source", path.display());
+        let (events, result) = interpret(&answer, usize::MAX);
+        snapshot("client", &name(path), &render(&events, &result));
+        for size in [1, 2, 3, 7, 64] {
+            assert_eq!(interpret(&answer, size), (events.clone(), result.clone()), "{} by {size}", path.display());
+        }
+    }
+}
+
+#[test]
+fn whole_answers_are_understood() {
+    for path in files("client").iter().filter(|path| path.extension().unwrap() == "json") {
+        let mut out = VecDeque::new();
+        let result = Interpreter::new(true, None).whole(&std::fs::read(path).unwrap(), &mut out);
+        snapshot("client", &name(path), &render(&Vec::from(out), &result));
+    }
+}
+
+#[test]
+fn requests_of_clients_are_taken_or_refused_by_name() {
+    for path in files("outward") {
+        let cases: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        assert!(cases["source"].is_string(), "{} names no source", path.display());
+        let mut text = String::new();
+        for case in cases["cases"].as_array().unwrap() {
+            let request = serde_json::to_vec(&case["request"]).unwrap();
+            writeln!(text, "# {}", case["title"].as_str().unwrap()).unwrap();
+            match ChatRequest::parse(&request) {
+                Ok(request) => writeln!(text, "{request:#?}\n").unwrap(),
+                Err(error) => {
+                    let body = String::from_utf8(error.to_json()).unwrap();
+                    writeln!(text, "{} {body}\n", error.status.as_u16()).unwrap();
+                }
+            }
+        }
+        snapshot("outward", &name(&path), &text);
+    }
+}
+
+#[test]
+fn bodies_that_are_no_request_are_refused() {
+    for body in [
+        &b""[..],
+        b"{",
+        b"[]",
+        b"\"text\"",
+        b"\xff\xfe",
+        b"{\"model\":\"a\",\"messages\":[{\"role\":\"user\",\"content\":\"\xff\"}]}",
+        b"{\"model\":\"a\",\"model\":\"b\",\"messages\":[]}",
+        b"{\"model\":\"a\"} trailing",
+    ] {
+        let error = ChatRequest::parse(body).unwrap_err();
+        assert_eq!((error.status.as_u16(), error.kind), (400, "invalid_request_error"), "{body:?}");
+        assert!(!error.message.is_empty());
+    }
+    let deep = format!(
+        "{{\"model\":\"a\",\"messages\":[{{\"role\":\"user\",\"content\":{}1{}}}]}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
+    assert!(ChatRequest::parse(deep.as_bytes()).is_err());
+}
+
+fn encoder(include_usage: bool) -> ChunkEncoder {
+    ChunkEncoder::new("chatcmpl-1", "slug/\"m\"", Timestamp::from_millis(1_767_225_600_000), include_usage)
+}
+
+const USAGE: Usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens: 2, reasoning_tokens: 1 };
+
+#[test]
+fn a_stream_is_written_as_openai_writes_it() {
+    for include_usage in [false, true] {
+        let encoder = encoder(include_usage);
+        let mut out = BytesMut::from(encoder.start());
+        out.extend(encoder.delta(PartKind::Reasoning, "Hm."));
+        encoder.append_delta(&mut out, PartKind::Text, "Plain 漢字 ");
+        encoder.append_delta(&mut out, PartKind::Text, "\"quoted\" \\ \n\u{1}\u{2028}</script>");
+        out.extend(encoder.finish(FinishReason::Length));
+        out.extend(encoder.usage(USAGE).unwrap_or_default());
+        out.extend(ChunkEncoder::done());
+        let text = String::from_utf8(out.to_vec()).unwrap();
+        snapshot("outward", if include_usage { "stream-with-usage" } else { "stream" }, &text);
+
+        // What Stoa writes, Stoa reads.
+        let (events, result) = interpret(text.as_bytes(), 5);
+        assert_eq!(result, Ok(()));
+        assert_eq!(joined(&events), ("Plain 漢字 \"quoted\" \\ \n\u{1}\u{2028}</script>".to_owned(), "Hm.".to_owned()));
+        assert_eq!(events.contains(&CompletionEvent::Usage(USAGE)), include_usage);
+        assert_eq!(events.last(), Some(&CompletionEvent::Finish(FinishReason::Length)));
+    }
+}
+
+#[test]
+fn a_whole_answer_is_written_as_openai_writes_it() {
+    let mut collector = Collector::default();
+    for event in [
+        CompletionEvent::Delta { part: PartKind::Reasoning, text: "Hm.".to_owned() },
+        CompletionEvent::Delta { part: PartKind::Text, text: "Four".to_owned() },
+        CompletionEvent::Delta { part: PartKind::Text, text: ".".to_owned() },
+        CompletionEvent::Usage(USAGE),
+        CompletionEvent::Finish(FinishReason::Stop),
+    ] {
+        collector.push(event);
+    }
+    let json = collector.to_json("chatcmpl-1", "slug/m", Timestamp::from_millis(1_767_225_600_000));
+    let value: Value = serde_json::from_slice(&json).unwrap();
+    snapshot("outward", "whole", &serde_json::to_string_pretty(&value).unwrap());
+}
+
+#[test]
+fn the_model_list_is_written_as_openai_writes_it() {
+    let created = Timestamp::from_millis(1_767_225_600_000);
+    let models = [
+        ListedModel { id: "local/smollm2:135m", created, owned_by: "local" },
+        ListedModel { id: "router/meta/llama-3", created, owned_by: "router" },
+    ];
+    let value: Value = serde_json::from_slice(&encode_models(models)).unwrap();
+    snapshot("outward", "models", &serde_json::to_string_pretty(&value).unwrap());
+}
+
+#[test]
+fn failures_have_openais_shape_and_tell_no_secrets() {
+    let mut text = String::new();
+    for error in [
+        CompletionError::Unreachable { detail: "no connection to 10.0.0.5:8080".to_owned() },
+        CompletionError::AddressRefused { authority: "10.0.0.5:8080".to_owned() },
+        CompletionError::Refused { status: 401, detail: "Incorrect API key".to_owned(), retry_after: None },
+        CompletionError::Refused { status: 400, detail: "bad parameter".to_owned(), retry_after: None },
+        CompletionError::Refused {
+            status: 429,
+            detail: "slow down".to_owned(),
+            retry_after: Some(Duration::from_secs(7)),
+        },
+        CompletionError::Refused { status: 503, detail: "overloaded".to_owned(), retry_after: None },
+        CompletionError::Protocol { detail: "not JSON".to_owned() },
+        CompletionError::CutOff,
+        CompletionError::TimedOut {
+            step: stoa_model::completion::TimedStep::FirstToken,
+            after: Duration::from_mins(5),
+        },
+        CompletionError::TooLong { prompt_tokens: 10_000, context_window: 8_192 },
+        CompletionError::UnknownModel { model: "slug/m".to_owned() },
+        CompletionError::Invalid { detail: "the model takes no `seed`".to_owned() },
+        CompletionError::Busy { retry_after: Duration::from_secs(2) },
+        CompletionError::WorkerFailed { detail: "killed".to_owned() },
+    ] {
+        let shown = ApiError::from(&error);
+        let body = String::from_utf8(shown.to_json()).unwrap();
+        assert!(!body.contains("10.0.0.5"), "{body}");
+        writeln!(text, "{} {:?} {body}", shown.status.as_u16(), shown.retry_after).unwrap();
+    }
+    snapshot("outward", "failures", &text);
+    assert_eq!(
+        ChunkEncoder::error(&ApiError::unauthorized("No.")),
+        "data: {\"error\":{\"message\":\"No.\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":\"invalid_api_key\"}}\n\n"
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_text_survives_the_wire(text in "\\PC{0,60}|[\\x00-\\x1f\"\\\\a]{0,20}", size in 1_usize..20) {
+        let encoder = encoder(false);
+        let mut out = BytesMut::from(encoder.delta(PartKind::Text, &text));
+        out.extend(encoder.finish(FinishReason::Stop));
+        out.extend(ChunkEncoder::done());
+        let mut decoder = Decoder::new(Caps::default());
+        let mut interpreter = Interpreter::new(false, None);
+        let mut events = VecDeque::new();
+        for piece in out.chunks(size) {
+            decoder.push(piece);
+            while let Some(event) = decoder.next_event().unwrap() {
+                interpreter.event(event.name, event.data, &mut events).unwrap();
+            }
+        }
+        let events: Vec<CompletionEvent> = events.into();
+        prop_assert_eq!(joined(&events).0, text);
+        prop_assert!(interpreter.is_over());
+    }
+
+    #[test]
+    fn any_answer_is_survived(pieces in prop::collection::vec("data: |\\{\"choices\":\\[\\{\"delta\":\\{\"content\":|\"<think>|\\}\\]|\\}|\"error\":|null|\\[DONE\\]|\n\n|\\PC{0,4}", 0..30), size in 1_usize..9) {
+        let answer = pieces.concat();
+        let _ = interpret(answer.as_bytes(), size);
+        let _ = Interpreter::new(true, None).whole(answer.as_bytes(), &mut VecDeque::new());
+        let _ = ChatRequest::parse(answer.as_bytes());
+    }
+}
