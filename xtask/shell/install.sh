@@ -102,7 +102,7 @@ need_test_tools() {
   install_packages $(missing_for_tests)
   if ! cargo nextest --version >/dev/null 2>&1; then
     say 'building cargo-nextest, once (some minutes)'
-    cargo install --locked "cargo-nextest@$NEXTEST_VERSION" >&2
+    cargo install --locked --no-default-features --features default-no-update "cargo-nextest@$NEXTEST_VERSION" >&2
   fi
 }
 
