@@ -301,4 +301,6 @@ fn read_tensors<R: Read + Seek>(reader: &mut Reader<R>, count: u64, alignment: u
 }
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;

@@ -287,3 +287,6 @@ fn remove_empty_parents(manifest: &Path) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

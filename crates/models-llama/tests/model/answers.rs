@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::{Answer, House, first_text, long_request, options, request, user};
 use futures_util::StreamExt;
 use stoa_model::completion::{CompletionError, FinishReason, Parameters, PromptMessage};
 use stoa_model::conversation::MessageRole;
 use stoa_models::LaneState;
-use crate::support::{Answer, House, first_text, long_request, options, request, user};
 
 #[tokio::test]
 async fn a_question_is_answered_piece_by_piece() {
@@ -28,7 +28,7 @@ async fn the_same_seed_gives_the_same_text_and_another_another() {
     let house = House::new(options());
     let mut warm = request("Invent a name for a ship and describe it.");
     warm.parameters = Parameters { temperature: Some(1.2), max_tokens: Some(40), ..Parameters::default() };
-    warm.tenant = Some(user(1));
+    warm.tenant = Some(user());
     let first = house.ask(warm.clone()).await.unwrap();
     let between = house.ask(request("What is two plus two?")).await.unwrap();
     let again = house.ask(warm.clone()).await.unwrap();
@@ -116,10 +116,12 @@ async fn a_dropped_stream_frees_the_model_at_once() {
 #[tokio::test]
 async fn a_second_person_is_served_between_the_requests_of_the_first() {
     let house = House::new(options());
+    let first = user();
     let crowd: Vec<_> = (0..5)
         .map(|_| {
             let mut request = request("Tell me about the sea.");
-            request.tenant = Some(user(1));
+            request.parameters.max_tokens = Some(16);
+            request.tenant = Some(first);
             request
         })
         .collect();
@@ -128,7 +130,7 @@ async fn a_second_person_is_served_between_the_requests_of_the_first() {
         waiting.push(house.open(request).await.unwrap());
     }
     let mut other = request("Say hello.");
-    other.tenant = Some(user(2));
+    other.tenant = Some(user());
     let other = house.open(other).await.unwrap();
     let finished = tokio::sync::Mutex::new(Vec::new());
     let order = &finished;
@@ -166,14 +168,14 @@ async fn the_beginning_of_a_conversation_is_computed_once_for_its_owner_only() {
     let house = House::new(options());
     let mut turn = request(&"The quick brown fox jumps over the lazy dog. ".repeat(20));
     turn.seed = None;
-    turn.tenant = Some(user(1));
+    turn.tenant = Some(user());
     let first = house.ask(turn.clone()).await.unwrap();
     assert_eq!(first.usage.unwrap().cached_tokens, 0);
     turn.messages.push(PromptMessage { role: MessageRole::Assistant, text: first.text });
     turn.messages.push(PromptMessage { role: MessageRole::User, text: "And then?".to_owned() });
     let second = house.ask(turn.clone()).await.unwrap().usage.unwrap();
     assert!(second.cached_tokens > 200, "{second:?}");
-    turn.tenant = Some(user(2));
+    turn.tenant = Some(user());
     let foreign = house.ask(turn).await.unwrap().usage.unwrap();
     assert_eq!(foreign.cached_tokens, 0);
 }

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::{House, first_text, long_request, options, request, signal};
 use futures_util::StreamExt;
 use rustix::process::Signal;
 use stoa_model::completion::{CompletionError, CompletionStream};
 use stoa_models::{LaneState, RuntimeOptions};
-use crate::support::{House, first_text, long_request, options, request, signal};
 
 /// Reads on to the error.
 async fn error_of(mut stream: CompletionStream) -> CompletionError {
@@ -34,7 +34,10 @@ async fn a_worker_killed_in_mid_answer_fails_its_request_and_nothing_else() {
     signal(house.worker_id().await, Signal::KILL);
     let error = error_of(stream).await;
     assert!(detail(&error).contains("was killed"), "{error}");
-    assert!(!crate::support::Answer::read(waiting).await.unwrap().text.is_empty(), "whoever waited is served by a new worker");
+    assert!(
+        !crate::support::Answer::read(waiting).await.unwrap().text.is_empty(),
+        "whoever waited is served by a new worker"
+    );
     assert_eq!(house.runtime.status().lanes[0].failures, 1);
 }
 

@@ -145,8 +145,9 @@ pub(crate) fn long_request() -> CompletionRequest {
     request
 }
 
-pub(crate) fn user(number: i64) -> UserId {
-    UserId::generate(Timestamp::from_millis(number))
+/// Another person every time.
+pub(crate) fn user() -> UserId {
+    UserId::generate(Timestamp::from_millis(0))
 }
 
 /// Reads until the first text has come.

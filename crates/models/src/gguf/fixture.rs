@@ -1,0 +1,116 @@
+//! A small good GGUF file for tests, and ways to spoil it.
+
+use std::io::Cursor;
+
+use super::{Gguf, GgufError, MAGIC};
+
+fn text(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend((text.len() as u64).to_le_bytes());
+    bytes.extend(text.as_bytes());
+}
+
+/// A file in the making.
+#[derive(Clone)]
+pub(crate) struct File {
+    pub(crate) version: u32,
+    pub(crate) keys: Vec<(String, Vec<u8>)>,
+    pub(crate) tensors: Vec<(String, Vec<u64>, u32, u64)>,
+    pub(crate) data: usize,
+    pub(crate) alignment: u64,
+}
+
+impl File {
+    fn good() -> Self {
+        let mut tokens = 9_u32.to_le_bytes().to_vec();
+        tokens.extend(8_u32.to_le_bytes());
+        tokens.extend(3_u64.to_le_bytes());
+        for token in ["<unk>", "<s>", "</s>"] {
+            text(&mut tokens, token);
+        }
+        let file = Self { version: 3, keys: Vec::new(), tensors: Vec::new(), data: 0, alignment: 32 };
+        file.with_text("general.architecture", "llama")
+            .with_text("general.name", "Tiny")
+            .with_u32("general.file_type", 3)
+            .with_u32("llama.context_length", 2_048)
+            .with_u32("llama.block_count", 2)
+            .with_u32("llama.embedding_length", 64)
+            .with_u32("llama.attention.head_count", 4)
+            .with("tokenizer.ggml.tokens", tokens)
+            .with_u32("tokenizer.ggml.bos_token_id", 1)
+            .with_u32("tokenizer.ggml.eos_token_id", 2)
+            .with_text("tokenizer.chat_template", "{{ messages }}<think>")
+            .with_tensor("token_embd.weight", &[64, 9], 2, 0)
+            .with_tensor("output_norm.weight", &[16], 0, 352)
+    }
+
+    pub(crate) fn with(mut self, key: &str, value: Vec<u8>) -> Self {
+        self.keys.retain(|(name, _)| name != key);
+        self.keys.push((key.to_owned(), value));
+        self
+    }
+
+    pub(crate) fn with_u32(self, key: &str, value: u32) -> Self {
+        let bytes = [4_u32.to_le_bytes(), value.to_le_bytes()].concat();
+        self.with(key, bytes)
+    }
+
+    pub(crate) fn with_text(self, key: &str, value: &str) -> Self {
+        let mut bytes = 8_u32.to_le_bytes().to_vec();
+        text(&mut bytes, value);
+        self.with(key, bytes)
+    }
+
+    pub(crate) fn without(mut self, key: &str) -> Self {
+        self.keys.retain(|(name, _)| name != key);
+        self
+    }
+
+    pub(crate) fn with_tensor(mut self, name: &str, dimensions: &[u64], kind: u32, offset: u64) -> Self {
+        self.tensors.retain(|(existing, ..)| existing != name);
+        self.tensors.push((name.to_owned(), dimensions.to_vec(), kind, offset));
+        self
+    }
+
+    fn header(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(self.version.to_le_bytes());
+        bytes.extend((self.tensors.len() as u64).to_le_bytes());
+        bytes.extend((self.keys.len() as u64).to_le_bytes());
+        for (key, value) in &self.keys {
+            text(&mut bytes, key);
+            bytes.extend(value);
+        }
+        for (name, dimensions, kind, offset) in &self.tensors {
+            text(&mut bytes, name);
+            bytes.extend(u32::try_from(dimensions.len()).unwrap().to_le_bytes());
+            bytes.extend(dimensions.iter().flat_map(|dimension| dimension.to_le_bytes()));
+            bytes.extend(kind.to_le_bytes());
+            bytes.extend(offset.to_le_bytes());
+        }
+        bytes
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.header();
+        let start = (bytes.len() as u64).next_multiple_of(self.alignment.max(1));
+        bytes.resize(usize::try_from(start).unwrap() + self.data, 0);
+        bytes
+    }
+
+    pub(crate) fn read(&self) -> Result<Gguf, GgufError> {
+        Gguf::read(Cursor::new(self.bytes()))
+    }
+
+    pub(crate) fn refusal(&self) -> String {
+        self.read().unwrap_err().to_string()
+    }
+}
+
+/// 9 rows of 64 in `Q4_0`: 2 blocks of 18 bytes a row.
+pub(crate) const FIRST_TENSOR_BYTES: u64 = 9 * 2 * 18;
+
+pub(crate) fn good() -> File {
+    let mut file = File::good();
+    file.data = usize::try_from(FIRST_TENSOR_BYTES.next_multiple_of(32)).unwrap() + 64;
+    file
+}
