@@ -17,16 +17,21 @@ export class Floating {
 		this.#onclose = onclose;
 	}
 
+	/** What the browser says; `open` follows a moment later, with the event of the change. */
+	get #shown(): boolean {
+		return this.element?.matches(':popover-open') ?? false;
+	}
+
 	/** Remembers at press time whether the surface was open: the press itself dismisses it before the click arrives. */
 	pressed = () => {
-		this.#openAtPress = this.open;
+		this.#openAtPress = this.#shown;
 	};
 
 	/** For the trigger's click: opens, or stays closed when the same press has just dismissed the surface. */
 	async toggle(anchor: HTMLElement): Promise<boolean> {
 		const wasOpen = this.#openAtPress;
 		this.#openAtPress = false;
-		if (wasOpen || this.open) {
+		if (wasOpen || this.#shown) {
 			this.close();
 			return false;
 		}
@@ -46,7 +51,7 @@ export class Floating {
 	}
 
 	close = () => {
-		if (this.element?.matches(':popover-open')) this.element.hidePopover();
+		if (this.#shown) this.element?.hidePopover();
 		else this.#closed();
 	};
 
