@@ -172,6 +172,7 @@ async function tooManyAttempts(all) {
 	});
 	await page.getByLabel('Password', { exact: true }).fill(somebody.password);
 	await submit.click();
+	await page.getByText('Too many attempts').waitFor();
 	await page.getByText(/You can try again in \d+ (second|minute)/).waitFor();
 	expect(await submit.isDisabled()).equals(true, 'until the wait is over');
 	await accessible(page, 'too many attempts');

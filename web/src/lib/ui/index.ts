@@ -27,7 +27,6 @@ export { default as TableSkeleton } from './TableSkeleton.svelte';
 export { default as TextArea } from './TextArea.svelte';
 export { default as TextField } from './TextField.svelte';
 export { default as Toaster } from './Toaster.svelte';
-export { default as VisuallyHidden } from './VisuallyHidden.svelte';
 export { copyText } from './copy';
 export type { MenuAction, MenuEntry } from './menu';
 export type { Placement } from './place';

@@ -5,6 +5,7 @@ export interface ProblemLike {
 	code: string;
 	title?: string;
 	detail?: string;
+	/** Empty: none is wanted here, also where the code has one of its own. */
 	hint?: string | null;
 }
 export interface ProblemWords {
@@ -55,5 +56,5 @@ export function problemWords(problem: ProblemLike): ProblemWords {
 	// The title of an unknown problem is only its status in words; what the server says about it tells more.
 	const title = words?.title() ?? (problem.detail || problem.title || m.problem_unknown_title());
 	const detail = problem.detail && problem.detail !== title ? problem.detail : '';
-	return { title, detail, hint: words?.hint?.() ?? problem.hint ?? '' };
+	return { title, detail, hint: problem.hint === '' ? '' : (words?.hint?.() ?? problem.hint ?? '') };
 }
