@@ -8,7 +8,7 @@ use crate::problem::ProblemBody;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Stoa", description = "The HTTP API of Stoa. Errors are problem details (RFC 9457)."),
-    components(schemas(ProblemBody)),
+    components(schemas(ProblemBody, stoa_model::StreamId)),
     modifiers(&Doors),
     security(("session" = []), ("key" = []))
 )]
