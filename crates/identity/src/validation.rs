@@ -29,6 +29,10 @@ impl Report {
         }
     }
 
+    pub const fn is_clean(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn into_errors(self) -> Vec<FieldError> {
         self.0
     }

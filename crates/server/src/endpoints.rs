@@ -1,12 +1,16 @@
 //! `/api/v1`: one file an endpoint.
 
+pub(crate) mod account;
 pub(crate) mod conversations;
+pub(crate) mod egress;
 pub(crate) mod events;
 pub(crate) mod generations;
 pub(crate) mod health;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod openapi;
+pub(crate) mod providers;
+pub(crate) mod users;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -19,5 +23,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(generations::routes())
         .merge(events::routes())
         .merge(models::routes())
+        .merge(account::routes())
+        .merge(users::routes())
+        .merge(providers::routes())
+        .merge(egress::routes())
         .merge(openapi::routes())
 }

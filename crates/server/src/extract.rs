@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, USER_AGENT};
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 use stoa_identity::{Credential, Device, IdentityError, cookie};
 use stoa_listener::{BodyError, PeerAddress};
@@ -33,6 +33,33 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
+/// An owner or admin. Others are told so before their body is read.
+pub(crate) struct Administrator(pub(crate) Principal);
+
+impl FromRequestParts<App> for Administrator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Caller(principal) = Caller::from_request_parts(parts, app).await?;
+        if principal.may_administer() { Ok(Self(principal)) } else { Err(Problem::forbidden()) }
+    }
+}
+
+/// Somebody signed in: passwords, sessions, keys and accounts are out of an API key's reach.
+pub(crate) struct InPerson(pub(crate) Principal);
+
+impl FromRequestParts<App> for InPerson {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let principal = authenticate(parts, app).await?;
+        if principal.session_id().is_some() {
+            return Ok(Self(principal));
+        }
+        Err(Problem::forbidden().hint("Sign in to do this; an API key cannot."))
+    }
+}
+
 /// Whoever asks, by whatever door and scope. For `/v1/*`.
 pub(crate) async fn authenticate(parts: &Parts, app: &App) -> Result<Principal, IdentityError> {
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
@@ -44,8 +71,13 @@ pub(crate) async fn authenticate(parts: &Parts, app: &App) -> Result<Principal, 
             .1;
         return app.door.authenticate(Credential::ApiKey(key.trim())).await;
     }
-    let token = parts.headers.get_all(COOKIE).iter().find_map(|value| cookie::find(value.to_str().ok()?));
-    app.door.authenticate(Credential::Cookie(token.ok_or(IdentityError::Unauthenticated)?)).await
+    let token = session_cookie(&parts.headers).ok_or(IdentityError::Unauthenticated)?;
+    app.door.authenticate(Credential::Cookie(token)).await
+}
+
+/// The text of the session cookie, if one was sent.
+pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    headers.get_all(COOKIE).iter().find_map(|value| cookie::find(value.to_str().ok()?))
 }
 
 /// The id in the path. What is no id is not found.

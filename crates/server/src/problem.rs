@@ -16,8 +16,16 @@ pub struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) detail: String,
+    pub(crate) more: Box<More>,
+}
+
+/// What only some problems have; apart, so that results stay small.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct More {
     /// What to do next.
     pub(crate) hint: Option<String>,
+    /// The `host:port` that an admin may allow.
+    pub(crate) authority: Option<String>,
     pub(crate) errors: Vec<FieldError>,
     pub(crate) retry_after: Option<Duration>,
     /// What the log says beside it and the client does not see.
@@ -42,6 +50,9 @@ pub struct ProblemBody {
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The private `host:port` that an admin may allow, where that is what stands in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
     /// Fields that cannot be taken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -51,8 +62,7 @@ pub(crate) type Result<T, E = Problem> = std::result::Result<T, E>;
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        Self { status, code, detail, hint: None, errors: Vec::new(), retry_after: None, cause: None }
+        Self { status, code, detail: detail.into(), more: Box::default() }
     }
 
     pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
@@ -74,8 +84,9 @@ impl Problem {
 
     pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
         let detail = errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect::<Vec<_>>();
-        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", detail.join("; "));
-        Self { errors, ..problem }
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_fields", detail.join("; "));
+        problem.more.errors = errors;
+        problem
     }
 
     pub(crate) fn field(field: &str, message: impl Into<String>) -> Self {
@@ -89,17 +100,22 @@ impl Problem {
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.more.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn authority(mut self, authority: impl Into<String>) -> Self {
+        self.more.authority = Some(authority.into());
         self
     }
 
     pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
-        self.cause = Some(cause.into());
+        self.more.cause = Some(cause.into());
         self
     }
 
     pub(crate) fn retry_after(mut self, after: Duration) -> Self {
-        self.retry_after = Some(after);
+        self.more.retry_after = Some(after);
         self
     }
 
@@ -111,8 +127,9 @@ impl Problem {
             detail: self.detail.clone(),
             code: self.code.to_owned(),
             request_id: request_id.to_owned(),
-            hint: self.hint.clone(),
-            errors: self.errors.clone(),
+            hint: self.more.hint.clone(),
+            authority: self.more.authority.clone(),
+            errors: self.more.errors.clone(),
         }
     }
 }

@@ -14,7 +14,7 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 
 /// The page's policy. Scripts are our files and the bootstrap in the page, by its hash.
 static PAGE_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-    let hashes: String = stoa_web_assets::bootstrap_script_hashes().iter().map(|hash| format!(" {hash}")).collect();
+    let hashes: String = stoa_web_assets::bootstrap_script_hashes().iter().flat_map(|hash| [" ", hash]).collect();
     let policy = format!(
         "default-src 'none'; script-src 'self'{hashes}; style-src-elem 'self'; style-src-attr 'unsafe-inline'; \
          img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; manifest-src 'self'; \

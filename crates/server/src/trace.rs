@@ -28,7 +28,7 @@ pub(crate) async fn trace(request: Request, next: Next) -> Response {
     let route = route.as_deref().unwrap_or("-");
     match &problem {
         Some(problem) if status >= 500 => {
-            let cause = problem.cause.as_deref().unwrap_or_default();
+            let cause = problem.more.cause.as_deref().unwrap_or_default();
             tracing::error!(request_id = %id, %method, route, status, ms, code = problem.code, cause, "request failed");
         }
         Some(problem) => tracing::info!(request_id = %id, %method, route, status, ms, code = problem.code, "request"),
@@ -50,7 +50,7 @@ fn write(response: &mut Response, problem: &Problem, id: &str) {
             let headers = response.headers_mut();
             headers.remove(http::header::CONTENT_LENGTH);
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-            if let Some(after) = problem.retry_after {
+            if let Some(after) = problem.more.retry_after {
                 headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
             }
         }

@@ -24,6 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 }
 
 /// A turn that has begun and is kept.
+#[expect(clippy::struct_field_names, reason = "the names of the API")]
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Turn {
     /// The user's message.

@@ -27,6 +27,7 @@ pub(crate) struct NewMessage {
     /// The message to answer. Absent: the conversation's leaf. `null`: begin anew, as a sibling of the first message.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<MessageId>)]
+    #[expect(clippy::option_option, reason = "absent, null and an id are three things")]
     parent_id: Option<Option<MessageId>>,
     parts: Vec<NewPart>,
     /// `slug/name`.
@@ -43,6 +44,7 @@ pub(crate) enum NewPart {
 }
 
 /// Tells `null` from absent.
+#[expect(clippy::option_option, reason = "absent, null and an id are three things")]
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<MessageId>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
