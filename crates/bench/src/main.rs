@@ -1,0 +1,92 @@
+//! `stoa-bench`: measures the program as its users meet it, real processes over loopback, with the peer in the same run.
+
+mod api;
+mod chat;
+mod machine;
+mod processes;
+mod relay;
+mod report;
+mod sse;
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use stoa_models::protocol::Processor;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::report::Report;
+
+/// No run of all cases takes longer.
+const AT_MOST: Duration = Duration::from_mins(6);
+
+/// Measures Stoa. Without a name, every bench is run.
+#[derive(Parser)]
+#[command(name = "stoa-bench")]
+struct Arguments {
+    /// One JSON object a line.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    bench: Option<Bench>,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// The chat: its start, its memory, its streams, long conversations, the first screen, the local model.
+    Chat {
+        /// The cases to run; all of them when none is named.
+        cases: Vec<chat::Case>,
+    },
+    /// The floor: a bare hyper server that relays event streams.
+    #[command(hide = true)]
+    Relay { upstream: SocketAddr },
+    /// The floor of the local model: a bare llama.cpp loop. Prints the tokens decoded a second.
+    #[command(hide = true)]
+    RawDecode { model: PathBuf, prompt_tokens: u32, tokens: u32 },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.bench {
+        Some(Bench::Relay { upstream }) => relay::run(upstream),
+        Some(Bench::RawDecode { model, prompt_tokens, tokens }) => raw_decode(&model, prompt_tokens, tokens),
+        Some(Bench::Chat { cases }) => measure(cases, arguments.json),
+        None => measure(Vec::new(), arguments.json),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(cases: Vec<chat::Case>, json: bool) -> anyhow::Result<()> {
+    machine::raise_file_limit();
+    // One thread: thousands of readers that all wait for the same few events cost least this way.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut report = Report::new(json);
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        // Whichever way this ends, the processes end with the future that holds them.
+        tokio::select! {
+            done = chat::run(cases, &mut report) => done,
+            () = tokio::time::sleep(AT_MOST) => anyhow::bail!("the bench took longer than {} s", AT_MOST.as_secs()),
+            _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+            _ = terminate.recv() => anyhow::bail!("terminated"),
+        }
+    })
+}
+
+fn raw_decode(model: &std::path::Path, prompt_tokens: u32, tokens: u32) -> anyhow::Result<()> {
+    let measured = stoa_models_llama::raw_decode(model, prompt_tokens, tokens, Processor::Best)
+        .context("the bare loop cannot run this model")?;
+    writeln!(io::stdout(), "{}", measured.decode_tokens_per_second())?;
+    Ok(())
+}
