@@ -35,7 +35,7 @@ async function addMock(all) {
 		.first()
 		.waitFor();
 	await page.getByRole('button', { name: 'Fetch models' }).first().click();
-	await page.getByText('markdown', { exact: true }).first().waitFor();
+	await page.getByText('mock/markdown').first().waitFor();
 	await page.getByRole('button', { name: 'Check connection' }).click();
 	await page.getByText(/answered in/).waitFor();
 	await accessible(page, 'a provider');

@@ -77,7 +77,7 @@ export async function picture(page, name) {
 }
 
 export const composer = (page) => page.getByRole('textbox', { name: 'Message', exact: true });
-export const answers = (page) => page.getByRole('article', { name: /^Answer of/ });
+const answers = (page) => page.getByRole('article', { name: /^Answer of/ });
 export const lastAnswer = (page) => answers(page).last();
 export const questions = (page) => page.getByRole('article', { name: 'You wrote' });
 

@@ -1,6 +1,6 @@
 import type { components } from './schema';
 
-type Details = components['schemas']['ProblemDetails'];
+type Details = components['schemas']['ProblemBody'];
 
 interface FieldError {
 	field: string;

@@ -4,2091 +4,2472 @@
  */
 
 export interface paths {
-    "/api/v1/setup": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_setup"];
-        put?: never;
-        post: operations["post_setup"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["sign_in"];
-        delete: operations["sign_out"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_me"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch: operations["update_me"];
-        trace?: never;
-    };
-    "/api/v1/me/password": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put: operations["change_password"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_sessions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sessions/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["end_session"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/api-keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_api_keys"];
-        put?: never;
-        post: operations["create_api_key"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/api-keys/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["delete_api_key"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/users": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_users"];
-        put?: never;
-        post: operations["create_user"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/users/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch: operations["update_user"];
-        trace?: never;
-    };
-    "/api/v1/providers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_providers"];
-        put?: never;
-        post: operations["create_provider"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/providers/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_provider"];
-        put?: never;
-        post?: never;
-        delete: operations["delete_provider"];
-        options?: never;
-        head?: never;
-        patch: operations["update_provider"];
-        trace?: never;
-    };
-    "/api/v1/providers/{id}/check": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["check_provider"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/providers/{id}/models/fetch": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["fetch_models"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/providers/{id}/models": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put: operations["replace_models"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/egress/allowances": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_allowances"];
-        put?: never;
-        post: operations["create_allowance"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/egress/allowances/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["delete_allowance"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/models": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_models"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_conversations"];
-        put?: never;
-        post: operations["create_conversation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["get_conversation"];
-        put?: never;
-        post?: never;
-        delete: operations["delete_conversation"];
-        options?: never;
-        head?: never;
-        patch: operations["update_conversation"];
-        trace?: never;
-    };
-    "/api/v1/conversations/{id}/restore": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["restore_conversation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations/{id}/read": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["read_conversation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/conversations/{id}/messages": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["list_messages"];
-        put?: never;
-        post: operations["post_message"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/messages/{id}/regenerate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["regenerate_message"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/messages/{id}/continue": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["continue_message"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/generations/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        delete: operations["stop_generation"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/events/{stream}/subscriptions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: operations["update_subscriptions"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: operations["open_events"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
+	'/api/v1/api-keys': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the caller's API keys, the newest first. */
+		get: operations['list_api_keys'];
+		put?: never;
+		/** Makes an API key and shows it this once. */
+		post: operations['create_api_key'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/api-keys/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		/** Deletes an API key. It opens nothing from now on. */
+		delete: operations['delete_api_key'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/conversations': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the caller's conversations, the latest used first. */
+		get: operations['list_conversations'];
+		put?: never;
+		/** Makes an empty conversation. */
+		post: operations['create_conversation'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/conversations/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** One conversation, without its messages. */
+		get: operations['get_conversation'];
+		put?: never;
+		post?: never;
+		/** Hides a conversation. It can be restored for 30 days. */
+		delete: operations['delete_conversation'];
+		options?: never;
+		head?: never;
+		/** Changes what is given and leaves the rest. */
+		patch: operations['change_conversation'];
+		trace?: never;
+	};
+	'/api/v1/conversations/{id}/messages': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** The end of the path to a leaf, or what lies above a message on it. */
+		get: operations['list_messages'];
+		put?: never;
+		/**
+		 * Says something and begins the answer. When this answers, both are kept, and the answer is written to its end
+		 *     whoever watches.
+		 */
+		post: operations['begin_turn'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/conversations/{id}/read': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Says that the caller has seen the latest answer. */
+		post: operations['mark_conversation_read'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/conversations/{id}/restore': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Brings a deleted conversation back. */
+		post: operations['restore_conversation'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/egress/allowances': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the private addresses that the server may reach. Those of its configuration are not among them. */
+		get: operations['list_allowances'];
+		put?: never;
+		/** Allows the server to reach one private `host:port`. Allowing it again changes nothing. */
+		post: operations['create_allowance'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/egress/allowances/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		/** Forbids the address again. No connection to it is used from now on. */
+		delete: operations['delete_allowance'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/events': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Opens the stream of a tab. Its first event, `stream`, names it; what it follows is changed by that name. */
+		get: operations['open_events'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/events/{stream}/subscriptions': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Changes what a stream follows. One generation that is not the caller's, and nothing is changed. */
+		post: operations['change_subscriptions'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/generations/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		/** Stops an answer, wherever it is written. What was written stays. No fault when it has ended. */
+		delete: operations['stop_generation'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/generations/{id}/events': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/**
+		 * Follows one answer from after a sequence number to its end: `start`, `delta`, `rewind`, `snapshot`, `usage`,
+		 *     `finish`, `error`.
+		 */
+		get: operations['follow_generation'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/me': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Says who the caller is. In a browser it also lets the cookie last from now on, as the session does. */
+		get: operations['get_me'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		/** Changes one's own name. */
+		patch: operations['update_me'];
+		trace?: never;
+	};
+	'/api/v1/me/password': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Sets a new password. Every other session of the caller ends. */
+		put: operations['change_password'];
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/messages/{id}/continue': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Lets an answer that ended early go on where it stopped. */
+		post: operations['continue_message'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/messages/{id}/regenerate': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Begins another answer beside this one. */
+		post: operations['regenerate_message'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/models': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the models that the caller may use. */
+		get: operations['list_models'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/providers': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the providers with their models, the oldest first. Keys are never shown. */
+		get: operations['list_providers'];
+		put?: never;
+		/** Adds a provider. Its models are fetched or written down next. */
+		post: operations['create_provider'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/providers/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** One provider with its models. */
+		get: operations['get_provider'];
+		put?: never;
+		post?: never;
+		/** Deletes a provider with its key and models. What its models have answered stays. */
+		delete: operations['delete_provider'];
+		options?: never;
+		head?: never;
+		/** Changes what is given and leaves the rest. */
+		patch: operations['update_provider'];
+		trace?: never;
+	};
+	'/api/v1/providers/{id}/check': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Makes one real, tiny call of a model and says how it went. */
+		post: operations['check_provider'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/providers/{id}/models': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Replaces the models of a provider. */
+		put: operations['put_models'];
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/providers/{id}/models/fetch': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Asks the provider for its models. New ones are added, enabled; those known keep their settings and their place. */
+		post: operations['fetch_models'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/session': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Signs in by e-mail address and password. The answer sets the session cookie. */
+		post: operations['sign_in'];
+		/** Signs this browser out. Where nobody is signed in, nothing is left to do. */
+		delete: operations['sign_out'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/sessions': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists where the caller is signed in, the latest used first. */
+		get: operations['list_sessions'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/sessions/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		/** Signs a browser out, from wherever one is. */
+		delete: operations['end_session'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/setup': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Says whether anybody has an account yet. */
+		get: operations['get_setup'];
+		put?: never;
+		/** Makes the owner and signs them in. Once. */
+		post: operations['set_up'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/users': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists everybody with an account, the oldest first. */
+		get: operations['list_users'];
+		put?: never;
+		/** Gives somebody an account. Only for whoever is signed in, not for API keys. */
+		post: operations['create_user'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/users/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		/** Changes what is given of somebody's account and leaves the rest. Only for whoever is signed in, not for API keys. */
+		patch: operations['update_user'];
+		trace?: never;
+	};
 }
 export type webhooks = Record<string, never>;
 export interface components {
-    schemas: {
-        FieldError: {
-            field: string;
-            message: string;
-        };
-        ProblemDetails: {
-            type: string;
-            title: string;
-            status: number;
-            detail: string;
-            code: string;
-            request_id: string;
-            hint?: string | null;
-            authority?: string | null;
-            errors?: components["schemas"]["FieldError"][] | null;
-        };
-        /** @enum {string} */
-        Role: "owner" | "admin" | "member";
-        SetupState: {
-            needed: boolean;
-            token_required: boolean;
-        };
-        SetupRequest: {
-            name: string;
-            email: string;
-            password: string;
-            token?: string | null;
-        };
-        SignInRequest: {
-            email: string;
-            password: string;
-        };
-        Me: {
-            /** Format: uuid */
-            id: string;
-            name: string;
-            email: string;
-            role: components["schemas"]["Role"];
-            /** Format: date-time */
-            created_at: string;
-        };
-        UpdateMe: {
-            name?: string | null;
-        };
-        ChangePassword: {
-            current_password: string;
-            new_password: string;
-        };
-        Session: {
-            /** Format: uuid */
-            id: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            last_seen_at: string;
-            /** Format: date-time */
-            expires_at: string;
-            user_agent: string | null;
-            address: string | null;
-            current: boolean;
-        };
-        /** @enum {string} */
-        Scope: "infer" | "account";
-        ApiKey: {
-            /** Format: uuid */
-            id: string;
-            name: string;
-            scopes: components["schemas"]["Scope"][];
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            expires_at: string | null;
-            /** Format: date-time */
-            last_used_at: string | null;
-        };
-        CreateApiKey: {
-            name: string;
-            scopes?: components["schemas"]["Scope"][];
-            /** Format: date-time */
-            expires_at?: string | null;
-        };
-        CreatedApiKey: {
-            /** Format: uuid */
-            id: string;
-            key: string;
-            name: string;
-            scopes: components["schemas"]["Scope"][];
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            expires_at: string | null;
-        };
-        User: {
-            /** Format: uuid */
-            id: string;
-            name: string;
-            email: string;
-            role: components["schemas"]["Role"];
-            disabled: boolean;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            last_seen_at: string | null;
-        };
-        CreateUser: {
-            name: string;
-            email: string;
-            password: string;
-            role: components["schemas"]["Role"];
-        };
-        UpdateUser: {
-            name?: string;
-            role?: components["schemas"]["Role"];
-            disabled?: boolean;
-            password?: string;
-        };
-        /** @enum {string} */
-        ProviderKind: "openai";
-        /** @enum {string} */
-        Ability: "reasoning" | "tools" | "vision";
-        ProviderModel: {
-            name: string;
-            display_name: string | null;
-            context_window: number | null;
-            abilities: components["schemas"]["Ability"][];
-            enabled: boolean;
-        };
-        Provider: {
-            /** Format: uuid */
-            id: string;
-            name: string;
-            slug: string;
-            kind: components["schemas"]["ProviderKind"];
-            base_url: string;
-            has_api_key: boolean;
-            enabled: boolean;
-            models: components["schemas"]["ProviderModel"][];
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-        };
-        CreateProvider: {
-            name: string;
-            slug: string;
-            kind: components["schemas"]["ProviderKind"];
-            base_url: string;
-            api_key?: string | null;
-            enabled: boolean;
-        };
-        UpdateProvider: {
-            name?: string;
-            base_url?: string;
-            api_key?: string | null;
-            enabled?: boolean;
-        };
-        CheckProvider: {
-            model?: string | null;
-        };
-        CheckFailure: {
-            code: string;
-            detail: string;
-            authority?: string | null;
-        };
-        CheckResult: {
-            ok: boolean;
-            model: string | null;
-            latency_ms: number | null;
-            failure: null | components["schemas"]["CheckFailure"];
-        };
-        ReplaceModels: {
-            models: components["schemas"]["ProviderModel"][];
-        };
-        Allowance: {
-            /** Format: uuid */
-            id: string;
-            authority: string;
-            /** Format: date-time */
-            created_at: string;
-        };
-        CreateAllowance: {
-            authority: string;
-        };
-        Model: {
-            id: string;
-            name: string;
-            display_name: string | null;
-            provider: string;
-            context_window: number | null;
-            abilities: components["schemas"]["Ability"][];
-            local: boolean;
-        };
-        Parameters: {
-            temperature?: number | null;
-            top_p?: number | null;
-            presence_penalty?: number | null;
-            frequency_penalty?: number | null;
-            max_tokens?: number | null;
-        };
-        Conversation: {
-            /** Format: uuid */
-            id: string;
-            title: string;
-            pinned: boolean;
-            model: string | null;
-            parameters: components["schemas"]["Parameters"];
-            role: string;
-            /** Format: uuid */
-            leaf_id: string | null;
-            generating: boolean;
-            unread: boolean;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-        };
-        CreateConversation: {
-            title?: string | null;
-        };
-        UpdateConversation: {
-            title?: string;
-            pinned?: boolean;
-            model?: string;
-            parameters?: components["schemas"]["Parameters"];
-            role?: string;
-            /** Format: uuid */
-            leaf_id?: string;
-        };
-        TextPart: {
-            /** @enum {string} */
-            type: "text";
-            text: string;
-        };
-        ReasoningPart: {
-            /** @enum {string} */
-            type: "reasoning";
-            text: string;
-            duration_ms: number;
-        };
-        Part: components["schemas"]["TextPart"] | components["schemas"]["ReasoningPart"];
-        Usage: {
-            prompt_tokens: number;
-            completion_tokens: number;
-            cached_tokens: number;
-            reasoning_tokens: number;
-        };
-        Timings: {
-            first_token_ms: number | null;
-            total_ms: number;
-        };
-        MessageError: {
-            code: string;
-            detail: string;
-            authority?: string | null;
-        };
-        /** @enum {string} */
-        MessageRole: "user" | "assistant" | "system";
-        /** @enum {string} */
-        MessageStatus: "running" | "complete" | "stopped" | "interrupted" | "failed";
-        Message: {
-            /** Format: uuid */
-            id: string;
-            /** Format: uuid */
-            conversation_id: string;
-            /** Format: uuid */
-            parent_id: string | null;
-            role: components["schemas"]["MessageRole"];
-            parts: components["schemas"]["Part"][];
-            status: components["schemas"]["MessageStatus"];
-            model: string | null;
-            parameters: null | components["schemas"]["Parameters"];
-            /** Format: uuid */
-            generation_id: string | null;
-            usage: null | components["schemas"]["Usage"];
-            timings: null | components["schemas"]["Timings"];
-            error: null | components["schemas"]["MessageError"];
-            siblings: string[];
-            /** Format: date-time */
-            created_at: string;
-        };
-        MessagePage: {
-            items: components["schemas"]["Message"][];
-            /** Format: uuid */
-            leaf_id: string | null;
-            has_more: boolean;
-        };
-        PostMessage: {
-            /** Format: uuid */
-            parent_id?: string | null;
-            parts: components["schemas"]["TextPart"][];
-            model: string;
-            parameters?: null | components["schemas"]["Parameters"];
-        };
-        Regenerate: {
-            model?: string | null;
-            parameters?: null | components["schemas"]["Parameters"];
-        };
-        Turn: {
-            /** Format: uuid */
-            message_id: string;
-            /** Format: uuid */
-            reply_id: string;
-            /** Format: uuid */
-            generation_id: string;
-        };
-        Subscriptions: {
-            subscribe?: string[];
-            after?: {
-                [key: string]: number;
-            };
-            unsubscribe?: string[];
-        };
-        Empty: Record<string, never>;
-        SessionList: {
-            items: components["schemas"]["Session"][];
-        };
-        ApiKeyList: {
-            items: components["schemas"]["ApiKey"][];
-        };
-        UserList: {
-            items: components["schemas"]["User"][];
-        };
-        ProviderList: {
-            items: components["schemas"]["Provider"][];
-        };
-        AllowanceList: {
-            items: components["schemas"]["Allowance"][];
-        };
-        ModelList: {
-            items: components["schemas"]["Model"][];
-        };
-        ConversationList: {
-            items: components["schemas"]["Conversation"][];
-            next_cursor?: string | null;
-        };
-    };
-    responses: never;
-    parameters: never;
-    requestBodies: never;
-    headers: never;
-    pathItems: never;
+	schemas: {
+		/**
+		 * @description What a model can do beyond text.
+		 * @enum {string}
+		 */
+		Ability: 'reasoning' | 'tools' | 'vision';
+		/** @description A private `host:port` that the server may reach. */
+		Allowance: {
+			authority: string;
+			created_at: components['schemas']['Timestamp'];
+			id: components['schemas']['AllowanceId'];
+		};
+		/**
+		 * Format: uuid
+		 * @description A `host:port` that an admin allowed the server to reach although it is private.
+		 */
+		AllowanceId: string;
+		AllowanceList: {
+			items: components['schemas']['Allowance'][];
+		};
+		/** @description An API key without its secret. */
+		ApiKey: {
+			created_at: components['schemas']['Timestamp'];
+			expires_at: components['schemas']['Timestamp'] | null;
+			id: components['schemas']['ApiKeyId'];
+			last_used_at: components['schemas']['Timestamp'] | null;
+			name: string;
+			scopes: components['schemas']['Scope'][];
+		};
+		/** Format: uuid */
+		ApiKeyId: string;
+		ApiKeyList: {
+			items: components['schemas']['ApiKey'][];
+		};
+		/** @description A model that a person may pick, wherever it runs. */
+		AvailableModel: {
+			abilities: components['schemas']['Ability'][];
+			/** Format: int32 */
+			context_window: number | null;
+			display_name: string;
+			/** @description `slug/name`. */
+			id: string;
+			/** @description Runs on this very machine. */
+			local: boolean;
+			name: string;
+			provider: string;
+		};
+		ChangePassword: {
+			current_password: string;
+			/** @description At least 10 characters, at most 1,024 bytes. */
+			new_password: string;
+		};
+		/** @description The real error. */
+		CheckFailure: {
+			/** @description The private `host:port` that an admin may allow, where that is what stands in the way. */
+			authority?: string | null;
+			/** @description As in problem details. */
+			code: string;
+			detail: string;
+		};
+		CheckProvider: {
+			/** @description The name the provider knows it by. Without one, the first enabled model, or else the first that the provider lists. */
+			model?: string | null;
+		};
+		/** @description Whether a provider answers. */
+		CheckResult: {
+			failure: components['schemas']['CheckFailure'] | null;
+			/**
+			 * Format: int64
+			 * @description Until the first piece of the answer.
+			 */
+			latency_ms: number | null;
+			/** @description The model that was tried, when it came that far. */
+			model: string | null;
+			ok: boolean;
+		};
+		Continue: Record<string, never>;
+		/** @description The conversation as the list and the header show it. */
+		Conversation: {
+			created_at: components['schemas']['Timestamp'];
+			/** @description An answer is being written. */
+			generating: boolean;
+			id: components['schemas']['ConversationId'];
+			leaf_id: components['schemas']['MessageId'] | null;
+			/** @description The model of the last turn, the default of the next. */
+			model: string | null;
+			parameters: components['schemas']['Parameters'];
+			pinned: boolean;
+			/** @description What the model is told to be; empty when nothing. */
+			role: string;
+			title: string;
+			/** @description An answer has come that its owner has not seen. */
+			unread: boolean;
+			updated_at: components['schemas']['Timestamp'];
+		};
+		ConversationChange: {
+			leaf_id?: components['schemas']['MessageId'] | null;
+			/** @description The model of the next turn, `slug/name`. */
+			model?: string | null;
+			parameters?: components['schemas']['Parameters'] | null;
+			pinned?: boolean | null;
+			/** @description What the model is told to be; at most 64 KiB. */
+			role?: string | null;
+			title?: string | null;
+		};
+		/** Format: uuid */
+		ConversationId: string;
+		ConversationList: {
+			items: components['schemas']['Conversation'][];
+			next_cursor: string | null;
+		};
+		CreateAllowance: {
+			/**
+			 * @description The exact `host:port`, as the refusal named it.
+			 * @example 192.168.1.20:11434
+			 */
+			authority: string;
+		};
+		CreateApiKey: {
+			expires_at?: components['schemas']['Timestamp'] | null;
+			/** @description 1 to 100 characters. */
+			name: string;
+			/** @description `["infer"]` when absent. */
+			scopes?: components['schemas']['Scope'][] | null;
+		};
+		CreateProvider: {
+			/** @description Sealed, and never shown again. Many servers of one's own want none. */
+			api_key?: string | null;
+			/**
+			 * @description `http` or `https`, without user name, query and fragment; at most 2,048 bytes.
+			 * @example https://api.openai.com/v1
+			 */
+			base_url: string;
+			/** @description Whether people may use its models; they may when absent. */
+			enabled?: boolean;
+			kind: components['schemas']['ProviderKind'];
+			/** @description 1 to 100 characters. */
+			name: string;
+			/** @description The first part of its models' ids. Never changes. */
+			slug: string;
+		};
+		CreateUser: {
+			email: string;
+			/** @description 1 to 100 characters. */
+			name: string;
+			/** @description The initial one: at least 10 characters, at most 1,024 bytes. */
+			password: string;
+			/** @description Owners give any role, admins only `member`. */
+			role: components['schemas']['Role'];
+		};
+		/** @description A new API key. `key` is in no other answer ever again. */
+		CreatedApiKey: {
+			created_at: components['schemas']['Timestamp'];
+			expires_at: components['schemas']['Timestamp'] | null;
+			id: components['schemas']['ApiKeyId'];
+			/** @description What the bearer presents. */
+			key: string;
+			name: string;
+			scopes: components['schemas']['Scope'][];
+		};
+		/** @description What went wrong with an answer, as kept with the message. */
+		Failure: {
+			/** @description For `egress_refused`: the exact `host:port` that an admin may allow. */
+			authority?: string | null;
+			code: string;
+			detail: string;
+		};
+		/** @description One field of a request that cannot be taken, with a sentence for the person who filled it in. */
+		FieldError: {
+			field: string;
+			message: string;
+		};
+		/** Format: uuid */
+		GenerationId: string;
+		/** @description The caller. */
+		Me: {
+			created_at: components['schemas']['Timestamp'];
+			email: string;
+			id: components['schemas']['UserId'];
+			name: string;
+			role: components['schemas']['Role'];
+		};
+		Message: {
+			conversation_id: components['schemas']['ConversationId'];
+			created_at: components['schemas']['Timestamp'];
+			error: components['schemas']['Failure'] | null;
+			generation_id: components['schemas']['GenerationId'] | null;
+			id: components['schemas']['MessageId'];
+			model: string | null;
+			parameters: components['schemas']['Parameters'] | null;
+			parent_id: components['schemas']['MessageId'] | null;
+			parts: components['schemas']['Part'][];
+			role: components['schemas']['MessageRole'];
+			/** @description All messages with the same parent, this one among them, oldest first. */
+			siblings: components['schemas']['MessageId'][];
+			status: components['schemas']['MessageStatus'];
+			timings: components['schemas']['Timings'] | null;
+			usage: components['schemas']['Usage'] | null;
+		};
+		/** Format: uuid */
+		MessageId: string;
+		MessageList: {
+			/** @description There are messages above the first of these. */
+			has_more: boolean;
+			/** @description Oldest first. */
+			items: components['schemas']['Message'][];
+			leaf_id: components['schemas']['MessageId'] | null;
+		};
+		/** @enum {string} */
+		MessageRole: 'system' | 'user' | 'assistant';
+		/**
+		 * @description How far an answer has come. A user's message is always `complete`.
+		 * @enum {string}
+		 */
+		MessageStatus: 'running' | 'complete' | 'stopped' | 'interrupted' | 'failed';
+		ModelList: {
+			items: components['schemas']['AvailableModel'][];
+		};
+		NewConversation: {
+			/** @description The assistant to talk to. There are none yet, so any id is not found. */
+			assistant_id?: string | null;
+			/** @description At most 200 characters. Without one, the first turn gives it. */
+			title?: string | null;
+		};
+		NewMessage: {
+			/** @description `slug/name`. */
+			model: string;
+			parameters?: components['schemas']['Parameters'] | null;
+			parent_id?: components['schemas']['MessageId'] | null;
+			parts: components['schemas']['NewPart'][];
+		};
+		/** @description A piece of a user's message. */
+		NewPart: {
+			text: string;
+			/** @enum {string} */
+			type: 'text';
+		};
+		/** @description Sampling choices of one turn. An absent value is not sent, so that the model's own default holds. */
+		Parameters: {
+			/**
+			 * Format: double
+			 * @description -2 to 2.
+			 */
+			frequency_penalty?: number | null;
+			/**
+			 * Format: int32
+			 * @description The longest answer, in tokens: 1 to 1,048,576.
+			 */
+			max_tokens?: number | null;
+			/**
+			 * Format: double
+			 * @description -2 to 2.
+			 */
+			presence_penalty?: number | null;
+			/**
+			 * Format: double
+			 * @description 0 to 2.
+			 */
+			temperature?: number | null;
+			/**
+			 * Format: double
+			 * @description 0 to 1.
+			 */
+			top_p?: number | null;
+		};
+		/** @description A piece of a message. */
+		Part:
+			| {
+					text: string;
+					/** @enum {string} */
+					type: 'text';
+			  }
+			| {
+					/** Format: int64 */
+					duration_ms?: number;
+					text: string;
+					/** @enum {string} */
+					type: 'reasoning';
+			  };
+		/** @description `application/problem+json`. */
+		ProblemBody: {
+			/** @description The private `host:port` that an admin may allow, where that is what stands in the way. */
+			authority?: string | null;
+			/** @description Stable, for programs. */
+			code: string;
+			/** @description What happened. */
+			detail: string;
+			/** @description Fields that cannot be taken. */
+			errors?: components['schemas']['FieldError'][];
+			/** @description What to do next. */
+			hint?: string | null;
+			/** @description Names the request in the server's log. */
+			request_id: string;
+			/** Format: int32 */
+			status: number;
+			/** @description The status in words. */
+			title: string;
+			/** @description `urn:stoa:problem:` and the code. */
+			type: string;
+		};
+		/** @description A provider as admins see it. The key is never shown again. */
+		Provider: {
+			base_url: string;
+			created_at: components['schemas']['Timestamp'];
+			enabled: boolean;
+			has_api_key: boolean;
+			id: components['schemas']['ProviderId'];
+			kind: components['schemas']['ProviderKind'];
+			models: components['schemas']['ProviderModel'][];
+			name: string;
+			slug: string;
+			updated_at: components['schemas']['Timestamp'];
+		};
+		/** Format: uuid */
+		ProviderId: string;
+		/**
+		 * @description The protocol that a provider speaks.
+		 * @enum {string}
+		 */
+		ProviderKind: 'openai';
+		ProviderList: {
+			items: components['schemas']['Provider'][];
+		};
+		/** @description A model that a provider offers. */
+		ProviderModel: {
+			abilities?: components['schemas']['Ability'][];
+			/**
+			 * Format: int32
+			 * @description In tokens, prompt and answer together.
+			 */
+			context_window: number | null;
+			/** @description The name people see; the `name` when absent. */
+			display_name: string | null;
+			enabled?: boolean;
+			/** @description The name the provider knows it by. */
+			name: string;
+		};
+		Regenerate: {
+			/** @description Another model than the answer's own. */
+			model?: string | null;
+			parameters?: components['schemas']['Parameters'] | null;
+		};
+		ReplaceModels: {
+			/** @description At most 2,000, each name once, in the order they are shown. */
+			models: components['schemas']['ProviderModel'][];
+		};
+		/** @enum {string} */
+		Role: 'owner' | 'admin' | 'member';
+		/**
+		 * @description What an API key may be used for.
+		 * @enum {string}
+		 */
+		Scope: 'infer' | 'account';
+		/** @description A signed-in browser. */
+		Session: {
+			address: string;
+			created_at: components['schemas']['Timestamp'];
+			/** @description The one that asks. */
+			current: boolean;
+			expires_at: components['schemas']['Timestamp'];
+			id: components['schemas']['SessionId'];
+			last_seen_at: components['schemas']['Timestamp'];
+			user_agent: string;
+		};
+		/** Format: uuid */
+		SessionId: string;
+		SessionList: {
+			items: components['schemas']['Session'][];
+		};
+		/** @description The first owner. */
+		SetupRequest: {
+			email: string;
+			/** @description 1 to 100 characters. */
+			name: string;
+			/** @description At least 10 characters, at most 1,024 bytes. */
+			password: string;
+			/** @description What the server wrote to its log when it started, where `token_required`. */
+			token?: string | null;
+		};
+		/** @description Whether the set-up page has anything to do. */
+		SetupState: {
+			/** @description Nobody has an account yet. */
+			needed: boolean;
+			/** @description The token that the server wrote into its log must be given. */
+			token_required: boolean;
+		};
+		SignInRequest: {
+			email: string;
+			password: string;
+		};
+		Subscriptions: {
+			/** @description The last sequence number seen of each, where any was. */
+			after?: {
+				[key: string]: number;
+			};
+			/** @description Generations to follow. */
+			subscribe?: components['schemas']['GenerationId'][];
+			unsubscribe?: components['schemas']['GenerationId'][];
+		};
+		/** Format: date-time */
+		Timestamp: string;
+		/** @description Milliseconds of one answer. */
+		Timings: {
+			/**
+			 * Format: int64
+			 * @description From the request to the first token.
+			 */
+			first_token_ms: number;
+			/**
+			 * Format: int64
+			 * @description From the request to the end.
+			 */
+			total_ms: number;
+		};
+		/** @description A turn that has begun and is kept. */
+		Turn: {
+			generation_id: components['schemas']['GenerationId'];
+			/** @description The user's message. */
+			message_id: components['schemas']['MessageId'];
+			/** @description The answer that is being written. */
+			reply_id: components['schemas']['MessageId'];
+		};
+		UpdateMe: {
+			/** @description 1 to 100 characters. */
+			name?: string | null;
+		};
+		UpdateProvider: {
+			/** @description A new key; null takes the present one away; absent leaves it. */
+			api_key?: string | null;
+			/** @description `http` or `https`, without user name, query and fragment; at most 2,048 bytes. */
+			base_url?: string | null;
+			enabled?: boolean | null;
+			/** @description 1 to 100 characters. */
+			name?: string | null;
+		};
+		UpdateUser: {
+			/** @description Whoever is disabled is signed out everywhere and cannot sign in. */
+			disabled?: boolean | null;
+			/** @description 1 to 100 characters. */
+			name?: string | null;
+			/** @description A new one signs the person out everywhere. One's own is changed at `/me/password`. */
+			password?: string | null;
+			role?: components['schemas']['Role'] | null;
+		};
+		/** @description Tokens of one call, as counted by whoever ran the model. */
+		Usage: {
+			/**
+			 * Format: int64
+			 * @description Tokens of the prompt that the upstream took from a cache; part of `prompt_tokens`.
+			 */
+			cached_tokens?: number;
+			/** Format: int64 */
+			completion_tokens: number;
+			/** Format: int64 */
+			prompt_tokens: number;
+			/**
+			 * Format: int64
+			 * @description Tokens of reasoning; part of `completion_tokens`.
+			 */
+			reasoning_tokens?: number;
+		};
+		/** @description Somebody with an account. The e-mail address is for display and sign-in; it never identifies. */
+		User: {
+			created_at: components['schemas']['Timestamp'];
+			disabled: boolean;
+			email: string;
+			id: components['schemas']['UserId'];
+			last_seen_at: components['schemas']['Timestamp'] | null;
+			name: string;
+			role: components['schemas']['Role'];
+		};
+		/** Format: uuid */
+		UserId: string;
+		UserList: {
+			items: components['schemas']['User'][];
+		};
+		/** Format: uuid */
+		StreamId: string;
+	};
+	responses: never;
+	parameters: never;
+	requestBodies: never;
+	headers: never;
+	pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    get_setup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SetupState"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    post_setup: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SetupRequest"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Me"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    sign_in: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SignInRequest"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Me"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    sign_out: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    get_me: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Me"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    update_me: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UpdateMe"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Me"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    change_password: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChangePassword"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    list_sessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionList"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    end_session: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    list_api_keys: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ApiKeyList"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    create_api_key: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreateApiKey"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CreatedApiKey"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    delete_api_key: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    list_users: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UserList"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    create_user: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreateUser"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["User"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    update_user: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UpdateUser"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["User"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    list_providers: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProviderList"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    create_provider: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreateProvider"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Provider"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    get_provider: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Provider"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    delete_provider: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    update_provider: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UpdateProvider"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Provider"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    check_provider: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CheckProvider"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CheckResult"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    fetch_models: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Provider"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    replace_models: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ReplaceModels"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Provider"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    list_allowances: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AllowanceList"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    create_allowance: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreateAllowance"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Allowance"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    delete_allowance: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    list_models: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ModelList"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    list_conversations: {
-        parameters: {
-            query?: {
-                cursor?: string;
-                limit?: number;
-                q?: string;
-                pinned?: boolean;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConversationList"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    create_conversation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CreateConversation"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Conversation"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    get_conversation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Conversation"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    delete_conversation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    update_conversation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UpdateConversation"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Conversation"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    restore_conversation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Conversation"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    read_conversation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    list_messages: {
-        parameters: {
-            query?: {
-                leaf?: string;
-                before?: string;
-                limit?: number;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MessagePage"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    post_message: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PostMessage"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Turn"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    regenerate_message: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Regenerate"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Turn"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    continue_message: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Empty"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Turn"];
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    stop_generation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    update_subscriptions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                stream: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Subscriptions"];
-            };
-        };
-        responses: {
-            /** @description ok */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    open_events: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description ok */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": string;
-                };
-            };
-            /** @description problem */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
+	list_api_keys: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ApiKeyList'];
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	create_api_key: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['CreateApiKey'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['CreatedApiKey'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_api_key: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ApiKeyId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_conversations: {
+		parameters: {
+			query?: {
+				/** @description `next_cursor` of the page before. */
+				cursor?: string;
+				/** @description 1 to 100; 50 when absent. */
+				limit?: number;
+				/** @description Words of the title, in any case. */
+				q?: string;
+				pinned?: boolean;
+			};
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ConversationList'];
+				};
+			};
+			400: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	create_conversation: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['NewConversation'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Conversation'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_conversation: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Conversation'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_conversation: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_conversation: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ConversationChange'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Conversation'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_messages: {
+		parameters: {
+			query?: {
+				/** @description Any message: the path to the newest end below it. The conversation's own leaf when absent. */
+				leaf?: components['schemas']['MessageId'];
+				/** @description Only messages above this one. */
+				before?: components['schemas']['MessageId'];
+				/** @description 1 to 200; 50 when absent. */
+				limit?: number;
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['MessageList'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	begin_turn: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['NewMessage'];
+			};
+		};
+		responses: {
+			202: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Turn'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			413: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	mark_conversation_read: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	restore_conversation: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Conversation'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_allowances: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['AllowanceList'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	create_allowance: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['CreateAllowance'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Allowance'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_allowance: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AllowanceId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	open_events: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'text/event-stream': string;
+				};
+			};
+			429: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_subscriptions: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				stream: components['schemas']['StreamId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['Subscriptions'];
+			};
+		};
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	stop_generation: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['GenerationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	follow_generation: {
+		parameters: {
+			query?: {
+				/** @description The last sequence number seen; `Last-Event-ID` says the same. */
+				after?: number;
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['GenerationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'text/event-stream': string;
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_me: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Me'];
+				};
+			};
+			/** @description unauthenticated */
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	update_me: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['UpdateMe'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Me'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_password: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ChangePassword'];
+			};
+		};
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			429: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	continue_message: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['Continue'];
+			};
+		};
+		responses: {
+			202: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Turn'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	regenerate_message: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['Regenerate'];
+			};
+		};
+		responses: {
+			202: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Turn'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_models: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ModelList'];
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_providers: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ProviderList'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	create_provider: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['CreateProvider'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Provider'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description slug_taken */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_provider: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ProviderId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Provider'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_provider: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ProviderId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	update_provider: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ProviderId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['UpdateProvider'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Provider'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	check_provider: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ProviderId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['CheckProvider'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['CheckResult'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	put_models: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ProviderId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ReplaceModels'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Provider'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	fetch_models: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ProviderId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Provider'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description too_many_models */
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description What the provider said, or why it could not be asked; `egress_refused` carries the `authority` to allow. */
+			502: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	sign_in: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['SignInRequest'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Me'];
+				};
+			};
+			/** @description wrong_credentials */
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description too_many_attempts; `Retry-After` says when */
+			429: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	sign_out: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_sessions: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['SessionList'];
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	end_session: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['SessionId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_setup: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['SetupState'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	set_up: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['SetupRequest'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Me'];
+				};
+			};
+			/** @description wrong_setup_token */
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description already_set_up */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			429: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_users: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['UserList'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	create_user: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['CreateUser'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['User'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description email_taken */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	update_user: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['UserId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['UpdateUser'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['User'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description last_owner */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 }

@@ -95,3 +95,24 @@ describe('images', () => {
 		expect(html).not.toContain('<img');
 	});
 });
+
+describe('raw HTML', () => {
+	it('that sets text is kept, without attributes', () => {
+		expect(renderBlock('H<sub class="x">2</sub>O<br/>', false)).toContain('H<sub>2</sub>O<br>');
+		expect(
+			renderBlock('<details open onclick="x()">\n<summary>S</summary>\n\nText\n\n</details>', false)
+		).toContain('<details open>\n<summary>S</summary>');
+	});
+
+	it('of any other kind is shown as what it is', () => {
+		expect(renderBlock('Use `x` in <Component prop="1"> here', false)).toContain(
+			'&lt;Component prop="1"&gt;'
+		);
+		expect(renderBlock('<img src=x onerror="alert(1)">', false)).toContain(
+			'&lt;img src=x onerror="alert(1)"&gt;'
+		);
+		expect(renderBlock('<script>alert(1)</script>', false)).not.toContain('<script');
+		expect(renderBlock('<b <img src=x onerror=alert(1)>', false)).not.toContain('<img');
+		expect(renderBlock('a <!-- hidden --> b', false)).not.toContain('hidden');
+	});
+});

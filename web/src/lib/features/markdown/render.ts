@@ -1,11 +1,13 @@
 import { Marked } from 'marked';
 import remend from 'remend';
+import { tameHtml } from './html';
 import { escapeHtml, math } from './math';
 
 const marked = new Marked(
 	{ gfm: true, async: false },
 	{
 		renderer: {
+			html: ({ text }) => tameHtml(text),
 			// The page's policy loads no picture from elsewhere, so that reading an answer tells nobody about it.
 			image({ href, text }) {
 				return `<a href="${escapeHtml(href)}">${escapeHtml(text || href)}</a>`;

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { Model } from '$lib/api';
 import { groupModels, shortTokens } from './listing';
 
-const model = (id: string, provider: string, display_name: string | null = null): Model => ({
+const nameOf = (id: string) => id.slice(id.indexOf('/') + 1);
+const model = (id: string, provider: string, display_name = nameOf(id)): Model => ({
 	id,
-	name: id.slice(id.indexOf('/') + 1),
+	name: nameOf(id),
 	display_name,
 	provider,
 	context_window: null,
