@@ -4,8 +4,6 @@
 //! compiled for the baseline. Both sets have the same names, so all of the second but its entry is made local; that
 //! includes what C++ would share between them, as shared code compiled for AVX-512 must not run on the baseline.
 
-#![expect(clippy::print_stdout, reason = "this is how a build script speaks to Cargo")]
-
 // There for their features only; `Cargo.toml` says why.
 use {either as _, memchr as _, regex as _};
 
@@ -130,6 +128,6 @@ fn compiler(kernels: &Path, cpp: bool) -> cc::Build {
 }
 
 fn run(command: &mut Command) -> Result<(), Box<dyn Error>> {
-    let status = command.status().map_err(|error| format!("{:?}: {error}", command.get_program()))?;
+    let status = command.status().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
     if status.success() { Ok(()) } else { Err(format!("{command:?} failed: {status}").into()) }
 }

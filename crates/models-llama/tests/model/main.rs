@@ -9,4 +9,5 @@
 
 mod answers;
 mod failures;
+mod files;
 mod support;

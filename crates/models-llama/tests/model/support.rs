@@ -42,7 +42,7 @@ pub(crate) fn options() -> RuntimeOptions {
 /// A runtime over a store of its own.
 pub(crate) struct House {
     pub(crate) runtime: Arc<Runtime>,
-    pub(crate) directory: TempDir,
+    _directory: TempDir,
 }
 
 impl House {
@@ -57,7 +57,7 @@ impl House {
             store.import(path, &name.parse().unwrap(), &mut |_| {}).unwrap();
         }
         let runtime = Runtime::new(Arc::new(store), options, TaskTracker::new(), Arc::new(SystemClock)).unwrap();
-        Self { runtime, directory }
+        Self { runtime, _directory: directory }
     }
 
     pub(crate) async fn open(&self, request: CompletionRequest) -> Result<CompletionStream, CompletionError> {
