@@ -173,17 +173,21 @@ impl Engine {
 
     /// Stops a generation, wherever it runs. No fault when it has ended.
     pub async fn stop(&self, principal: &Principal, id: GenerationId) -> Result<(), ChatError> {
-        if let Some(live) = self.own(principal, id) {
-            drop(live);
-            self.stop_local(id);
-            return Ok(());
+        let user = principal.user_id();
+        let written_here = match self.generations().get(&id) {
+            Some(Known::Own(run)) if Some(run.live.subject.user) == user => Some(Arc::clone(run)),
+            _ => None,
+        };
+        match written_here {
+            Some(run) => run.stop.cancel(),
+            None => self.database().request_stop(principal, id).await?,
         }
-        Ok(self.database().request_stop(principal, id).await?)
+        Ok(())
     }
 
     /// Finds a generation to follow from after `after`.
     pub async fn attach(&self, principal: &Principal, id: GenerationId, after: u64) -> Result<Subscribe, ChatError> {
-        let live = match self.own(principal, id) {
+        let live = match self.known(principal, id) {
             Some(live) => live,
             None => self.find(principal, id).await?,
         };
@@ -345,7 +349,7 @@ impl Engine {
     }
 
     /// A generation that lives here and is the principal's own: no query needed.
-    fn own(&self, principal: &Principal, id: GenerationId) -> Option<Arc<Live>> {
+    fn known(&self, principal: &Principal, id: GenerationId) -> Option<Arc<Live>> {
         let user = principal.user_id()?;
         self.generations().get(&id).map(Known::live).filter(|live| live.subject.user == user).cloned()
     }
@@ -411,8 +415,9 @@ impl Engine {
             let message = self.database().message(&Principal::System("announcer"), subject.message).await;
             let message = message.inspect_err(|error| tracing::warn!(%error, "an ended answer cannot be read")).ok();
             let last_seq = ending.outcome.last_seq;
-            run.live.end(End { reason: ending.reason, message, log_is_partial: false, last_seq });
+            // Forgotten first: whoever comes from now on gets the message, which is whole.
             self.forget(subject.generation);
+            run.live.end(End { reason: ending.reason, message, log_is_partial: false, last_seq });
             let notices = self.database().notices();
             notices.publish(Notice::Finished { generation: subject.generation }).await;
             let (user, conversation) = (subject.user, subject.conversation);

@@ -209,7 +209,7 @@ async fn another_replica_follows_and_stops() {
     let here = replica(&test.database).await;
     let there = replica(&test.open_again().await).await;
     let conversation = here.conversation(&ann).await;
-    let turn = here.say(&ann, conversation, "count-400-5").await;
+    let turn = here.say(&ann, conversation, "count-4000-5").await;
     let refused = there.engine.open_generation(&ben, turn.generation, 0, never()).await;
     assert!(matches!(refused.err().unwrap(), ChatError::Storage(StorageError::NotFound)));
     let mut stream = there.engine.open_generation(&ann, turn.generation, 0, never()).await.unwrap();

@@ -12,10 +12,25 @@ pub(crate) mod settings;
 pub(crate) mod usage;
 pub(crate) mod users;
 
+use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::StorageError;
+
+/// Inserts a whole row.
+///
+/// Never by `INSERT … RETURNING` outside a transaction: SQLite hands the row out before it commits, and a commit that then
+/// fails, as on a full disk, would go unheard.
+pub(crate) async fn insert<C, M>(connection: &C, row: M) -> Result<(), DbErr>
+where
+    C: ConnectionTrait,
+    M: IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel> + sea_orm::ModelTrait,
+    <M::Entity as EntityTrait>::ActiveModel: ActiveModelTrait<Entity = M::Entity> + ActiveModelBehavior + Send,
+{
+    let row = row.into_active_model().reset_all();
+    M::Entity::insert(row).exec_without_returning(connection).await.map(|_| ())
+}
 
 /// Writes a document column. The types of the model always fit JSON.
 pub(crate) fn to_json<T: Serialize + ?Sized>(

@@ -64,8 +64,9 @@ impl Listed {
 fn available(model: LocalModel) -> AvailableModel {
     AvailableModel {
         id: format!("{LOCAL_SLUG}/{}", model.name),
+        // What people called it, not what its file says of itself: those names are for archives.
+        display_name: model.name.clone(),
         name: model.name,
-        display_name: model.display_name,
         provider: "Local".to_owned(),
         context_window: Some(model.context_window),
         abilities: model.abilities,

@@ -9,7 +9,7 @@ use crate::entities::{api_keys, users};
 use crate::{Database, Notice, StorageError, access};
 
 use super::users::user;
-use super::{from_json, to_json};
+use super::{from_json, insert, to_json};
 
 #[derive(Clone, Debug)]
 pub struct NewApiKey {
@@ -38,17 +38,18 @@ impl Database {
         new: NewApiKey,
         now: Timestamp,
     ) -> Result<ApiKey, StorageError> {
-        let row = api_keys::ActiveModel {
-            id: Set(new.id.into()),
-            user_id: Set(access::person(principal)?.into()),
-            name: Set(new.name),
-            secret_hash: Set(new.secret_hash),
-            scopes: Set(to_json("api_keys", "scopes", &new.scopes)?),
-            created_at: Set(now.as_millis()),
-            expires_at: Set(new.expires_at.map(Timestamp::as_millis)),
-            last_used_at: Set(None),
+        let row = api_keys::Model {
+            id: new.id.into(),
+            user_id: access::person(principal)?.into(),
+            name: new.name,
+            secret_hash: new.secret_hash,
+            scopes: to_json("api_keys", "scopes", &new.scopes)?,
+            created_at: now.as_millis(),
+            expires_at: new.expires_at.map(Timestamp::as_millis),
+            last_used_at: None,
         };
-        api_key(api_keys::Entity::insert(row).exec_with_returning(self.writer()).await?)
+        insert(self.writer(), row.clone()).await?;
+        api_key(row)
     }
 
     pub async fn api_keys(&self, principal: &Principal) -> Result<Vec<ApiKey>, StorageError> {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::entities::{conversations, generations};
 use crate::{Cursor, Database, Notice, Page, StorageError, access};
 
-use super::{from_json, to_json};
+use super::{from_json, insert, to_json};
 
 #[derive(Clone, Debug, Default)]
 pub struct ConversationFilter {
@@ -44,24 +44,24 @@ impl Database {
         let owner = access::person(principal)?;
         let titled = title.is_some();
         let title = title.unwrap_or_default();
-        let row = conversations::ActiveModel {
-            id: Set(ConversationId::generate(now).into()),
-            owner_id: Set(owner.into()),
-            title_folded: Set(fold_title(&title)),
-            title: Set(title),
-            titled: Set(titled),
-            pinned: Set(false),
-            model: Set(None),
-            parameters: Set(to_json("conversations", "parameters", &Parameters::default())?),
-            role: Set(String::new()),
-            leaf_id: Set(None),
-            answered_at: Set(0),
-            read_at: Set(0),
-            created_at: Set(now.as_millis()),
-            updated_at: Set(now.as_millis()),
-            deleted_at: Set(None),
+        let row = conversations::Model {
+            id: ConversationId::generate(now).into(),
+            owner_id: owner.into(),
+            title_folded: fold_title(&title),
+            title: title,
+            titled: titled,
+            pinned: false,
+            model: None,
+            parameters: to_json("conversations", "parameters", &Parameters::default())?,
+            role: String::new(),
+            leaf_id: None,
+            answered_at: 0,
+            read_at: 0,
+            created_at: now.as_millis(),
+            updated_at: now.as_millis(),
+            deleted_at: None,
         };
-        let row = conversations::Entity::insert(row).exec_with_returning(self.writer()).await?;
+        insert(self.writer(), row.clone()).await?;
         let conversation = conversation(row, false)?;
         self.notices().publish(Notice::Conversation { user: owner, conversation: conversation.id }).await;
         Ok(conversation)

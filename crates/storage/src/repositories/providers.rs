@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::entities::{provider_models, providers};
 use crate::{Database, Notice, Secret, StorageError, access};
 
-use super::{from_json, to_json};
+use super::{from_json, insert, to_json};
 
 #[derive(Clone, Debug)]
 pub struct NewProvider {
@@ -49,21 +49,18 @@ impl Database {
         access::require(principal.providers())?;
         let id = ProviderId::generate(now);
         let api_key = new.api_key.map(|key| self.key().seal(&key_place(id.into()), &key)).transpose()?;
-        let row = providers::ActiveModel {
-            id: Set(id.into()),
-            name: Set(new.name),
-            slug: Set(new.slug),
-            kind: Set(new.kind.as_str().to_owned()),
-            base_url: Set(new.base_url),
-            api_key: Set(api_key),
-            enabled: Set(new.enabled),
-            created_at: Set(now.as_millis()),
-            updated_at: Set(now.as_millis()),
+        let row = providers::Model {
+            id: id.into(),
+            name: new.name,
+            slug: new.slug,
+            kind: new.kind.as_str().to_owned(),
+            base_url: new.base_url,
+            api_key: api_key,
+            enabled: new.enabled,
+            created_at: now.as_millis(),
+            updated_at: now.as_millis(),
         };
-        let row = providers::Entity::insert(row)
-            .exec_with_returning(self.writer())
-            .await
-            .map_err(StorageError::taken("slug"))?;
+        insert(self.writer(), row.clone()).await.map_err(StorageError::taken("slug"))?;
         self.notices().publish(Notice::Settings).await;
         provider(&row, Vec::new())
     }

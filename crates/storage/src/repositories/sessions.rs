@@ -51,7 +51,14 @@ impl Database {
             last_seen_at: Set(now.as_millis()),
             expires_at: Set(now.plus(new.lasts).as_millis()),
         };
-        sessions::Entity::insert(row).exec_without_returning(self.writer()).await?;
+        let transaction = self.begin().await?;
+        sessions::Entity::insert(row).exec_without_returning(&transaction).await?;
+        users::Entity::update_many()
+            .col_expr(users::Column::LastSeenAt, Expr::value(now.as_millis()))
+            .filter(users::Column::Id.eq(new.user.as_uuid()))
+            .exec(&transaction)
+            .await?;
+        transaction.commit().await?;
         Ok(id)
     }
 

@@ -11,6 +11,8 @@ use stoa_model::{IdentityId, Principal, Timestamp, UserId};
 use crate::entities::{identities, settings, users};
 use crate::{Database, Notice, StorageError, access};
 
+use super::insert;
+
 const LOCAL_ISSUER: &str = "local";
 const OWNER_MADE: &str = "owner_made";
 
@@ -181,18 +183,18 @@ impl Database {
 
 async fn insert_user<C: ConnectionTrait>(connection: &C, new: NewUser, now: Timestamp) -> Result<User, StorageError> {
     let id = UserId::generate(now);
-    let row = users::ActiveModel {
-        id: Set(id.into()),
-        name: Set(new.name),
-        email: Set(new.email.clone()),
-        role: Set(new.role.as_str().to_owned()),
-        epoch: Set(1),
-        disabled_at: Set(None),
-        created_at: Set(now.as_millis()),
-        updated_at: Set(now.as_millis()),
-        last_seen_at: Set(None),
+    let row = users::Model {
+        id: id.into(),
+        name: new.name,
+        email: new.email.clone(),
+        role: new.role.as_str().to_owned(),
+        epoch: 1,
+        disabled_at: None,
+        created_at: now.as_millis(),
+        updated_at: now.as_millis(),
+        last_seen_at: None,
     };
-    let row = users::Entity::insert(row).exec_with_returning(connection).await?;
+    insert(connection, row.clone()).await?;
     let identity = identities::ActiveModel {
         id: Set(IdentityId::generate(now).into()),
         user_id: Set(id.into()),
