@@ -38,6 +38,8 @@ struct Shared {
     budget: Box<dyn Budget>,
     ledger: Ledger,
     clock: Arc<dyn Clock>,
+    /// One reading at a time, so that an older one never comes in force over a newer.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Dispatch {
@@ -54,7 +56,16 @@ impl Dispatch {
         let ledger = Ledger::start(database.clone(), tracker, shutdown.clone());
         let catalogue = Catalogue::new(factory, local);
         let budget = Box::new(Unlimited);
-        let dispatch = Self { shared: Arc::new(Shared { database, catalogue, budget, ledger, clock }) };
+        let dispatch = Self {
+            shared: Arc::new(Shared {
+                database,
+                catalogue,
+                budget,
+                ledger,
+                clock,
+                reading: tokio::sync::Mutex::default(),
+            }),
+        };
         let notices = dispatch.shared.database.notices().subscribe();
         dispatch.reload().await?;
         tracker.spawn(follow_settings(dispatch.clone(), notices, shutdown));
@@ -68,6 +79,7 @@ impl Dispatch {
 
     /// Reads the providers again.
     pub async fn reload(&self) -> Result<(), StorageError> {
+        let _reading = self.shared.reading.lock().await;
         let providers = self.shared.database.providers_with_keys(&Principal::System("dispatch")).await?;
         self.shared.catalogue.replace(providers);
         Ok(())

@@ -2,7 +2,6 @@
 //!
 //! [`application`] is a tower service; the listener drives it, and so do tests.
 
-mod allowances;
 mod app;
 mod documentation;
 mod endpoints;
@@ -16,7 +15,6 @@ mod same_origin;
 mod security_headers;
 mod trace;
 
-pub use allowances::{follow_allowances, load_allowances};
 pub use app::{App, AppOptions};
 pub use documentation::openapi_json;
 pub use problem::{Problem, ProblemBody};

@@ -5,7 +5,9 @@ mod disallow;
 mod list;
 
 use serde::Serialize;
-use stoa_model::{AllowanceId, Timestamp};
+use stoa_egress::Authority;
+use stoa_model::{AllowanceId, Principal, Timestamp};
+use stoa_storage::StorageError;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -33,7 +35,22 @@ impl From<stoa_storage::Allowance> for Allowance {
 
 /// Puts a change in force here before it is answered; other replicas hear of it by the feed.
 async fn in_force(app: &App) {
-    if let Err(error) = crate::allowances::load_allowances(&app.database, &app.egress).await {
+    if let Err(error) = grant(app).await {
         tracing::warn!(%error, "allowed addresses could not be read again; the feed brings them");
+    }
+}
+
+async fn grant(app: &App) -> Result<(), StorageError> {
+    let mut before = None;
+    // Read until two readings agree: somebody else's newer reading may have been overwritten with an older one.
+    loop {
+        let allowances = app.database.allowances(&Principal::System("egress")).await?;
+        let granted: Vec<Authority> =
+            allowances.iter().filter_map(|allowance| allowance.authority.parse().ok()).collect();
+        if before.as_ref() == Some(&granted) {
+            return Ok(());
+        }
+        app.egress.allowances().replace(granted.iter().cloned());
+        before = Some(granted);
     }
 }
