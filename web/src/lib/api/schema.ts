@@ -909,6 +909,11 @@ export interface components {
 			email: string;
 			password: string;
 		};
+		/**
+		 * Format: uuid
+		 * @description One open `/api/v1/events` connection.
+		 */
+		StreamId: string;
 		Subscriptions: {
 			/** @description The last sequence number seen of each, where any was. */
 			after?: {
@@ -995,8 +1000,6 @@ export interface components {
 		UserList: {
 			items: components['schemas']['User'][];
 		};
-		/** Format: uuid */
-		StreamId: string;
 	};
 	responses: never;
 	parameters: never;
