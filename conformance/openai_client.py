@@ -1,183 +1,168 @@
 """The official openai client against Stoa, with the mock provider and, where there is one, the real local model behind it.
 
-Needs STOA_BIN and MOCK_OPENAI_BIN; STOA_TEST_MODEL is optional. The last line is `N passed, M failed, K skipped`.
+STOA_BIN and MOCK_OPENAI_BIN name the programs (target/debug by default); STOA_TEST_MODEL, a GGUF file, is optional. The
+last line is `N passed, M failed, K skipped`.
 """
 
 import asyncio
-import json
-import os
-import pathlib
-import socket
-import subprocess
+import datetime
 import sys
-import tempfile
 import threading
 import time
 import unittest
-import urllib.error
-import urllib.request
 
 import openai
 
-OWNER = {"email": "owner@example.org", "password": "correct horse battery"}
-MODEL_FILE = os.environ.get("STOA_TEST_MODEL")
-LOCAL_MODEL = "local/smollm2:135m"
+from server import LOCAL_NAME, MODEL_FILE, PROVIDER_KEY, Stoa, eventually
 
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Stoa:
-    """A server on a database of its own, and the mock provider beside it."""
-
-    def __init__(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="stoa-openai-")
-        self.mock = subprocess.Popen([os.environ["MOCK_OPENAI_BIN"]], stdout=subprocess.PIPE, text=True)
-        mock_url = self.mock.stdout.readline().strip()
-        self.mock_url = mock_url
-        self.url = f"http://127.0.0.1:{free_port()}"
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("STOA_")},
-            "STOA_DATA_DIR": self.folder.name,
-            "STOA_LISTEN": self.url.removeprefix("http://"),
-            "STOA_OWNER_EMAIL": OWNER["email"],
-            "STOA_OWNER_PASSWORD": OWNER["password"],
-            "STOA_EGRESS_ALLOW": mock_url.removeprefix("http://"),
-            "STOA_LOG_FORMAT": "json",
-        }
-        program = os.environ["STOA_BIN"]
-        if MODEL_FILE:
-            importing = [program, "model", "import", MODEL_FILE, "--name", "smollm2:135m"]
-            subprocess.run(importing, env=environment, check=True, stdout=sys.stderr)
-        self.log = open(pathlib.Path(self.folder.name) / "log", "w+", encoding="utf-8")
-        self.server = subprocess.Popen([program, "serve"], env=environment, stderr=self.log, stdout=self.log)
-        self.wait_until_ready()
-        self.cookie = None
-        self.call("POST", "/api/v1/session", OWNER)
-        self.key = self.call("POST", "/api/v1/api-keys", {"name": "conformance"})["key"]
-        provider = {
-            "name": "Mock", "slug": "mock", "kind": "openai",
-            "base_url": f"{mock_url}/v1", "api_key": "sk-mock", "enabled": True,
-        }
-        provider_id = self.call("POST", "/api/v1/providers", provider)["id"]
-        names = ["echo", "counter-50", "mock-20tps", "endless", "reasoning", "error-401", "error-429", "cut"]
-        models = [
-            {"name": name, "display_name": None, "context_window": None, "abilities": [], "enabled": True}
-            for name in names
-        ]
-        self.call("PUT", f"/api/v1/providers/{provider_id}/models", {"models": models})
-
-    def wait_until_ready(self):
-        for _ in range(300):
-            try:
-                with urllib.request.urlopen(f"{self.url}/health/ready", timeout=2):
-                    return
-            except OSError:
-                if self.server.poll() is not None:
-                    break
-                time.sleep(0.1)
-        self.log.seek(0)
-        raise RuntimeError(f"the server does not start:\n{self.log.read()}")
-
-    def call(self, method, path, body=None):
-        request = urllib.request.Request(self.url + path, method=method)
-        request.add_header("Origin", self.url)
-        if self.cookie:
-            request.add_header("Cookie", self.cookie)
-        data = None
-        if body is not None:
-            request.add_header("Content-Type", "application/json")
-            data = json.dumps(body).encode()
-        try:
-            with urllib.request.urlopen(request, data, timeout=30) as answer:
-                if cookie := answer.headers.get("Set-Cookie"):
-                    self.cookie = cookie.split(";")[0]
-                content = answer.read()
-                return json.loads(content) if content else None
-        except urllib.error.HTTPError as error:
-            raise RuntimeError(f"{method} {path}: {error.code} {error.read().decode()}") from error
-
-    def client(self, **options):
-        return openai.OpenAI(base_url=f"{self.url}/v1", **{"api_key": self.key, "max_retries": 0, **options})
-
-    def mock_requests(self):
-        with urllib.request.urlopen(f"{self.mock_url}/__mock/requests", timeout=10) as answer:
-            return json.loads(answer.read())
-
-    def stop(self):
-        self.server.terminate()
-        try:
-            self.server.wait(60)
-        finally:
-            self.server.kill()
-            self.mock.kill()
-            self.mock.wait()
-            self.log.close()
-            self.folder.cleanup()
+LOCAL_MODEL = f"local/{LOCAL_NAME}"
+MOCK_MODELS = [
+    "echo", "counter-50", "mock-20tps", "endless", "reasoning", "think-tags", "cut", "malformed", "error-midstream",
+    "error-401", "error-429", "error-500", "error-html", "echo;finish=length", "whole",
+]
+# Beyond the basic plane, right to left, combining, quotes, line breaks and a backslash.
+SCRIPTS = 'Grüße, 你好世界 🎉👩‍🚀 שלום e\u0301 “quoted” "plain" \\ and\nnew\tlines – end'
+KEY_LASTS = datetime.timedelta(seconds=2)
 
 
 def said(text):
     return [{"role": "user", "content": text}]
 
 
-class OpenAiClient(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.stoa = Stoa()
-        cls.client = cls.stoa.client()
+def texts(chunks):
+    return [chunk.choices[0].delta.content for chunk in chunks if chunk.choices and chunk.choices[0].delta.content]
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.stoa.stop()
 
+def thoughts(chunks):
+    pieces = [getattr(chunk.choices[0].delta, "reasoning_content", None) for chunk in chunks if chunk.choices]
+    return [piece for piece in pieces if piece]
+
+
+def reasons(chunks):
+    return [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices and chunk.choices[0].finish_reason]
+
+
+class WithStoa(unittest.TestCase):
+    """One server for all tests."""
+
+    stoa: Stoa
+    client: openai.OpenAI
+
+    def client_with(self, **options):
+        return openai.OpenAI(
+            **{"base_url": f"{self.stoa.url}/v1", "api_key": self.stoa.key, "max_retries": 0, "timeout": 60, **options}
+        )
+
+    def setUp(self):
+        self.client = self.client_with()
+        self.addCleanup(self.client.close)
+
+    def create(self, model="mock/echo", text="hello", **options):
+        return self.client.chat.completions.create(**{"model": model, "messages": said(text), **options})
+
+    def stream(self, model, text="hello", **options):
+        return self.create(model, text, stream=True, **options)
+
+    def refused(self, kind, **options):
+        """The error with which a call is refused, its parts those of OpenAI's."""
+        with self.assertRaises(kind) as caught:
+            self.create(**options)
+        error = caught.exception
+        self.assertEqual(set(error.body), {"message", "type", "param", "code"})
+        self.assertTrue(error.body["message"])
+        return error
+
+
+class Models(WithStoa):
     def test_models_are_listed(self):
         models = {model.id: model for model in self.client.models.list()}
-        self.assertIn("mock/echo", models)
+        self.assertLessEqual({f"mock/{name}" for name in MOCK_MODELS}, set(models))
         self.assertEqual(models["mock/echo"].object, "model")
+        self.assertEqual(models["mock/echo"].owned_by, "Mock")
 
+    def test_a_model_is_retrieved_by_its_id(self):
+        model = self.client.models.retrieve("mock/echo")
+        self.assertEqual((model.id, model.object), ("mock/echo", "model"))
+
+    def test_a_model_that_is_not_there_is_not_found(self):
+        for name in ("mock/none", "none", "none/echo"):
+            with self.subTest(name), self.assertRaises(openai.NotFoundError):
+                self.client.models.retrieve(name)
+
+
+class Answers(WithStoa):
     def test_a_whole_answer(self):
-        answer = self.client.chat.completions.create(model="mock/echo", messages=said("one two three"))
-        self.assertEqual(answer.object, "chat.completion")
-        self.assertEqual(answer.model, "mock/echo")
+        answer = self.create(text="one two three")
+        self.assertEqual((answer.object, answer.model), ("chat.completion", "mock/echo"))
+        self.assertEqual(len(answer.choices), 1)
         self.assertEqual(answer.choices[0].message.role, "assistant")
         self.assertEqual(answer.choices[0].message.content, "one two three")
         self.assertEqual(answer.choices[0].finish_reason, "stop")
+        self.assertGreater(answer.usage.completion_tokens, 0)
         self.assertEqual(answer.usage.total_tokens, answer.usage.prompt_tokens + answer.usage.completion_tokens)
+        self.assertLess(abs(answer.created - time.time()), 60)
 
     def test_a_streamed_answer_arrives_in_pieces_and_in_order(self):
-        stream = self.client.chat.completions.create(model="mock/counter-50", messages=said("count"), stream=True)
-        chunks = list(stream)
-        pieces = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices and chunk.choices[0].delta.content]
-        self.assertGreater(len(pieces), 1)
+        chunks = list(self.stream("mock/counter-50"))
+        pieces = texts(chunks)
         self.assertEqual("".join(pieces).split(), [str(number) for number in range(50)])
         self.assertEqual({chunk.object for chunk in chunks}, {"chat.completion.chunk"})
+        self.assertEqual({chunk.model for chunk in chunks}, {"mock/counter-50"})
         self.assertEqual(len({chunk.id for chunk in chunks}), 1)
-        reasons = [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices and chunk.choices[0].finish_reason]
-        self.assertEqual(reasons, ["stop"])
-        self.assertTrue(all(chunk.usage is None for chunk in chunks))
+        self.assertEqual(chunks[0].choices[0].delta.role, "assistant")
+        self.assertEqual(reasons(chunks), ["stop"])
 
-    def test_usage_is_streamed_when_asked_for(self):
-        stream = self.client.chat.completions.create(
-            model="mock/echo", messages=said("a b"), stream=True, stream_options={"include_usage": True}
-        )
-        last = list(stream)[-1]
-        self.assertEqual(last.choices, [])
-        self.assertGreater(last.usage.total_tokens, 0)
+    def test_usage_is_streamed_only_when_asked_for(self):
+        chunks = list(self.stream("mock/echo", "a b", stream_options={"include_usage": True}))
+        self.assertEqual(chunks[-1].choices, [])
+        self.assertEqual(chunks[-1].usage.completion_tokens, 2)
+        self.assertTrue(all(chunk.usage is None for chunk in chunks[:-1]))
+        self.assertTrue(all(chunk.usage is None for chunk in self.stream("mock/echo", "a b")))
 
     def test_tokens_are_not_held_back(self):
-        stream = self.client.chat.completions.create(model="mock/mock-20tps", messages=said("slowly"), stream=True)
         arrivals = []
-        for chunk in stream:
-            if chunk.choices and chunk.choices[0].delta.content:
-                arrivals.append(time.monotonic())
-            if len(arrivals) == 8:
-                break
-        stream.close()
+        with self.stream("mock/mock-20tps") as stream:
+            for chunk in stream:
+                if texts([chunk]):
+                    arrivals.append(time.monotonic())
+                if len(arrivals) == 8:
+                    break
         # At 20 tokens a second, eight that were held back would come at once.
         self.assertGreater(arrivals[-1] - arrivals[0], 0.2)
+
+    def test_every_script_passes_unharmed(self):
+        self.assertEqual(self.create(text=SCRIPTS).choices[0].message.content, SCRIPTS)
+        self.assertEqual("".join(texts(self.stream("mock/echo", SCRIPTS))), SCRIPTS)
+
+    def test_reasoning_is_apart_from_the_answer(self):
+        for model in ("mock/reasoning", "mock/think-tags"):
+            with self.subTest(model):
+                answer = self.create(model, "so be it").choices[0].message
+                self.assertEqual(answer.content.strip(), "so be it")
+                self.assertEqual(len(answer.reasoning_content.split()), 24)
+                chunks = list(self.stream(model, "so be it"))
+                self.assertEqual("".join(texts(chunks)).strip(), "so be it")
+                self.assertEqual(len("".join(thoughts(chunks)).split()), 24)
+
+    def test_an_answer_cut_by_its_length_says_so(self):
+        self.assertEqual(self.create("mock/echo;finish=length").choices[0].finish_reason, "length")
+        self.assertEqual(reasons(self.stream("mock/echo;finish=length")), ["length"])
+
+    def test_a_provider_that_does_not_stream_still_answers_a_stream(self):
+        self.assertEqual("".join(texts(self.stream("mock/whole", "all at once"))), "all at once")
+
+    def test_many_streams_at_once_stay_apart(self):
+        results = {}
+
+        def ask(number):
+            results[number] = "".join(texts(self.stream("mock/echo", f"stream {number} says hello")))
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(results, {number: f"stream {number} says hello" for number in range(16)})
 
     def test_the_async_client(self):
         async def ask():
@@ -192,87 +177,206 @@ class OpenAiClient(unittest.TestCase):
         answers = [answer.choices[0].message.content for answer in asyncio.run(ask())]
         self.assertEqual(answers, [f"number {number}" for number in range(8)])
 
-    def test_sampling_parameters_reach_the_provider(self):
-        self.client.chat.completions.create(
-            model="mock/echo", messages=said("parameters"), temperature=0.25, top_p=0.5, presence_penalty=0.5,
-            frequency_penalty=-0.5, max_tokens=17,
+
+class Upstream(WithStoa):
+    """What reaches the provider."""
+
+    def sent(self, **options):
+        self.stoa.forget_upstream()
+        self.create(**options)
+        (request,) = self.stoa.upstream()["requests"]
+        return request
+
+    def test_options_and_messages_reach_the_provider(self):
+        options = {
+            "temperature": 0.25, "top_p": 0.5, "presence_penalty": 0.5, "frequency_penalty": -0.5, "max_tokens": 17,
+            "stop": ["END"], "seed": 7,
+        }
+        messages = [
+            {"role": "developer", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]},
+            {"role": "assistant", "content": "three"},
+            {"role": "user", "content": "four"},
+        ]
+        body = self.sent(messages=messages, **options)["body"]
+        self.assertEqual(body["model"], "echo")
+        self.assertEqual({name: body.get(name) for name in options}, options)
+        said_upstream = [(message["role"], message["content"]) for message in body["messages"]]
+        self.assertEqual(
+            said_upstream, [("system", "Be brief."), ("user", "one\ntwo"), ("assistant", "three"), ("user", "four")]
         )
-        text = json.dumps(self.stoa.mock_requests())
-        for part in ("0.25", "17"):
-            self.assertIn(part, text)
+
+    def test_what_is_not_set_is_not_sent(self):
+        body = self.sent()["body"]
+        self.assertFalse({"temperature", "top_p", "presence_penalty", "frequency_penalty", "max_tokens"} & set(body))
+
+    def test_the_newer_name_of_the_limit_is_understood(self):
+        self.assertEqual(self.sent(max_completion_tokens=9)["body"]["max_tokens"], 9)
+
+    def test_the_provider_gets_its_own_key_and_never_the_callers(self):
+        headers = {name.lower(): value for name, value in self.sent()["headers"].items()}
+        self.assertEqual(headers["authorization"], f"Bearer {PROVIDER_KEY}")
+        self.assertNotIn(self.stoa.key, str(headers))
 
     def test_closing_a_stream_stops_the_provider(self):
-        stream = self.client.chat.completions.create(model="mock/endless", messages=said("go on"), stream=True)
-        next(iter(stream))
+        self.stoa.forget_upstream()
+        stream = self.stream("mock/endless")
+        self.assertTrue(next(piece for piece in stream if texts([piece])))
+        self.assertEqual(self.stoa.upstream()["counts"]["open"], 1)
         stream.close()
-        # The server is free again: another question is answered.
-        answer = self.client.chat.completions.create(model="mock/echo", messages=said("still there"))
-        self.assertEqual(answer.choices[0].message.content, "still there")
+        stopped = eventually(lambda: self.stoa.upstream()["counts"]["cancelled"] == 1)
+        self.assertTrue(stopped, self.stoa.upstream()["counts"])
+
+
+class Refusals(WithStoa):
+    def test_a_wrong_key_is_refused(self):
+        for key in ("sk-wrong", "x", self.stoa.key[:-1], self.stoa.key + "x"):
+            with self.subTest(key), self.assertRaises(openai.AuthenticationError) as caught:
+                self.client_with(api_key=key).models.list()
+            self.assertEqual(caught.exception.code, "invalid_api_key")
+
+    def test_a_key_without_the_scope_may_not_run_models(self):
+        client = self.client_with(api_key=self.stoa.new_key("account", scopes=["account"])["key"])
+        with self.assertRaises(openai.PermissionDeniedError):
+            client.models.list()
+        with self.assertRaises(openai.PermissionDeniedError):
+            client.chat.completions.create(model="mock/echo", messages=said("hello"))
+
+    def test_a_key_that_has_run_out_is_refused(self):
+        end = datetime.datetime.now(datetime.UTC) + KEY_LASTS
+        made = self.stoa.new_key("short", expires_at=end.isoformat().replace("+00:00", "Z"))
+        client = self.client_with(api_key=made["key"])
+        client.models.list()
+        time.sleep(max(0, (end - datetime.datetime.now(datetime.UTC)).total_seconds()) + 0.2)
+        with self.assertRaises(openai.AuthenticationError):
+            client.models.list()
+
+    def test_a_deleted_key_is_refused_at_once(self):
+        made = self.stoa.new_key("deleted")
+        client = self.client_with(api_key=made["key"])
+        client.models.list()
+        self.stoa.call("DELETE", f"/api/v1/api-keys/{made['id']}")
+        # Rights are in force within a tenth of a second.
+        time.sleep(0.1)
+        with self.assertRaises(openai.AuthenticationError):
+            client.models.list()
+
+    def test_a_browser_session_opens_nothing_here(self):
+        with self.assertRaises(openai.AuthenticationError):
+            self.client_with(api_key="x", default_headers={"Cookie": self.stoa.cookie}).models.list()
 
     def test_an_unknown_model_is_not_found(self):
-        with self.assertRaises(openai.NotFoundError) as caught:
-            self.client.chat.completions.create(model="mock/none", messages=said("hello"))
-        self.assertEqual(caught.exception.code, "model_not_found")
+        for model in ("mock/none", "none/echo", "echo"):
+            with self.subTest(model):
+                error = self.refused(openai.NotFoundError, model=model)
+                self.assertEqual((error.code, error.param), ("model_not_found", "model"))
 
-    def test_a_wrong_key_is_refused(self):
-        for key in ("sk-wrong", "x"):
-            with self.assertRaises(openai.AuthenticationError):
-                self.stoa.client(api_key=key).models.list()
+    def test_absurd_parameters_are_bad_requests_by_name(self):
+        absurd = {
+            "temperature": 99, "top_p": -1, "presence_penalty": 2.5, "frequency_penalty": -3, "max_tokens": -5,
+            "messages": [], "stop": [""], "seed": -1,
+        }
+        for name, value in absurd.items():
+            with self.subTest(name):
+                self.assertEqual(self.refused(openai.BadRequestError, **{name: value}).param, name)
 
-    def test_absurd_parameters_are_bad_requests(self):
-        for wrong in ({"temperature": 99}, {"top_p": -1}, {"max_tokens": -5}, {"messages": []}):
-            with self.subTest(wrong), self.assertRaises(openai.BadRequestError):
-                self.client.chat.completions.create(**{"model": "mock/echo", "messages": said("hello"), **wrong})
+    def test_what_is_not_supported_is_refused_and_not_left_out(self):
+        tool = {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}
+        picture = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]
+        unsupported = {
+            "tools": {"tools": [tool]},
+            "n": {"n": 2},
+            "response_format": {"response_format": {"type": "json_object"}},
+            "logprobs": {"logprobs": True},
+            "messages[0].content[0].type": {"messages": [{"role": "user", "content": picture}]},
+            "messages[0].role": {"messages": [{"role": "tool", "tool_call_id": "1", "content": "noon"}]},
+        }
+        for name, options in unsupported.items():
+            with self.subTest(name):
+                error = self.refused(openai.BadRequestError, **options)
+                self.assertTrue(error.param.startswith(name.split(".")[0]), error.param)
 
-    def test_errors_of_the_provider_have_a_status_and_a_message(self):
-        with self.assertRaises(openai.APIStatusError) as caught:
-            self.client.chat.completions.create(model="mock/error-401", messages=said("hello"))
-        # The provider's key is wrong, not the caller's.
-        self.assertGreaterEqual(caught.exception.status_code, 500)
-        self.assertTrue(caught.exception.message)
+    def test_an_unknown_field_is_refused_by_name(self):
+        error = self.refused(openai.BadRequestError, extra_body={"temprature": 1})
+        self.assertEqual(error.param, "temprature")
+
+
+class ProviderFailures(WithStoa):
+    def test_a_rate_limit_is_passed_on_with_its_delay(self):
+        error = self.refused(openai.RateLimitError, model="mock/error-429")
+        self.assertEqual(error.response.headers["retry-after"], "7")
         with self.assertRaises(openai.RateLimitError):
-            self.client.chat.completions.create(model="mock/error-429", messages=said("hello"))
+            self.stream("mock/error-429")
 
-    def test_a_stream_that_is_cut_off_is_an_error(self):
-        stream = self.client.chat.completions.create(model="mock/cut", messages=said("hello"), stream=True)
-        with self.assertRaises(openai.APIError):
-            list(stream)
+    def test_the_providers_troubles_are_not_the_callers(self):
+        for model in ("mock/error-401", "mock/error-500", "mock/error-html"):
+            with self.subTest(model):
+                # The provider's key is wrong, not the caller's.
+                error = self.refused(openai.InternalServerError, model=model)
+                self.assertNotIn(PROVIDER_KEY, error.message)
 
-    def test_many_streams_at_once_stay_apart(self):
-        results = {}
+    def test_a_stream_that_breaks_is_an_error_and_not_an_end(self):
+        for model in ("mock/cut", "mock/malformed", "mock/error-midstream"):
+            with self.subTest(model):
+                got = []
+                with self.assertRaises(openai.APIError):
+                    for chunk in self.stream(model):
+                        got += texts([chunk])
+                self.assertEqual(len("".join(got).split()), 8)
 
-        def ask(number):
-            stream = self.client.chat.completions.create(
-                model="mock/echo", messages=said(f"stream {number} says hello"), stream=True
-            )
-            results[number] = "".join(
-                chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices
-            )
+    def test_a_broken_answer_that_is_not_streamed_is_an_error(self):
+        for model in ("mock/cut", "mock/malformed"):
+            with self.subTest(model), self.assertRaises(openai.InternalServerError):
+                self.create(model)
 
-        threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(results, {number: f"stream {number} says hello" for number in range(16)})
 
-    @unittest.skipUnless(MODEL_FILE, "no starter model (offline)")
-    def test_the_real_local_model_answers(self):
-        models = [model.id for model in self.client.models.list()]
-        self.assertIn(LOCAL_MODEL, models)
-        stream = self.client.chat.completions.create(
-            model=LOCAL_MODEL, messages=said("Say hello."), stream=True, max_tokens=16, temperature=0,
+@unittest.skipUnless(MODEL_FILE, "no starter model (offline)")
+class LocalModel(WithStoa):
+    def test_it_is_listed_and_retrieved(self):
+        self.assertIn(LOCAL_MODEL, [model.id for model in self.client.models.list()])
+        self.assertEqual(self.client.models.retrieve(LOCAL_MODEL).id, LOCAL_MODEL)
+
+    def test_it_answers_within_its_limit(self):
+        chunks = list(self.stream(
+            LOCAL_MODEL, "Write a long story about the sea.", max_tokens=16, temperature=0,
             stream_options={"include_usage": True},
-        )
-        chunks = list(stream)
-        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-        self.assertTrue(text.strip())
-        self.assertLessEqual(chunks[-1].usage.completion_tokens, 16)
+        ))
+        self.assertTrue("".join(texts(chunks)).strip())
+        self.assertEqual(reasons(chunks), ["length"])
+        self.assertEqual(chunks[-1].usage.completion_tokens, 16)
+
+    def test_the_same_question_has_the_same_answer_streamed_or_whole(self):
+        options = {"max_tokens": 24, "temperature": 0}
+        whole = self.create(LOCAL_MODEL, "What is 2+2?", **options)
+        streamed = "".join(texts(self.stream(LOCAL_MODEL, "What is 2+2?", **options)))
+        self.assertEqual(whole.choices[0].message.content, streamed)
+        self.assertIn("4", streamed)
+
+    def test_a_stop_string_ends_the_answer_and_is_not_in_it(self):
+        answer = self.create(
+            LOCAL_MODEL, "Count from one to ten: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10.", max_tokens=64, temperature=0, stop=["5"]
+        ).choices[0]
+        self.assertNotIn("5", answer.message.content)
+        self.assertEqual(answer.finish_reason, "stop")
+
+    def test_input_beyond_the_context_is_refused_with_the_numbers(self):
+        error = self.refused(openai.BadRequestError, model=LOCAL_MODEL, text="sea " * 20_000)
+        self.assertEqual(error.code, "context_length_exceeded")
+        self.assertRegex(error.message, r"\d{4,}")
 
 
 def main():
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(OpenAiClient)
-    result = unittest.TextTestRunner(stream=sys.stderr, verbosity=2).run(suite)
+    loader = unittest.defaultTestLoader
+    kinds = (Models, Answers, Upstream, Refusals, ProviderFailures, LocalModel)
+    suite = unittest.TestSuite(loader.loadTestsFromTestCase(kind) for kind in kinds)
+    WithStoa.stoa = Stoa(MOCK_MODELS)
+    try:
+        result = unittest.TextTestRunner(stream=sys.stderr, verbosity=2).run(suite)
+        if not result.wasSuccessful():
+            print("the server's log:", "".join(WithStoa.stoa.log[-40:]), sep="\n", file=sys.stderr)
+    finally:
+        WithStoa.stoa.stop()
+    # A test with several failed parts is one failed test; a class that is skipped counts as each of its tests.
     failed = len({getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors})
     skipped = len(result.skipped)
     passed = max(result.testsRun - failed - skipped, 0)
