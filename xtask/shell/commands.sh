@@ -98,7 +98,13 @@ generated_files_are_fresh() {
 x_bench() {
   need_build_tools
   build_web
-  cargo run --quiet --release --package stoa-bench -- "$@"
+  say 'building the programs for the bench'
+  # In one command, so that they are compiled with the same features and share their parts.
+  cargo build --release --package stoa-cli --package stoa-mock-openai --package stoa-bench >&2
+  if fetch_starter_model; then export STOA_TEST_MODEL=${STOA_TEST_MODEL:-$STARTER_FILE}; fi
+  STOA_TEST_BROWSER=$(browser)
+  export STOA_TEST_BROWSER
+  target/release/stoa-bench "$@"
 }
 
 # suite NAME COMMAND… — runs a suite, shows and keeps its output; its result is counted at the end.
