@@ -31,9 +31,9 @@ pub(crate) enum Dialect {
 /// What all readers of a case have seen together.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Tokens that came in their order.
+    /// Tokens that came, each once and in order.
     pub(crate) tokens: AtomicU64,
-    /// Tokens that came twice, late or not at all, and other things that should not be.
+    /// Tokens that came twice, too late or not at all, and other things that should not be.
     pub(crate) wrong: AtomicU64,
     /// Streams that came to their proper end.
     pub(crate) finished: AtomicU64,
@@ -335,13 +335,14 @@ impl Events {
             let number = word
                 .iter()
                 .try_fold(0_u64, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u64::from(byte - b'0')));
-            if number == Some(self.next) {
-                self.tally.tokens.fetch_add(1, Ordering::Relaxed);
-                self.next += 1;
-            } else {
-                self.wrong();
-                // From where the model is now on, so that one lost token counts once.
-                self.next = number.map_or(self.next, |number| number + 1);
+            match number {
+                Some(number) if number >= self.next => {
+                    self.tally.wrong.fetch_add(number - self.next, Ordering::Relaxed);
+                    self.tally.tokens.fetch_add(1, Ordering::Relaxed);
+                    self.next = number + 1;
+                }
+                // Once more, or too late.
+                _ => self.wrong(),
             }
         }
     }
@@ -387,7 +388,7 @@ mod tests {
             "data: {\"delta\":{\"content\":\"0\"}}\n\ndata: {\"delta\":{\"content\":\" 2 3\"}}\n\ndata: [DONE]\n\n";
         let body = format!("{:x}\r\n{body}\r\n", body.len());
         let events = events(Dialect::OpenAi, body.as_bytes(), 5);
-        assert_eq!((events.next, events.ended, events.tally.wrong(), events.tally.tokens()), (4, true, 1, 3));
+        assert_eq!((events.next, events.ended, events.tally.wrong(), events.tally.tokens()), (4, true, 2, 3));
     }
 
     #[test]
