@@ -3,7 +3,7 @@
 import { chromium } from 'playwright-core';
 
 const [origin, email, password] = process.argv.slice(2);
-const executablePath = process.env.STOA_TEST_BROWSER ?? process.env.CHROMIUM_BIN ?? '/usr/bin/chromium';
+const executablePath = process.env.STOA_TEST_BROWSER || process.env.CHROMIUM_BIN || '/usr/bin/chromium';
 
 /** Opens the page with an empty cache and waits until it is there and asks for nothing more. */
 async function measure(browser, signedIn) {
