@@ -73,7 +73,7 @@ pub enum TargetError {
     Scheme { scheme: String },
     #[error("it must not hold a user name or password")]
     Credentials,
-    #[error("it names no host")]
+    #[error("it names no host that can be looked up")]
     NoHost,
     #[error("it names no port")]
     NoPort,

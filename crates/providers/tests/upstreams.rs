@@ -214,8 +214,7 @@ async fn what_breaks_in_the_middle_is_a_typed_error_behind_what_came() {
         assert_eq!(answer.text, "Lorem ipsum dolor sit amet, consectetur adipiscing elit,", "{model}");
         assert_eq!(answer.finish, None, "{model}");
         match (model, answer.error.unwrap()) {
-            ("cut" | "unfinished", CompletionError::CutOff) => {}
-            ("malformed", CompletionError::Protocol { .. }) => {}
+            ("cut" | "unfinished", CompletionError::CutOff) | ("malformed", CompletionError::Protocol { .. }) => {}
             ("error-midstream", CompletionError::Refused { status: 503, detail, .. }) => {
                 assert!(detail.contains("had an error"), "{detail}");
             }
@@ -259,6 +258,24 @@ async fn tokens_in_time_keep_an_answer_alive() {
     let timers = Timers { first_token: Duration::from_millis(400), idle: Duration::from_millis(400), ..timers() };
     let answer = ask(&provider(&server), CompletionRequest { timers, ..request("counter-20;rate=20", "hi") }).await;
     assert_eq!((answer.error, answer.finish), (None, Some(FinishReason::Stop)));
+}
+
+#[tokio::test]
+async fn a_reader_who_pauses_is_not_taken_for_a_silent_upstream() {
+    let server = Mock::start().await.unwrap();
+    let timers = Timers { idle: Duration::from_millis(400), ..timers() };
+    let request = CompletionRequest { timers, ..request("counter-12;rate=10", "hi") };
+    let mut stream = provider(&server).open(request).await.unwrap();
+    let mut text = String::new();
+    while let Some(event) = stream.next().await {
+        if let CompletionEvent::Delta { text: token, .. } = event.unwrap() {
+            text.push_str(&token);
+            if token == " 1" {
+                sleep(Duration::from_millis(600)).await;
+            }
+        }
+    }
+    assert_eq!(text, "0 1 2 3 4 5 6 7 8 9 10 11");
 }
 
 #[tokio::test]

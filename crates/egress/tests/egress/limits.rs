@@ -1,8 +1,9 @@
 //! Every answer has a size and a time, whatever the other side does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use stoa_egress::{EgressError, Limits};
+use stoa_egress::{Egress, EgressError, EgressOptions, Limits, Resolve, Resolving};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, sleep};
 
@@ -72,6 +73,41 @@ async fn an_upstream_that_falls_silent_meets_the_idle_time() {
     let error = answer.into_body().collect().await.unwrap_err();
     assert!(matches!(error, EgressError::IdleTimedOut { .. }), "{error}");
     assert!(started.elapsed() > Duration::from_millis(400), "pieces in time must keep the answer alive");
+}
+
+/// A resolver that never answers.
+struct Deaf;
+
+impl Resolve for Deaf {
+    fn resolve<'a>(&'a self, _: &'a str) -> Resolving<'a> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn looking_up_and_shaking_hands_count_as_connecting() {
+    let limits = Limits { connect: Duration::from_millis(100), ..quick() };
+    let egress_with_deaf = Egress::new(EgressOptions { resolver: Arc::new(Deaf), ..EgressOptions::default() }).unwrap();
+    let error = egress_with_deaf.send(get("http://models.test/"), limits).await.unwrap_err();
+    assert!(matches!(error, EgressError::ConnectTimedOut { .. }), "{error}");
+
+    let mute = Server::raw(|mut stream| async move {
+        read_head(&mut stream).await;
+    })
+    .await;
+    let egress = egress(FakeDns::default(), [mute.authority()]);
+    let error = egress.send(get(&format!("https://{}/", mute.address)), limits).await.unwrap_err();
+    assert!(matches!(error, EgressError::ConnectTimedOut { .. }), "{error}");
+    eventually("the half-open connection is closed", || mute.open() == 0).await;
+}
+
+#[tokio::test]
+async fn too_many_headers_are_refused() {
+    let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a: b\r\n".repeat(2_000));
+    let server = Server::canned(head).await;
+    let egress = egress(FakeDns::default(), [server.authority()]);
+    let error = egress.send(get(&server.url("/")), quick()).await.unwrap_err();
+    assert!(matches!(error, EgressError::HeadTooLarge { .. } | EgressError::Protocol(_)), "{error}");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use stoa_egress::{Egress, EgressError, EgressOptions, OptionsError, ProxyOptions};
-use tokio::io::{AsyncWriteExt as _, copy_bidirectional};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
@@ -26,8 +26,9 @@ struct Certified {
     roots: PathBuf,
 }
 
-fn certified(name: &str, alpn: &[&[u8]]) -> Certified {
-    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+fn certified(names: &str, alpn: &[&[u8]]) -> Certified {
+    let names: Vec<String> = names.split(' ').map(str::to_owned).collect();
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -144,6 +145,42 @@ async fn a_tunnel_carries_tls_to_the_origin() {
     let egress = trusting(Some(certified.roots.clone()), &origin, proxies);
     let answer = egress.send(get(&format!("https://models.test:{}/", origin.port())), quick()).await.unwrap();
     assert_eq!(answer.into_body().collect().await.unwrap(), "HTTP/2.0");
+    assert_eq!(proxy.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_proxy_may_be_reached_over_tls_itself() {
+    let certified = certified("models.test proxy.test", &[b"http/1.1"]);
+    let origin = secure_server(&certified).await;
+    let (acceptor, to) = (certified.acceptor.clone(), origin.address);
+    let proxy = Server::raw(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let mut upstream = TcpStream::connect(to).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            let _ = copy_bidirectional(&mut stream, &mut upstream).await;
+        }
+    })
+    .await;
+    let dns = FakeDns::default().with("models.test", &[&["127.0.0.1"]]).with("proxy.test", &[&["127.0.0.1"]]);
+    let egress = Egress::new(EgressOptions {
+        extra_roots: Some(certified.roots.clone()),
+        resolver: Arc::new(dns),
+        proxies: ProxyOptions {
+            https: Some(format!("https://proxy.test:{}", proxy.port())),
+            ..ProxyOptions::default()
+        },
+        ..EgressOptions::default()
+    })
+    .unwrap();
+    egress.allowances().replace([format!("models.test:{}", origin.port()).parse().unwrap()]);
+    let answer = egress.send(get(&format!("https://models.test:{}/", origin.port())), quick()).await.unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap(), "HTTP/1.1");
     assert_eq!(proxy.accepted(), 1);
 }
 

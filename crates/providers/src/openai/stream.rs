@@ -35,6 +35,8 @@ pub(crate) struct AnswerStream {
     /// When the step that is waited for has taken too long.
     limit: Instant,
     seen_event: bool,
+    /// Whether whoever reads this was told to wait when they last asked.
+    waited: bool,
     /// Looks at `limit` when it rings; an event moves only the limit, which costs nothing.
     alarm: Pin<Box<Sleep>>,
 }
@@ -58,6 +60,7 @@ impl AnswerStream {
             timers,
             limit,
             seen_event: false,
+            waited: false,
             alarm: Box::pin(sleep_until(limit)),
         }
     }
@@ -140,10 +143,14 @@ impl AnswerStream {
         }
     }
 
-    fn poll_alarm(&mut self, context: &mut Context<'_>) -> Option<CompletionError> {
+    fn poll_alarm(&mut self, context: &mut Context<'_>, waited: bool) -> Option<CompletionError> {
         while self.alarm.as_mut().poll(context).is_ready() {
             if let Some(error) = self.overdue() {
-                return Some(error);
+                if waited || !self.seen_event {
+                    return Some(error);
+                }
+                // It was the reader who was away, not the upstream.
+                self.limit = Instant::now() + self.timers.idle.min(self.timers.total);
             }
             self.alarm.as_mut().reset(self.limit);
         }
@@ -163,12 +170,12 @@ impl AnswerStream {
     }
 
     /// Reads on until there is something to hand out, or nothing more to come.
-    fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    fn poll_body(&mut self, context: &mut Context<'_>, waited: bool) -> Poll<()> {
         for _ in 0..PIECES_A_TURN {
             let Some(body) = &mut self.body else { return Poll::Ready(()) };
             match Pin::new(body).poll_frame(context) {
                 Poll::Pending => {
-                    let Some(error) = self.poll_alarm(context) else { return Poll::Pending };
+                    let Some(error) = self.poll_alarm(context, waited) else { return Poll::Pending };
                     self.body = None;
                     self.broken(error);
                 }
@@ -212,6 +219,7 @@ impl Stream for AnswerStream {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        let waited = std::mem::take(&mut this.waited);
         loop {
             if let Some(event) = this.ready.pop_front() {
                 return Poll::Ready(Some(Ok(event)));
@@ -222,7 +230,8 @@ impl Stream for AnswerStream {
             if this.body.is_none() {
                 return Poll::Ready(None);
             }
-            if this.poll_body(context).is_pending() {
+            if this.poll_body(context, waited).is_pending() {
+                this.waited = true;
                 return Poll::Pending;
             }
         }
