@@ -102,8 +102,8 @@ x_bench() {
   # In one command, so that they are compiled with the same features and share their parts.
   cargo build --release --package stoa-cli --package stoa-mock-openai --package stoa-bench >&2
   if fetch_starter_model; then export STOA_TEST_MODEL=${STOA_TEST_MODEL:-$STARTER_FILE}; fi
-  STOA_TEST_BROWSER=$(browser)
-  export STOA_TEST_BROWSER
+  CHROMIUM_BIN=$(browser)
+  export CHROMIUM_BIN
   target/release/stoa-bench "$@"
 }
 
@@ -144,8 +144,8 @@ x_test() {
     filter=(--filterset 'not test(real_model)')
   fi
   export STOA_BIN=$ROOT/target/debug/stoa MOCK_OPENAI_BIN=$ROOT/target/debug/mock-openai
-  STOA_TEST_BROWSER=$(browser)
-  export STOA_TEST_BROWSER
+  CHROMIUM_BIN=$(browser)
+  export CHROMIUM_BIN
 
   suite nextest cargo nextest run --workspace --no-fail-fast "${filter[@]}"
   suite web web_unit_tests

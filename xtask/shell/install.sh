@@ -17,7 +17,7 @@ postgres_programs() {
 
 browser() {
   local name
-  for name in ${STOA_TEST_BROWSER:-} chromium chromium-browser google-chrome; do
+  for name in ${CHROMIUM_BIN:-} chromium chromium-browser google-chrome; do
     if have "$name"; then
       command -v "$name"
       return
