@@ -458,7 +458,7 @@ impl Engine {
                     let _ = open.commands.try_send(StreamCommand::Subscribe(subscribe));
                 }
                 Ok(_) => {
-                    tracing::warn!(generation = %id, "a relayed subscription to somebody else's answer is refused")
+                    tracing::warn!(generation = %id, "a relayed subscription to somebody else's answer is refused");
                 }
                 Err(error) => tracing::warn!(%error, "a relayed subscription failed"),
             }

@@ -181,7 +181,9 @@ async fn write(
             Ok(over)
         }
         Err(error) => {
-            runs.iter().for_each(|run| abandon(run, &error));
+            for run in runs {
+                abandon(run, &error);
+            }
             Ok(Vec::new())
         }
         written => written,

@@ -6,10 +6,10 @@ use stoa_storage::StorageError;
 
 use crate::engine::Engine;
 
-const EVERY: Duration = Duration::from_secs(600);
+const EVERY: Duration = Duration::from_mins(10);
 /// How long a deleted conversation can be restored.
-const RESTORABLE: Duration = Duration::from_secs(30 * 24 * 3_600);
-const SILENT: Duration = Duration::from_secs(3_600);
+const RESTORABLE: Duration = Duration::from_hours(720);
+const SILENT: Duration = Duration::from_hours(1);
 /// Deleting a long conversation takes a while; a few at a time leave room for others.
 const AT_ONCE: u64 = 20;
 

@@ -22,10 +22,10 @@ pub(crate) async fn keep(engine: Engine) {
         match beat(&engine).await {
             Ok(()) => {
                 let since = *healthy_since.get_or_insert_with(Instant::now);
-                if sole || since.elapsed() >= LEASE {
-                    if let Err(error) = end_orphans(&engine).await {
-                        tracing::warn!(%error, "orphaned answers could not be ended now");
-                    }
+                if (sole || since.elapsed() >= LEASE)
+                    && let Err(error) = end_orphans(&engine).await
+                {
+                    tracing::warn!(%error, "orphaned answers could not be ended now");
                 }
             }
             Err(error) => {

@@ -56,7 +56,7 @@ pub struct EventStream {
     greeting: Vec<u8>,
     over: bool,
     /// Kept for as long as the stream is open.
-    _registration: Option<crate::feed::Registration>,
+    registration: Option<crate::feed::Registration>,
 }
 
 struct Slot {
@@ -85,7 +85,7 @@ impl EventStream {
         let mut stream = Self::new(Framing::Multiplexed, inbox, revoked, closed);
         events::stream(&mut stream.greeting, id);
         stream.commands = Some(commands);
-        stream._registration = Some(registration);
+        stream.registration = Some(registration);
         stream
     }
 
@@ -100,7 +100,7 @@ impl EventStream {
             closed,
             greeting: Vec::new(),
             over: false,
-            _registration: None,
+            registration: None,
         }
     }
 

@@ -48,7 +48,7 @@ pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds,
         parameters: Parameters { temperature: Some(0.2), max_tokens: Some(32), ..Parameters::default() },
         stop: Vec::new(),
         seed: None,
-        timers: Timers { total: Duration::from_secs(120), ..Timers::default() },
+        timers: Timers { total: Duration::from_mins(2), ..Timers::default() },
         generation: None,
     };
     let written = tokio::select! {

@@ -3,6 +3,7 @@
 
 mod reading;
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -117,7 +118,7 @@ impl Config {
     }
 
     fn read(reader: &Reader) -> Result<Self, ConfigError> {
-        let data_dir = match reader.path(&DATA_DIR)? {
+        let data_dir = match reader.path(&DATA_DIR) {
             Some(path) => path,
             None => default_data_dir(reader)?,
         };
@@ -127,15 +128,15 @@ impl Config {
             drain: reader.seconds(&DRAIN)?,
             database_url: reader.secret(&DATABASE_URL)?,
             master_key: reader.secret(&MASTER_KEY)?,
-            master_key_file: reader.path(&MASTER_KEY_FILE)?,
+            master_key_file: reader.path(&MASTER_KEY_FILE),
             owner_email: reader.text(&OWNER_EMAIL)?,
             owner_password: reader.secret(&OWNER_PASSWORD)?,
             egress_allow: reader.list(&EGRESS_ALLOW)?,
-            egress_ca_file: reader.path(&EGRESS_CA_FILE)?,
+            egress_ca_file: reader.path(&EGRESS_CA_FILE),
             https_proxy: reader.secret(&HTTPS_PROXY)?,
             http_proxy: reader.secret(&HTTP_PROXY)?,
             no_proxy: reader.text(&NO_PROXY)?,
-            models_dir: reader.path(&MODELS_DIR)?.unwrap_or_else(|| data_dir.join("models")),
+            models_dir: reader.path(&MODELS_DIR).unwrap_or_else(|| data_dir.join("models")),
             model_keep_alive: reader.seconds(&MODEL_KEEP_ALIVE)?,
             model_context: reader.parse(&MODEL_CONTEXT, "a number of tokens")?,
             titles: reader.parse(&TITLES, "true or false")?,
@@ -166,7 +167,7 @@ pub(crate) fn reference() -> String {
     for setting in SETTINGS {
         let default = if setting.default.is_empty() { String::new() } else { format!("`{}`", setting.default) };
         let text = setting.text;
-        page.push_str(&format!("| `{}` | `{}` | {default} | {text} |\n", setting.key, setting.variable));
+        let _ = writeln!(page, "| `{}` | `{}` | {default} | {text} |", setting.key, setting.variable);
     }
     page
 }

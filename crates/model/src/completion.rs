@@ -102,9 +102,9 @@ impl Default for Timers {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
-            first_token: Duration::from_secs(300),
-            idle: Duration::from_secs(120),
-            total: Duration::from_secs(3_600),
+            first_token: Duration::from_mins(5),
+            idle: Duration::from_mins(2),
+            total: Duration::from_hours(1),
         }
     }
 }
@@ -119,7 +119,10 @@ pub enum PartKind {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CompletionEvent {
-    Delta { part: PartKind, text: String },
+    Delta {
+        part: PartKind,
+        text: String,
+    },
     /// The latest figures; a later one replaces an earlier one.
     Usage(Usage),
     /// Always the last event of a good answer.
@@ -244,10 +247,7 @@ mod tests {
     #[test]
     fn parameters_outside_their_range_are_refused_by_name() {
         let parameters = Parameters { temperature: Some(2.5), ..Parameters::default() };
-        assert_eq!(
-            parameters.check().unwrap_err().to_string(),
-            "`temperature` must be between 0 and 2, but is 2.5"
-        );
+        assert_eq!(parameters.check().unwrap_err().to_string(), "`temperature` must be between 0 and 2, but is 2.5");
         assert!(Parameters { top_p: Some(f64::NAN), ..Parameters::default() }.check().is_err());
         assert!(Parameters { max_tokens: Some(0), ..Parameters::default() }.check().is_err());
         assert!(Parameters::default().check().is_ok());

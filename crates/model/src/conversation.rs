@@ -31,7 +31,9 @@ impl MessageRole {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Part {
-    Text { text: String },
+    Text {
+        text: String,
+    },
     /// What the model thought before it answered, and for how long.
     Reasoning {
         text: String,

@@ -43,7 +43,7 @@ impl StorageError {
         }
     }
 
-    pub(crate) fn inconsistent(table: &'static str, column: &'static str, row: impl ToString) -> Self {
+    pub(crate) fn inconsistent(table: &'static str, column: &'static str, row: impl std::fmt::Display) -> Self {
         Self::Inconsistent { table, column, row: row.to_string() }
     }
 }

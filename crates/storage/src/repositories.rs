@@ -45,7 +45,7 @@ pub(crate) fn to_json<T: Serialize + ?Sized>(
 pub(crate) fn from_json<T: DeserializeOwned>(
     table: &'static str,
     column: &'static str,
-    row: impl ToString,
+    row: impl std::fmt::Display,
     text: &str,
 ) -> Result<T, StorageError> {
     serde_json::from_str(text).map_err(|_| StorageError::inconsistent(table, column, row))

@@ -1,5 +1,7 @@
 //! A database of its own for every test, on both engines.
 
+#![expect(clippy::expect_used, reason = "a test without its database fails")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,5 +1,7 @@
 //! What the repositories promise, on both engines.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::time::Duration;
 
 use stoa_model::completion::{Parameters, Usage};
@@ -140,7 +142,7 @@ on_both_engines! {
             token_hash: token.to_vec(),
             user_agent: String::new(),
             address: "192.0.2.1".to_owned(),
-            lasts: Duration::from_secs(60),
+            lasts: Duration::from_mins(1),
         };
         let id = test.database.create_session(new(&ann, b"ann"), NOW).await.unwrap();
         assert!(test.database.session_by_token(b"ann", NOW).await.unwrap().is_some());

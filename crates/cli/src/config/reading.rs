@@ -73,11 +73,10 @@ impl Reader {
         Ok(self.text(setting)?.map(Secret::new))
     }
 
-    pub(super) fn path(&self, setting: &Setting) -> Result<Option<PathBuf>, ConfigError> {
-        if let Some(value) = self.environment.get(setting.variable) {
-            return Ok(Some(value.into()));
-        }
-        Ok(self.file.get(setting.key).filter(|value| !value.is_empty()).map(PathBuf::from))
+    /// A path, which need not be text.
+    pub(super) fn path(&self, setting: &Setting) -> Option<PathBuf> {
+        let from_file = || self.file.get(setting.key).filter(|value| !value.is_empty()).map(PathBuf::from);
+        self.environment.get(setting.variable).map(PathBuf::from).or_else(from_file)
     }
 
     pub(super) fn list(&self, setting: &Setting) -> Result<Vec<String>, ConfigError> {

@@ -1,7 +1,14 @@
 //! The program as its operator meets it: real processes, real signals, a real database.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails"
+)]
 
+mod second_user;
 mod start;
 mod support;
 mod survival;

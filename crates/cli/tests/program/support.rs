@@ -97,8 +97,8 @@ impl Server {
             assert!(begun.elapsed() < Duration::from_secs(30), "the server did not stop");
             std::thread::sleep(Duration::from_millis(20));
         }
-        let log = self.log.lock().unwrap().clone();
-        log
+
+        self.log.lock().unwrap().clone()
     }
 }
 
@@ -118,17 +118,32 @@ pub(crate) struct Browser {
     client: Client<HttpConnector, Full<Bytes>>,
     pub(crate) address: SocketAddr,
     cookie: String,
+    key: String,
 }
 
 impl Browser {
     pub(crate) async fn sign_in(address: SocketAddr) -> Self {
+        Self::sign_in_as(address, EMAIL, PASSWORD).await
+    }
+
+    /// Without any credential.
+    pub(crate) fn nobody(address: SocketAddr) -> Self {
+        Self::with_key(address, "")
+    }
+
+    /// A program with an API key.
+    pub(crate) fn with_key(address: SocketAddr, key: &str) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        let mut browser = Self { client, address, cookie: String::new() };
-        let body = json!({ "email": EMAIL, "password": PASSWORD });
+        Self { client, address, cookie: String::new(), key: key.to_owned() }
+    }
+
+    pub(crate) async fn sign_in_as(address: SocketAddr, email: &str, password: &str) -> Self {
+        let mut browser = Self::nobody(address);
+        let body = json!({ "email": email, "password": password });
         let (status, headers, body) = browser.send(Method::POST, "/api/v1/session", Some(&body)).await;
         assert_eq!(status, StatusCode::OK, "{body}");
         let cookie = headers["set-cookie"].to_str().unwrap();
-        browser.cookie = cookie.split(';').next().unwrap().to_owned();
+        cookie.split(';').next().unwrap().clone_into(&mut browser.cookie);
         browser
     }
 
@@ -150,24 +165,61 @@ impl Browser {
         (parts.status, parts.headers, value)
     }
 
+    /// The status, and the beginning of the body as text: streams are not read to their end.
+    pub(crate) async fn status(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, String) {
+        let response = self.open(method, path, body).await;
+        let status = response.status();
+        let first = tokio::time::timeout(Duration::from_secs(5), response.into_body().frame()).await;
+        let data = first.ok().flatten().and_then(Result::ok).and_then(|frame| frame.into_data().ok());
+        (status, data.map(|data| String::from_utf8_lossy(&data).into_owned()).unwrap_or_default())
+    }
+
+    /// A body as it is, JSON or not.
+    pub(crate) async fn raw(&self, method: Method, path: &str, body: Vec<u8>) -> (StatusCode, String) {
+        let origin = format!("http://{}", self.address);
+        let response = self.request(method, path, &origin, Some(body.into())).await;
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// What another site makes this browser send.
+    pub(crate) async fn cross_site(&self, method: Method, path: &str) -> (StatusCode, String) {
+        let response = self.request(method, path, "https://evil.example", Some(Bytes::from_static(b"{}"))).await;
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+
     pub(crate) async fn open(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
     ) -> http::Response<hyper::body::Incoming> {
-        let mut request = http::Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address))
-            .header("origin", format!("http://{}", self.address));
+        let body = body.map(|body| serde_json::to_vec(body).unwrap().into());
+        self.request(method, path, &format!("http://{}", self.address), body).await
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        origin: &str,
+        body: Option<Bytes>,
+    ) -> http::Response<hyper::body::Incoming> {
+        let uri = format!("http://{}{path}", self.address);
+        let mut request = http::Request::builder().method(method).uri(uri).header("origin", origin);
         if !self.cookie.is_empty() {
             request = request.header("cookie", &self.cookie);
+        }
+        if !self.key.is_empty() {
+            request = request.header("authorization", format!("Bearer {}", self.key));
         }
         if body.is_some() {
             request = request.header("content-type", "application/json");
         }
-        let body = body.map_or_else(Bytes::new, |body| serde_json::to_vec(body).unwrap().into());
-        self.client.request(request.body(Full::new(body)).unwrap()).await.unwrap()
+        self.client.request(request.body(Full::new(body.unwrap_or_default())).unwrap()).await.unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
@@ -249,7 +301,8 @@ impl Events {
                 let field = |name| event.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
                 let parsed = field("event:").zip(field("data:"));
                 let parsed = parsed.map(|(name, data)| (name.to_owned(), serde_json::from_str(data).unwrap()));
-                self.rest = rest.to_owned();
+                let rest = rest.to_owned();
+                self.rest = rest;
                 if let Some((name, data)) = parsed {
                     self.apply(&name, &data);
                     return Some((name, data));

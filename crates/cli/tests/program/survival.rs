@@ -12,7 +12,8 @@ use stoa_storage::testing::create_postgres_database;
 
 /// What the mock's counter says.
 fn counted(tokens: usize) -> String {
-    (0..tokens).map(|i| format!("{i} ")).collect::<String>().trim_end().to_owned()
+    let words: Vec<String> = (0..tokens).map(|i| i.to_string()).collect();
+    words.join(" ")
 }
 
 fn text(answer: &serde_json::Value) -> String {

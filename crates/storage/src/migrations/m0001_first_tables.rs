@@ -1,7 +1,7 @@
 //! The first tables: accounts, providers, conversations with their messages, generations, the usage ledger.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{big_integer, big_integer_null, blob, boolean, text, text_null, uuid, uuid_null};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;

@@ -1,7 +1,7 @@
 //! API keys: an id that everybody may see and a secret of which only the hash is kept.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use stoa_model::person::User;
 use stoa_model::{ApiKeyId, Principal, Scope, Timestamp};
 

@@ -3,9 +3,7 @@
 use std::collections::HashSet;
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, LikeExpr};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany};
 use stoa_model::completion::Parameters;
 use stoa_model::conversation::{Conversation, MessageStatus};
 use stoa_model::{ConversationId, MessageId, Principal, Timestamp};
@@ -48,8 +46,8 @@ impl Database {
             id: ConversationId::generate(now).into(),
             owner_id: owner.into(),
             title_folded: fold_title(&title),
-            title: title,
-            titled: titled,
+            title,
+            titled,
             pinned: false,
             model: None,
             parameters: to_json("conversations", "parameters", &Parameters::default())?,

@@ -55,7 +55,7 @@ impl Database {
             slug: new.slug,
             kind: new.kind.as_str().to_owned(),
             base_url: new.base_url,
-            api_key: api_key,
+            api_key,
             enabled: new.enabled,
             created_at: now.as_millis(),
             updated_at: now.as_millis(),
@@ -173,7 +173,7 @@ impl Database {
             .order_by_asc(provider_models::Column::Position)
             .all(connection)
             .await?;
-        self.opened(row, models)
+        self.opened(&row, models)
     }
 
     async fn stored_providers(&self) -> Result<Vec<StoredProvider>, StorageError> {
@@ -187,18 +187,18 @@ impl Database {
         rows.into_iter()
             .map(|row| {
                 let models = by_provider.remove(&row.id).unwrap_or_default();
-                self.opened(row, models)
+                self.opened(&row, models)
             })
             .collect()
     }
 
     fn opened(
         &self,
-        row: providers::Model,
+        row: &providers::Model,
         models: Vec<provider_models::Model>,
     ) -> Result<StoredProvider, StorageError> {
         let api_key = row.api_key.as_deref().map(|sealed| self.key().open(&key_place(row.id), sealed)).transpose()?;
-        Ok(StoredProvider { provider: provider(&row, models)?, api_key })
+        Ok(StoredProvider { provider: provider(row, models)?, api_key })
     }
 }
 
