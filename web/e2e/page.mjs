@@ -111,14 +111,11 @@ export async function complete(page) {
 
 /** Waits until this much of an answer is there while it is still being written. */
 export async function growing(page, letters) {
-	await until(`${letters} letters of an answer`, SLOW, async () => {
+	await until(`${letters} letters of an answer that is still being written`, SLOW, async () => {
+		if ((await lastAnswer(page).getAttribute('aria-busy')) !== 'true') return false;
 		const texts = await lastAnswer(page).locator('.markdown').allInnerTexts();
 		return texts.join('').length >= letters;
 	});
-	expect(await lastAnswer(page).getAttribute('aria-busy')).equals(
-		'true',
-		'the answer is still being written'
-	);
 }
 
 /** `0 1 2 … n-1`, as the mock's counter says it: a lost, doubled or misplaced token shows. */

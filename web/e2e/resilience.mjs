@@ -58,7 +58,6 @@ async function restart(all) {
 	await picture(page, 'interrupted');
 	await page.getByRole('button', { name: 'Continue' }).click();
 	await until('more of it', 20_000, async () => (await answerText(page)).length > kept.length + 10);
-	await page.getByRole('button', { name: 'Stop' }).click();
 	await complete(page);
 }
 
