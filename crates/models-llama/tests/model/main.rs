@@ -10,4 +10,5 @@
 mod answers;
 mod failures;
 mod files;
+mod orphans;
 mod support;
