@@ -141,7 +141,7 @@ x_test() {
   if fetch_starter_model; then
     export STOA_TEST_MODEL=$STARTER_FILE
   else
-    filter=(--filterset 'not test(real_model)')
+    filter=(--filterset 'not (binary_id(stoa-models-llama::model) | test(real_model))')
   fi
   export STOA_BIN=$ROOT/target/debug/stoa MOCK_OPENAI_BIN=$ROOT/target/debug/mock-openai
   CHROMIUM_BIN=$(browser)
