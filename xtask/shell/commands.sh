@@ -16,7 +16,8 @@ x_run() {
   need_build_tools
   build_release
   export STOA_DATA_DIR=${STOA_DATA_DIR:-$ROOT/data}
-  mkdir -p "$STOA_DATA_DIR"
+  # Nobody else on the machine reads what is kept.
+  mkdir -p -m 700 "$STOA_DATA_DIR"
   local missing
   missing=$(missing_for_model)
   if [ -n "$missing" ] && [ "$(id -u)" -eq 0 ] && have apt-get; then
