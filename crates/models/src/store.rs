@@ -90,6 +90,8 @@ pub struct Store {
     directory: PathBuf,
     /// What files say about themselves, by content, so that a header is read once.
     headers: Mutex<HashMap<Digest, Arc<Gguf>>>,
+    /// Damage that has been logged: the list is read every few seconds, and says everything once.
+    known_damage: Mutex<HashSet<(ModelName, String)>>,
 }
 
 impl Store {
@@ -100,7 +102,7 @@ impl Store {
             let path = directory.join(part);
             fs::create_dir_all(&path).map_err(StoreError::io("making the directory", &path))?;
         }
-        let store = Self { directory, headers: Mutex::default() };
+        let store = Self { directory, headers: Mutex::default(), known_damage: Mutex::default() };
         store.sweep();
         Ok(store)
     }
@@ -118,7 +120,7 @@ impl Store {
             match self.load(&name) {
                 Ok(model) => models.push(model),
                 Err(StoreError::NotFound { .. }) => {}
-                Err(error) => tracing::warn!(model = %name, error = %error, "a model in the store is damaged"),
+                Err(error) => self.note_damage(name, &error),
             }
         }
         models.sort_by(|one, other| one.name.cmp(&other.name));
@@ -164,6 +166,13 @@ impl Store {
             self.headers.lock().unwrap_or_else(PoisonError::into_inner).remove(&digest);
         }
         durable::sync_directory(&self.blobs())
+    }
+
+    fn note_damage(&self, name: ModelName, error: &StoreError) {
+        let mut known = self.known_damage.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MAX_LISTED && known.insert((name.clone(), error.to_string())) {
+            tracing::warn!(model = %name, error = error as &dyn std::error::Error, "a model in the store is damaged");
+        }
     }
 
     fn load(&self, name: &ModelName) -> Result<StoredModel, StoreError> {
