@@ -4,6 +4,9 @@ import { type ConversationEvent, type GenerationEvents, isGenerationEvent } from
 import { LiveGeneration, type Outcome } from './generation.svelte';
 import type { ServerEvent } from './sse';
 
+/** The server holds no such stream any more, although the connection may still look alive. */
+const STREAM_GONE = 'stream_gone';
+
 type EndHandler = (outcome: Outcome, generation: LiveGeneration) => void;
 
 interface Followed {
@@ -192,7 +195,8 @@ class StreamHub {
 			if (leaving.length > 0) await this.#post(stream, [], leaving);
 			await this.#post(stream, wanted, []);
 		} catch (caught) {
-			if (Problem.from(caught).status === 404) await this.#oneByOne(stream, wanted);
+			const { status, code } = Problem.from(caught);
+			if (status === 404 && code !== STREAM_GONE) await this.#oneByOne(stream, wanted);
 			else if (this.#stream === stream) this.#connection.reopen();
 		}
 	}
@@ -203,7 +207,8 @@ class StreamHub {
 			try {
 				await this.#post(stream, [entry], []);
 			} catch (caught) {
-				if (Problem.from(caught).status !== 404) {
+				const { status, code } = Problem.from(caught);
+				if (status !== 404 || code === STREAM_GONE) {
 					if (this.#stream === stream) this.#connection.reopen();
 					return;
 				}

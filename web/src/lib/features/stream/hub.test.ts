@@ -9,6 +9,7 @@ interface Body {
 
 const posts: Body[] = [];
 const unknown = new Set<string>();
+let gone = '';
 let write: (name: string, data: object) => void = () => undefined;
 let cut: () => void = () => undefined;
 let streams = 0;
@@ -28,6 +29,9 @@ function answer(request: Request): Promise<Response> | Response {
 	}
 	return request.json().then((body: Body) => {
 		posts.push(body);
+		if (request.url.includes(`/${gone}/`)) {
+			return Response.json({ code: 'stream_gone', status: 404 }, { status: 404 });
+		}
 		const refused = body.subscribe?.some((id) => unknown.has(id));
 		return refused
 			? Response.json({ code: 'not_found', status: 404 }, { status: 404 })
@@ -42,6 +46,7 @@ describe('the one stream of a tab', () => {
 	beforeEach(async () => {
 		posts.length = 0;
 		unknown.clear();
+		gone = '';
 		vi.useFakeTimers();
 		vi.stubGlobal('fetch', (input: Request) => Promise.resolve(answer(input)));
 		vi.stubGlobal(
@@ -158,6 +163,18 @@ describe('the one stream of a tab', () => {
 		delta('here', 1, 'a');
 		await settle();
 		expect(here.generation.parts[0]?.text).toBe('a');
+	});
+
+	it('opens another stream when the server holds this one no more', async () => {
+		gone = `stream-${streams}`;
+		const { generation, outcomes } = follow('one');
+		await settle(2_000);
+		expect(outcomes).toEqual([]);
+		expect(posts.at(-1)).toEqual({ subscribe: ['one'], after: {} });
+		expect(`stream-${streams}`).not.toBe(gone);
+		delta('one', 1, 'a');
+		await settle();
+		expect(generation.parts[0]?.text).toBe('a');
 	});
 
 	it('tells changes of the list, and when to read it again', async () => {
