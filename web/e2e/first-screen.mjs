@@ -16,9 +16,7 @@ async function measure(browser, signedIn) {
 		if (!answer.ok()) throw new Error(`signing in answered ${answer.status()}`);
 	}
 	const page = await context.newPage();
-	const session = await context.newCDPSession(page);
-	await session.send('Network.enable');
-	await session.send('Network.setAcceptedEncodings', { encodings: ['gzip'] });
+	await page.setExtraHTTPHeaders({ 'accept-encoding': 'gzip' });
 	const finished = [];
 	page.on('requestfinished', (request) => finished.push(request));
 	await page.goto(origin);

@@ -87,10 +87,10 @@ async fn answer(api: &Api) -> anyhow::Result<Decoded> {
 async fn raw_decode(file: &Path, prompt_tokens: u64, tokens: u64) -> anyhow::Result<f64> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("raw-decode").arg(file).args([prompt_tokens.to_string(), tokens.to_string()]);
-    command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    command.stdin(Stdio::null()).kill_on_drop(true);
     let output = timeout(Duration::from_mins(1), command.output()).await.context("the bare loop took too long")??;
     if !output.status.success() {
-        bail!("the bare loop ended with {}", output.status);
+        bail!("the bare loop failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8(output.stdout)?.trim().parse()?)
 }

@@ -35,11 +35,10 @@ pub(crate) async fn run(report: &mut Report) -> anyhow::Result<()> {
         .args([format!("http://{}", server.address).as_str(), EMAIL, PASSWORD])
         .current_dir(&web)
         .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
         .kill_on_drop(true);
     let output = timeout(Duration::from_mins(1), command.output()).await.context("the browser took too long")??;
     if !output.status.success() {
-        bail!("the browser program ended with {}", output.status);
+        bail!("the browser program failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     let measured: Measured = serde_json::from_slice(&output.stdout).context("the browser program said no figures")?;
     let runs = measured.requests;
