@@ -120,7 +120,7 @@ impl Store {
             match self.load(&name) {
                 Ok(model) => models.push(model),
                 Err(StoreError::NotFound { .. }) => {}
-                Err(error) => self.note_damage(name, &error),
+                Err(error) => self.note_damage(&name, &error),
             }
         }
         models.sort_by(|one, other| one.name.cmp(&other.name));
@@ -168,7 +168,7 @@ impl Store {
         durable::sync_directory(&self.blobs())
     }
 
-    fn note_damage(&self, name: ModelName, error: &StoreError) {
+    fn note_damage(&self, name: &ModelName, error: &StoreError) {
         let mut known = self.known_damage.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() < MAX_LISTED && known.insert((name.clone(), error.to_string())) {
             tracing::warn!(model = %name, error = error as &dyn std::error::Error, "a model in the store is damaged");
