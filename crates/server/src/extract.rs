@@ -151,6 +151,10 @@ pub(crate) async fn read_body(request: Request, limit: usize) -> Result<bytes::B
 
 /// Reads JSON, and says where it is wrong.
 pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Serde would read a list as the fields in their order.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::bad_request("invalid_request", "The body must be a JSON object."));
+    }
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Problem::bad_request("invalid_request", format!("{error}.")),
         _ => Problem::bad_request("malformed_json", format!("The body is not JSON: {error}.")),

@@ -1,0 +1,13 @@
+//! The HTTP surface of accounts, members, providers and allowed addresses, and who may not reach it.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod bodies;
+mod doors;
+mod keys;
+mod members;
+mod profile;
+mod providers;
+mod second_user;
+mod secrets;
+mod sign_in;
+mod support;

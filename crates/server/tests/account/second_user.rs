@@ -1,0 +1,197 @@
+//! Every operation of the OpenAPI document, asked by nobody and by somebody else: nothing of the owner's shows or changes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+use stoa_mock_openai::{Mock, MockServer};
+use stoa_storage::on_both_engines;
+
+use crate::support::{Browser, House, MEMBER, OWNER};
+
+/// Open to everybody by design.
+const OPEN: [(&str, &str); 5] = [
+    ("get", "/api/v1/setup"),
+    ("post", "/api/v1/setup"),
+    ("post", "/api/v1/session"),
+    ("delete", "/api/v1/session"),
+    ("get", "/api/v1/openapi.json"),
+];
+
+/// About oneself or for everybody: a second user is answered with their own.
+const OWN: [(&str, &str); 13] = [
+    ("get", "/api/v1/me"),
+    ("patch", "/api/v1/me"),
+    ("put", "/api/v1/me/password"),
+    ("get", "/api/v1/sessions"),
+    ("get", "/api/v1/api-keys"),
+    ("post", "/api/v1/api-keys"),
+    ("get", "/api/v1/models"),
+    ("get", "/api/v1/conversations"),
+    ("post", "/api/v1/conversations"),
+    ("get", "/api/v1/events"),
+    ("get", "/api/v1/setup"),
+    ("post", "/api/v1/session"),
+    ("delete", "/api/v1/session"),
+];
+
+fn operations() -> Vec<(String, String)> {
+    let document: Value = serde_json::from_str(&stoa_server::openapi_json().unwrap()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let all = paths.iter().flat_map(|(path, item)| {
+        let methods = item.as_object().unwrap().keys();
+        methods.filter(|key| *key != "parameters").map(move |method| (method.clone(), path.clone()))
+    });
+    let all: Vec<_> = all.collect();
+    assert!(all.len() > 35, "the document lists {} operations only", all.len());
+    all
+}
+
+fn is_one_of(list: &[(&str, &str)], method: &str, path: &str) -> bool {
+    list.contains(&(method, path))
+}
+
+/// A body that the operation takes, so that a refusal is about the caller.
+fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
+    if matches!(method, "get" | "delete") {
+        return None;
+    }
+    Some(match path {
+        "/api/v1/conversations/{id}/messages" => {
+            json!({"parts": [{"type": "text", "text": "hello"}], "model": "mock/lorem-5"})
+        }
+        "/api/v1/events/{stream}/subscriptions" => {
+            json!({"subscribe": [things.by_path["/api/v1/generations/"]]})
+        }
+        "/api/v1/providers/{id}/models" => json!({"models": []}),
+        "/api/v1/providers" => json!({"name": "X", "slug": "x", "kind": "openai", "base_url": "https://x.test"}),
+        "/api/v1/egress/allowances" => json!({"authority": "localhost:1"}),
+        "/api/v1/users" => {
+            json!({"name": "X", "email": "x@example.org", "password": "correct horse battery", "role": "member"})
+        }
+        "/api/v1/api-keys" => json!({"name": "k"}),
+        _ => json!({}),
+    })
+}
+
+/// The owner's things, by the path that names them.
+struct Things {
+    by_path: BTreeMap<&'static str, String>,
+    title: &'static str,
+    _mock: MockServer,
+}
+
+impl Things {
+    async fn make(owner: &mut Browser) -> Self {
+        let mock = Mock::start().await.unwrap();
+        let allowance = json!({"authority": mock.address().to_string()});
+        let allowance = owner.post("/api/v1/egress/allowances", allowance).await.good(201).id();
+        let new = json!({"name": "Mock", "slug": "mock", "kind": "openai", "base_url": mock.base_url()});
+        let provider = owner.post("/api/v1/providers", new).await.good(201).id();
+        let models = json!({"models": [{"name": "lorem-5"}, {"name": "endless;rate=5"}]});
+        owner.put(&format!("/api/v1/providers/{provider}/models"), models).await.good(200);
+        let title = "Difference engine";
+        let conversation = owner.post("/api/v1/conversations", json!({"title": title})).await.good(201).id();
+        let turn = json!({"parts": [{"type": "text", "text": "hello"}], "model": "mock/endless;rate=5"});
+        let turn = owner.post(&format!("/api/v1/conversations/{conversation}/messages"), turn).await.good(202);
+        let text = |name: &str| turn.body[name].as_str().unwrap().to_owned();
+        let key = owner.post("/api/v1/api-keys", json!({"name": "k"})).await.good(201).id();
+        let session = owner.get("/api/v1/sessions").await.body["items"][0]["id"].as_str().unwrap().to_owned();
+        let me = owner.get("/api/v1/me").await.id();
+        let by_path = BTreeMap::from([
+            ("/api/v1/conversations/", conversation),
+            ("/api/v1/messages/", text("reply_id")),
+            ("/api/v1/generations/", text("generation_id")),
+            ("/api/v1/providers/", provider),
+            ("/api/v1/egress/allowances/", allowance),
+            ("/api/v1/api-keys/", key),
+            ("/api/v1/sessions/", session),
+            ("/api/v1/users/", me),
+        ]);
+        Self { by_path, title, _mock: mock }
+    }
+
+    /// The path with the owner's thing in it.
+    fn address(&self, path: &str, stream: &str) -> String {
+        let filled = path.replace("{stream}", stream);
+        let of = self.by_path.iter().find(|(prefix, _)| path.starts_with(**prefix));
+        let filled = of.map_or(filled.clone(), |(_, id)| filled.replace("{id}", id));
+        assert!(!filled.contains('{'), "{path}: the test knows no thing of the owner's to put here");
+        filled
+    }
+}
+
+fn method(name: &str) -> Method {
+    name.to_uppercase().parse().unwrap()
+}
+
+on_both_engines! {
+    async fn nobody_gets_anything(test: TestDatabase) {
+        let (house, mut owner) = House::with_owner(test).await;
+        let things = Things::make(&mut owner).await;
+        for (name, path) in operations() {
+            if is_one_of(&OPEN, &name, &path) {
+                continue;
+            }
+            let address = things.address(&path, crate::support::NOBODYS_ID);
+            let answer = house.browser().send(method(&name), &address, asked(&name, &path, &things)).await;
+            assert_eq!(answer.code(), "unauthenticated", "{name} {path}: {}", answer.text);
+            answer.is(401, "unauthenticated");
+        }
+    }
+
+    async fn a_second_user_finds_nothing_of_the_first(test: TestDatabase) {
+        let (house, mut owner) = House::with_owner(test).await;
+        let things = Things::make(&mut owner).await;
+        let (first, _stream) = owner.first_piece("/api/v1/events").await;
+        let data = first.lines().find_map(|line| line.strip_prefix("data:")).unwrap();
+        let stream = serde_json::from_str::<Value>(data).unwrap()["id"].as_str().unwrap().to_owned();
+        let (mut member, _) = house.join(&mut owner, MEMBER, "member").await;
+        let before = state(&mut owner, &things).await;
+        for (name, path) in operations() {
+            if is_one_of(&OPEN, &name, &path) || is_one_of(&OWN, &name, &path) {
+                continue;
+            }
+            let address = things.address(&path, &stream);
+            let answer = member.send(method(&name), &address, asked(&name, &path, &things)).await;
+            let refused = matches!((answer.status.as_u16(), answer.code()), (404, _) | (403, "forbidden"));
+            assert!(refused, "{name} {path}: {} {}", answer.status, answer.text);
+            // Whether a thing is there is told to admins alone, and so is that one may not: never by what is somebody's.
+            let owned = ["conversations", "messages", "generations", "sessions", "api-keys", "events"];
+            if owned.iter().any(|kind| path.starts_with(&format!("/api/v1/{kind}/"))) {
+                assert_eq!(answer.status, 404, "{name} {path}: {}", answer.text);
+            }
+        }
+        for path in ["sessions", "api-keys", "conversations"] {
+            let list = member.get(&format!("/api/v1/{path}")).await.good(200);
+            assert!(!list.text.contains(things.title), "{path}: {}", list.text);
+            for id in things.by_path.values() {
+                assert!(!list.text.contains(id.as_str()), "{path}: {}", list.text);
+            }
+        }
+        assert_eq!(state(&mut owner, &things).await, before, "something of the owner's has changed");
+        assert_eq!(owner.get("/api/v1/me").await.body["email"], OWNER);
+        let generation = &things.by_path["/api/v1/generations/"];
+        owner.delete(&format!("/api/v1/generations/{generation}")).await.good(204);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Everything of the owner's that another could have changed. The running answer grows by itself, so only its status is.
+async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
+    let conversation = &things.by_path["/api/v1/conversations/"];
+    let mut state = Vec::new();
+    for path in ["providers", "egress/allowances", "conversations"] {
+        state.push(owner.get(&format!("/api/v1/{path}")).await.good(200).text);
+    }
+    for path in ["sessions", "api-keys", "users"] {
+        let list = owner.get(&format!("/api/v1/{path}")).await.good(200);
+        let ids = list.body["items"].as_array().unwrap().iter().map(|item| item["id"].to_string());
+        state.push(ids.collect::<Vec<_>>().join(","));
+    }
+    let messages = owner.get(&format!("/api/v1/conversations/{conversation}/messages")).await.good(200);
+    let items = messages.body["items"].as_array().unwrap().iter();
+    state.push(items.map(|item| format!("{} {}", item["id"], item["status"])).collect::<Vec<_>>().join(","));
+    state
+}
