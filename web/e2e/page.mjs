@@ -15,8 +15,13 @@ const SLOW = 20_000;
 export async function open(all, options = {}) {
 	const context = await all.browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce', ...options });
 	const complaints = [];
+	const unanswered = new Set();
 	const { origin } = all.stoa;
+	const answered = (request) => unanswered.delete(request);
+	context.on('requestfinished', answered);
+	context.on('requestfailed', answered);
 	context.on('request', (request) => {
+		unanswered.add(request);
 		const url = new URL(request.url());
 		if (url.origin !== origin && !['data:', 'blob:'].includes(url.protocol))
 			complaints.push(`asked ${url.origin}`);
@@ -30,7 +35,7 @@ export async function open(all, options = {}) {
 			complaints.push(message.text());
 		}
 	});
-	return Object.assign(page, { complaints, phone: (options.viewport?.width ?? 1280) < 720 });
+	return Object.assign(page, { complaints, unanswered });
 }
 
 /** Goes to a place as somebody who is signed in. */

@@ -46,6 +46,9 @@ try {
 			console.log(`FAILED   ${name}\n${String(error.stack ?? error).replace(/^/gm, '         ')}`);
 			const pages = all.browser.contexts().flatMap((context) => context.pages());
 			for (const [index, page] of pages.entries()) {
+				const open = [...(page.unanswered ?? [])].map((request) => `${request.method()} ${request.url()}`);
+				const said = [...(page.complaints ?? []), ...open.map((request) => `unanswered: ${request}`)];
+				console.log(said.join('\n').replace(/^/gm, '         '));
 				const path = new URL(`output/failed-${counts.failed}-${index}.png`, import.meta.url).pathname;
 				await page.screenshot({ path }).catch(() => undefined);
 			}

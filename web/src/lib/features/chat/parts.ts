@@ -20,12 +20,17 @@ export function plainText(parts: readonly AnyPart[]): string {
 		.join('\n\n');
 }
 
+/** Below this, the clock says more about itself than about the model. */
+const SHORTEST_MS = 50;
+
 /** Tokens a second while the answer was written, or null when it cannot be said. */
 export function tokensPerSecond(message: Pick<Message, 'usage' | 'timings'>): number | null {
 	const { usage, timings } = message;
 	if (!usage || !timings) return null;
 	const writing = timings.total_ms - (timings.first_token_ms ?? 0);
-	return usage.completion_tokens > 1 && writing > 0 ? ((usage.completion_tokens - 1) * 1000) / writing : null;
+	return usage.completion_tokens > 1 && writing >= SHORTEST_MS
+		? ((usage.completion_tokens - 1) * 1000) / writing
+		: null;
 }
 
 /** The answer reached the longest length that was allowed, so that it may not be at its end. */

@@ -102,6 +102,8 @@ export class Connection {
 
 	async #read(body: ReadableStream<Uint8Array>, abort: AbortController): Promise<void> {
 		const reader = body.getReader();
+		// An aborted request ends its body by itself in browsers; this ends it everywhere, and at once.
+		abort.signal.addEventListener('abort', () => void reader.cancel().catch(() => undefined));
 		const decoder = new TextDecoder();
 		const events = new EventReader();
 		for (;;) {

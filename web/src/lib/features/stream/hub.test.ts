@@ -29,7 +29,7 @@ function answer(request: Request): Promise<Response> | Response {
 	}
 	return request.json().then((body: Body) => {
 		posts.push(body);
-		if (request.url.includes(`/${gone}/`)) {
+		if (gone !== '' && request.url.includes(`/${gone}/`)) {
 			return Response.json({ code: 'stream_gone', status: 404 }, { status: 404 });
 		}
 		const refused = body.subscribe?.some((id) => unknown.has(id));
