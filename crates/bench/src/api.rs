@@ -51,6 +51,11 @@ impl Api {
         Ok(api)
     }
 
+    /// Somebody else at the same server.
+    pub(crate) fn with_cookie(&self, cookie: String) -> Self {
+        Self { cookie, ..self.clone() }
+    }
+
     /// A request whose answer is good and has begun.
     pub(crate) async fn open(
         &self,

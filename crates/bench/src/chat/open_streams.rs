@@ -1,24 +1,28 @@
-//! 9,000 open event streams, one in a hundred with an answer: what each costs in memory.
+//! 9,000 open event streams, three tabs of each of 3,000 people, one in a hundred with an answer: what each costs in memory.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde_json::json;
+use stoa_storage::MasterKey;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::at_once;
+use super::seed::Seed;
 use crate::api::{Api, count};
 use crate::machine;
 use crate::processes::{Stoa, Upstream};
 use crate::report::{Better, Line, Report, float};
 use crate::sse::{Dialect, Reader, Tally};
 
-const STREAMS: usize = 9_000;
+const PEOPLE: usize = 3_000;
+const TABS: usize = 3;
+const STREAMS: usize = PEOPLE * TABS;
 const ACTIVE: usize = STREAMS / 100;
 const RATE: u64 = 20;
-const TOKENS: u64 = 15 * RATE;
+const TOKENS: u64 = 20 * RATE;
 /// Connections that are opened at a time.
 const AT_ONCE: usize = 64;
 const REST: Duration = Duration::from_secs(1);
@@ -28,23 +32,29 @@ const STREAM_KIB: f64 = 60.0;
 pub(crate) async fn run(report: &mut Report) -> anyhow::Result<()> {
     let mock = Upstream::mock().await?;
     let directory = tempfile::tempdir()?;
-    let allow = mock.address.to_string();
-    let server = Stoa::start(directory.path(), &[("STOA_EGRESS_ALLOW", &allow)]).await?;
-    let api = Api::sign_in(server.address).await?;
-    api.add_mock(mock.address, &format!("rate={RATE};tokens={TOKENS}")).await?;
+    let key = MasterKey::generate();
+    let seed = Seed::begin(directory.path(), &key).await?;
+    let cookies = seed.people(PEOPLE).await?;
+    seed.end().await?;
+    let (allow, key) = (mock.address.to_string(), key.to_hex());
+    let server = Stoa::start(directory.path(), &[("STOA_EGRESS_ALLOW", &allow), ("STOA_MASTER_KEY", &key)]).await?;
+    let owner = Api::sign_in(server.address).await?;
+    owner.add_mock(mock.address, &format!("rate={RATE};tokens={TOKENS}")).await?;
     // One answer first, so that what a first answer needs once is not counted with the streams.
-    let warm_up = api.say(&api.new_conversation().await?, &count()).await?;
-    api.finished(&warm_up).await?;
+    let warm_up = owner.say(&owner.new_conversation().await?, &count()).await?;
+    owner.finished(&warm_up).await?;
     sleep(REST).await;
     let before = machine::resident_bytes(server.pid)?;
 
+    let people: Vec<Api> = cookies.into_iter().map(|cookie| owner.with_cookie(cookie)).collect();
     let tally = Arc::<Tally>::default();
-    let begun = Instant::now();
-    let open = |_| {
-        let (api, tally) = (api.clone(), Arc::clone(&tally));
+    let started = Instant::now();
+    let open = |index: usize| {
+        let (person, tally) = (people.get(index % PEOPLE).cloned(), Arc::clone(&tally));
         async move {
-            let request = api.stream_request("/api/v1/events");
-            let mut reader = Reader::open(api.address, request.as_bytes(), Dialect::Stoa, tally).await?;
+            let person = person.context("a person is missing")?;
+            let request = person.stream_request("/api/v1/events");
+            let mut reader = Reader::open(person.address, request.as_bytes(), Dialect::Stoa, tally).await?;
             if reader.read_until(|events| events.stream.is_some()).await? {
                 bail!("an event stream was closed at once");
             }
@@ -52,28 +62,30 @@ pub(crate) async fn run(report: &mut Report) -> anyhow::Result<()> {
         }
     };
     let mut readers = at_once(STREAMS, AT_ONCE, open).await?;
-    let opened = begun.elapsed();
-    let mut active = Vec::new();
-    let mut idle = JoinSet::new();
-    for reader in readers.drain(..ACTIVE) {
+    let opened = started.elapsed();
+    let (mut active, mut idle) = (Vec::new(), JoinSet::new());
+    for (person, reader) in people.iter().zip(readers.drain(..ACTIVE)) {
         let stream = reader.stream().context("a stream has no name")?.to_owned();
         active.push(reader.follow(TOKENS));
-        let turn = api.say(&api.new_conversation().await?, &count()).await?;
+        let turn = person.say(&person.new_conversation().await?, &count()).await?;
         let subscribe = json!({ "subscribe": [turn.generation] });
-        api.post(&format!("/api/v1/events/{stream}/subscriptions"), &subscribe).await?;
+        person.post(&format!("/api/v1/events/{stream}/subscriptions"), &subscribe).await?;
     }
     for mut reader in readers {
         idle.spawn(async move { reader.read_until(|_| false).await });
     }
     // While all are open and the answers run.
     sleep(Duration::from_secs(TOKENS / RATE) / 2).await;
-    let during = machine::resident_bytes(server.pid)?;
-    for reader in active {
-        timeout(Duration::from_secs(TOKENS / RATE), reader).await.context("the answers did not end in time")??;
+    let (during, finished) = (machine::resident_bytes(server.pid)?, tally.finished());
+    if finished > 0 {
+        bail!("{finished} answers were over before the memory was read");
     }
-    let closed = idle.len();
+    for reader in active {
+        timeout(Duration::from_secs(2 * TOKENS / RATE), reader).await.context("the answers did not end in time")??;
+    }
+    let open = idle.len();
     while idle.try_join_next().is_some() {}
-    let closed = closed - idle.len();
+    let closed = open - idle.len();
     Report::say(&format!(
         "open streams: opened in {:.1} s; {} of {ACTIVE} answers whole; {closed} idle streams closed; {:.1} MiB before, {:.1} MiB with them",
         opened.as_secs_f64(),
