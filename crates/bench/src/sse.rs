@@ -388,7 +388,7 @@ mod tests {
             "data: {\"delta\":{\"content\":\"0\"}}\n\ndata: {\"delta\":{\"content\":\" 2 3\"}}\n\ndata: [DONE]\n\n";
         let body = format!("{:x}\r\n{body}\r\n", body.len());
         let events = events(Dialect::OpenAi, body.as_bytes(), 5);
-        assert_eq!((events.next, events.ended, events.tally.wrong(), events.tally.tokens()), (4, true, 2, 3));
+        assert_eq!((events.next, events.ended, events.tally.wrong(), events.tally.tokens()), (4, true, 1, 3));
     }
 
     #[test]
