@@ -102,6 +102,11 @@ impl Door {
         }
     }
 
+    /// Where to run what changes somebody's rights, so that it ends although nobody waits for it any more.
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.inner.tracker
+    }
+
     /// Tells when `principal` is no longer good, for whoever keeps something open for it.
     pub fn watch(&self, principal: &Principal) -> Revocation {
         self.inner.watched.watch(principal, self.inner.clock.now())

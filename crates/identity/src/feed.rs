@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use stoa_model::{Principal, Via};
-use stoa_storage::{Engine, Notice, StorageError};
+use stoa_storage::{Notice, StorageError};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::MissedTickBehavior;
@@ -17,7 +17,7 @@ use crate::watch::{By, Ended, Standing, Target};
 
 /// How often those who have run out are looked for.
 const TICK: Duration = Duration::from_secs(1);
-/// Where changes come from other replicas, everybody is looked at again this often, should word ever be lost.
+/// Everybody is looked at again this often, should word ever be lost.
 const AGAIN: Duration = Duration::from_mins(1);
 /// How often ended sessions are removed.
 const SWEEP_SESSIONS: Duration = Duration::from_hours(1);
@@ -60,8 +60,7 @@ pub(crate) async fn follow(inner: Arc<Inner>, mut heard: broadcast::Receiver<Not
                 if !inner.database.notices().fresh() {
                     inner.watched.all_changed();
                 }
-                let at_most = (inner.database.engine() == Engine::Postgres).then_some(AGAIN);
-                inner.watched.sweep(inner.clock.now(), at_most);
+                inner.watched.sweep(inner.clock.now(), AGAIN);
             }
             _ = sweep.tick() => {
                 inner.tracker.spawn(sweep_sessions(Arc::clone(&inner)));

@@ -175,13 +175,13 @@ impl Watched {
 
     /// Forgets those who left, and asks anew for those who have run out, whose standing is unknown, or who have not
     /// been looked at for `at_most`.
-    pub(crate) fn sweep(&self, now: Timestamp, at_most: Option<Duration>) {
+    pub(crate) fn sweep(&self, now: Timestamp, at_most: Duration) {
         let mut state = self.lock();
         state.entries.retain(|_, entry| entry.ended.receiver_count() > 0);
         let due = |entry: &Entry| {
             entry.unknown_since.is_some()
                 || entry.expires_at.is_some_and(|at| at <= now)
-                || at_most.is_some_and(|at_most| now.since(entry.checked_at) >= at_most)
+                || now.since(entry.checked_at) >= at_most
         };
         let targets: Vec<_> = state.entries.iter().filter(|(_, entry)| due(entry)).map(|(target, _)| *target).collect();
         for target in targets {
@@ -232,10 +232,10 @@ mod tests {
         let principal = person();
         let streams: Vec<_> = (0..3).map(|_| watched.watch(&principal, NOW)).collect();
         let _other = watched.watch(&person(), NOW);
-        watched.sweep(NOW, None);
+        watched.sweep(NOW, GRACE);
         assert_eq!(watched.count(), 2);
         drop(streams);
-        watched.sweep(NOW, None);
+        watched.sweep(NOW, GRACE);
         assert_eq!(watched.count(), 1);
     }
 

@@ -13,6 +13,7 @@ mod problem;
 mod routes;
 mod same_origin;
 mod security_headers;
+mod to_the_end;
 mod trace;
 
 pub use app::{App, AppOptions};

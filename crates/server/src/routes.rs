@@ -1,7 +1,7 @@
 //! The map of the application: which path is whose, and what stands before all of them.
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use http::StatusCode;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -9,12 +9,13 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::documentation::Document;
 use crate::problem::Problem;
-use crate::{endpoints, openai, pages, same_origin, security_headers, trace};
+use crate::{endpoints, openai, pages, same_origin, security_headers, to_the_end, trace};
 
 /// The application as a tower service.
 pub fn application(app: App) -> Router {
     let (api, _) = api().split_for_parts();
-    let api = api.layer(from_fn(same_origin::same_origin));
+    let api =
+        api.layer(from_fn_with_state(app.clone(), to_the_end::to_the_end)).layer(from_fn(same_origin::same_origin));
     Router::new()
         .merge(api)
         .merge(openai::routes())

@@ -1,5 +1,7 @@
 //! One's own profile, password and sessions.
 
+use std::time::Duration;
+
 use serde_json::json;
 use stoa_storage::on_both_engines;
 
@@ -33,6 +35,25 @@ on_both_engines! {
         other.get("/api/v1/me").await.is(401, "unauthenticated");
         let old = json!({"email": OWNER, "password": PASSWORD});
         house.browser().post("/api/v1/session", old).await.is(401, "wrong_credentials");
+        let new = json!({"email": OWNER, "password": "another phrase"});
+        house.browser().post("/api/v1/session", new).await.good(200);
+    }
+
+    async fn a_write_is_brought_to_its_end_although_the_client_leaves(test: TestDatabase) {
+        let (house, mut owner) = House::with_owner(test).await;
+        let mut other = house.signed_in(OWNER).await;
+        let change = json!({"current_password": PASSWORD, "new_password": "another phrase"});
+        let mut leaving = owner.clone();
+        // The body has been read and the hashing begun when the connection is lost.
+        let write = leaving.put("/api/v1/me/password", change);
+        assert!(tokio::time::timeout(Duration::from_millis(2), write).await.is_err());
+        let ended = async {
+            while other.get("/api/v1/me").await.status != 401 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap();
+        owner.get("/api/v1/me").await.good(200);
         let new = json!({"email": OWNER, "password": "another phrase"});
         house.browser().post("/api/v1/session", new).await.good(200);
     }

@@ -49,7 +49,10 @@ impl Database {
     /// Makes the first owner. Of two that try at once, one is refused.
     pub async fn create_first_owner(&self, new: NewUser, now: Timestamp) -> Result<User, StorageError> {
         let transaction = self.begin().await?;
-        let taken = |_| StorageError::Refused("the owner has been made already");
+        let taken = |error| match StorageError::taken("owner")(error) {
+            StorageError::Taken(_) => StorageError::Refused("the owner has been made already"),
+            other => other,
+        };
         let mark = settings::ActiveModel { key: Set(OWNER_MADE.to_owned()), value: Set(now.to_string()) };
         settings::Entity::insert(mark).exec_without_returning(&transaction).await.map_err(taken)?;
         if users::Entity::find().count(&transaction).await? > 0 {
