@@ -34,6 +34,11 @@ export default defineConfig({
 	server: {
 		proxy: { '/api': { target: server }, '/v1': { target: server }, '/health': { target: server } }
 	},
-	test: { environment: 'happy-dom', include: ['src/**/*.test.ts'], restoreMocks: true },
+	test: {
+		environment: 'happy-dom',
+		include: ['src/**/*.test.ts'],
+		restoreMocks: true,
+		teardownTimeout: 2_000
+	},
 	resolve: process.env.VITEST ? { conditions: ['browser'] } : undefined
 });

@@ -118,7 +118,7 @@ async function keyboard(all) {
 	await page.keyboard.type('two');
 	await composer(page).press('Enter');
 	await complete(page);
-	expect(await questions(page).last().locator('.bubble').innerText()).equals('One\ntwo');
+	expect(await questions(page).last().getByRole('paragraph').innerText()).equals('One\ntwo');
 	await composer(page).press('ArrowUp');
 	const editor = page.getByRole('textbox', { name: 'Edit message' });
 	await editor.waitFor();

@@ -1,5 +1,5 @@
 import { SvelteMap } from 'svelte/reactivity';
-import { call, client, Problem, type Conversation, type Message, type Turn } from '$lib/api';
+import { call, client, Problem, type Conversation, type Message, type Parameters, type Turn } from '$lib/api';
 import { conversations } from '$lib/features/conversations';
 import { TurnSettings } from '$lib/features/parameters';
 import { hub, type LiveGeneration, type Outcome } from '$lib/features/stream';
@@ -49,6 +49,8 @@ export class Thread {
 	/** A turn is being handed to the server. */
 	posting = $state(false);
 	loadingOlder = $state(false);
+	/** Why what lies above could not be read. */
+	olderProblem = $state.raw<Problem | null>(null);
 	readonly settings = new TurnSettings();
 	readonly live = new SvelteMap<string, Live>();
 	readonly last = $derived(this.messages.at(-1));
@@ -74,7 +76,11 @@ export class Thread {
 		document.addEventListener('visibilitychange', seen);
 		const stopMissed = hub.onMissed(() => void this.read());
 		const stopEvents = hub.onConversation((event) => {
-			if (event.kind === 'deleted' || event.conversation.id !== this.id) return;
+			if (event.conversation.id !== this.id) return;
+			if (event.kind === 'deleted') {
+				void this.read();
+				return;
+			}
 			const { conversation } = event;
 			this.settings.take(conversation);
 			this.#markRead();
@@ -123,8 +129,9 @@ export class Thread {
 			if (this.messages[0]?.id !== first.id) return;
 			this.messages = [...page.items, ...this.messages];
 			this.hasOlder = page.has_more;
+			this.olderProblem = null;
 		} catch (caught) {
-			this.problem = Problem.from(caught);
+			this.olderProblem = Problem.from(caught);
 		} finally {
 			this.loadingOlder = false;
 		}
@@ -133,6 +140,7 @@ export class Thread {
 	/** Sends a message after the last one. Throws a {@link Problem}, and then nothing was sent. */
 	async send(text: string, model: string): Promise<string> {
 		return this.#turn(async () => {
+			const parameters = this.settings.parameters;
 			const id = this.id ?? (await this.#create());
 			const parent = this.last?.id ?? null;
 			const waiting = userMessage(`sending:${id}`, id, parent, text);
@@ -140,7 +148,7 @@ export class Thread {
 			this.messages = [...before, waiting];
 			this.sent += 1;
 			try {
-				const turn = await this.#post(id, parent ?? undefined, text, model);
+				const turn = await this.#post(id, parent ?? undefined, text, model, parameters);
 				this.#show(
 					[...before, { ...waiting, id: turn.message_id, siblings: [turn.message_id] }],
 					turn,
@@ -157,7 +165,13 @@ export class Thread {
 	/** Sends another wording of a message: a branch beside it. */
 	async edit(message: Message, text: string, model: string): Promise<void> {
 		await this.#turn(async () => {
-			const turn = await this.#post(message.conversation_id, message.parent_id, text, model);
+			const turn = await this.#post(
+				message.conversation_id,
+				message.parent_id,
+				text,
+				model,
+				this.settings.parameters
+			);
 			const mine = userMessage(turn.message_id, message.conversation_id, message.parent_id, text);
 			mine.siblings = [...message.siblings, turn.message_id];
 			this.#show([...this.#upTo(message.id), mine], turn, model);
@@ -225,12 +239,18 @@ export class Thread {
 		return made.id;
 	}
 
-	#post(id: string, parent: string | null | undefined, text: string, model: string): Promise<Turn> {
+	#post(
+		id: string,
+		parent: string | null | undefined,
+		text: string,
+		model: string,
+		parameters: Parameters
+	): Promise<Turn> {
 		const body = {
 			...(parent === undefined ? {} : { parent_id: parent }),
 			parts: [{ type: 'text' as const, text }],
 			model,
-			parameters: this.settings.parameters
+			parameters
 		};
 		return call(client.POST('/api/v1/conversations/{id}/messages', { params: { path: { id } }, body }));
 	}
