@@ -127,3 +127,73 @@ impl State {
         self.young.insert(key, entry);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use stoa_model::person::Role;
+    use stoa_model::{SessionId, Via};
+    use stoa_storage::Engine;
+    use stoa_storage::testing::TestDatabase;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+    fn entry(user: UserId) -> Entry {
+        let via = Via::Session(SessionId::generate(NOW));
+        let principal = Principal::User { id: user, role: Role::Member, epoch: 1, via };
+        Entry { principal, expires_at: None, read_at: NOW, noted_at: None }
+    }
+
+    fn key(n: usize) -> CacheKey {
+        crate::token::sha256(&n.to_be_bytes())
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_a_change_is_not_kept_after_it() {
+        let test = TestDatabase::open(Engine::Sqlite).await;
+        let notices = test.database.notices();
+        let cache = Cache::new(notices);
+        let user = UserId::generate(NOW);
+        let seen = cache.get(&key(1), NOW).unwrap_err();
+        notices.publish(Notice::Identity { user }).await;
+        cache.put(key(1), entry(user), seen);
+        let seen = cache.get(&key(1), NOW).unwrap_err();
+        cache.put(key(1), entry(user), seen);
+        assert!(cache.get(&key(1), NOW).is_ok());
+        notices.publish(Notice::Settings).await;
+        assert!(cache.get(&key(1), NOW).is_ok());
+        notices.publish(Notice::Identity { user: UserId::generate(NOW) }).await;
+        assert!(cache.get(&key(1), NOW).is_ok(), "somebody else has changed");
+        notices.publish(Notice::Resync).await;
+        assert!(cache.get(&key(1), NOW).is_err());
+    }
+
+    #[tokio::test]
+    async fn entries_end_with_their_session_and_are_read_again_in_any_case() {
+        let test = TestDatabase::open(Engine::Sqlite).await;
+        let cache = Cache::new(test.database.notices());
+        let seen = cache.get(&key(1), NOW).unwrap_err();
+        let ends = NOW.plus(Duration::from_secs(1));
+        cache.put(key(1), Entry { expires_at: Some(ends), ..entry(UserId::generate(NOW)) }, seen);
+        cache.put(key(2), entry(UserId::generate(NOW)), seen);
+        assert!(cache.get(&key(1), NOW).is_ok());
+        assert!(cache.get(&key(1), ends).is_err());
+        assert!(cache.get(&key(2), ends).is_ok());
+        assert!(cache.get(&key(2), NOW.plus(LASTS)).is_err());
+    }
+
+    #[tokio::test]
+    async fn memory_is_bounded_and_what_is_used_stays() {
+        let test = TestDatabase::open(Engine::Sqlite).await;
+        let cache = Cache::new(test.database.notices());
+        let seen = cache.get(&key(0), NOW).unwrap_err();
+        let user = UserId::generate(NOW);
+        for n in 0..5 * HALF {
+            cache.put(key(n), entry(user), seen);
+            assert!(cache.get(&key(0), NOW).is_ok(), "{n}");
+        }
+        let state = cache.lock();
+        assert!(state.young.len() <= HALF && state.old.len() <= HALF);
+    }
+}
