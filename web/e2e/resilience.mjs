@@ -98,7 +98,11 @@ async function tabs(all) {
 	for (const page of others) {
 		await complete(page);
 		// A tab that nobody looks at draws when it gets round to it.
-		await until('the whole answer in every tab', 20_000, async () => (await answerText(page)) === counted(100));
+		await until(
+			'the whole answer in every tab',
+			20_000,
+			async () => (await answerText(page)) === counted(100)
+		);
 	}
 	await send(others[0], 'And again. [[tokens=5]]');
 	await until('the turn in the first tab', 20_000, async () => (await answerText(first)) === counted(5));
