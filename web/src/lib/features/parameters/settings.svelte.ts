@@ -14,14 +14,17 @@ export class TurnSettings {
 	problem = $state.raw<Problem | null>(null);
 	#conversation: string | null = null;
 	#unsaved: Changed = {};
+	/** On its way to the server: what the stream says meanwhile may be older. */
+	#saving: Changed = {};
 	#timer: ReturnType<typeof setTimeout> | undefined;
 
 	/** Takes what the server has, except what is being changed here. */
 	take(conversation: Conversation): void {
 		this.#conversation = conversation.id;
-		if (!('role' in this.#unsaved)) this.role = conversation.role;
-		if (!('parameters' in this.#unsaved)) this.parameters = conversation.parameters;
-		if (!('model' in this.#unsaved)) this.model = conversation.model ?? this.model;
+		const own = { ...this.#saving, ...this.#unsaved };
+		if (!('role' in own)) this.role = conversation.role;
+		if (!('parameters' in own)) this.parameters = conversation.parameters;
+		if (!('model' in own)) this.model = conversation.model ?? this.model;
 	}
 
 	setRole(role: string): void {
@@ -40,23 +43,21 @@ export class TurnSettings {
 		this.#later({ model });
 	}
 
-	/** What a conversation that has just been made has to be told. */
-	get chosen(): Changed {
-		return this.#unsaved;
-	}
-
 	/** Saves what is not saved yet, now. */
 	async flush(): Promise<void> {
 		clearTimeout(this.#timer);
 		const change = this.#unsaved;
 		if (!this.#conversation || Object.keys(change).length === 0) return;
 		this.#unsaved = {};
+		this.#saving = { ...this.#saving, ...change };
 		try {
 			await conversations.change(this.#conversation, change);
 			this.problem = null;
 		} catch (caught) {
 			this.#unsaved = { ...change, ...this.#unsaved };
 			this.problem = Problem.from(caught);
+		} finally {
+			this.#saving = {};
 		}
 	}
 
