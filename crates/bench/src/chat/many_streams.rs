@@ -94,7 +94,7 @@ async fn relayed(mock: &Upstream) -> anyhow::Result<Window> {
     let readers = at_once(STREAMS, AT_ONCE, begin).await?;
     let window = Window::measure(relay.pid, &tally).await?;
     if tally.wrong() > 0 || tally.finished() > 0 {
-        bail!("the relay lost tokens, or answers ended before the window did");
+        bail!("the relay lost {} tokens, and {} answers ended before the window did", tally.wrong(), tally.finished());
     }
     drop(readers);
     Ok(window)
