@@ -37,6 +37,9 @@ settings! {
         "The address and port of the web application and the API.";
     SECURE_COOKIES: "secure_cookies", "STOA_SECURE_COOKIES", "false", false,
         "Send cookies over TLS only. Set it when people reach Stoa by `https`, such as through a proxy.";
+    TRUSTED_PROXIES: "trusted_proxies", "STOA_TRUSTED_PROXIES", "", false,
+        "Addresses and networks of the reverse proxies before Stoa, separated by commas, such as `127.0.0.1, 10.0.0.0/8`. \
+         Their `X-Forwarded-For` tells who the client is, for throttling and the list of sessions; nobody else's does.";
     DRAIN: "drain_seconds", "STOA_DRAIN_SECONDS", "10", false,
         "How long answers that are being written may go on after the server was told to stop. What is not finished then is \
          marked interrupted and can be continued.";
@@ -88,6 +91,7 @@ settings! {
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) secure_cookies: bool,
+    pub(crate) trusted_proxies: Vec<String>,
     pub(crate) drain: Duration,
     pub(crate) data_dir: PathBuf,
     pub(crate) database_url: Option<stoa_storage::Secret>,
@@ -125,6 +129,7 @@ impl Config {
         Ok(Self {
             listen: reader.parse(&LISTEN, "an address and a port, such as 127.0.0.1:3210")?,
             secure_cookies: reader.parse(&SECURE_COOKIES, "true or false")?,
+            trusted_proxies: reader.list(&TRUSTED_PROXIES)?,
             drain: reader.seconds(&DRAIN)?,
             database_url: reader.secret(&DATABASE_URL)?,
             master_key: reader.secret(&MASTER_KEY)?,

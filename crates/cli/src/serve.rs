@@ -13,7 +13,7 @@ use stoa_identity::{Door, SetupToken};
 use stoa_listener::{Listener, ListenerOptions, RequestBody};
 use stoa_model::{Clock, SystemClock};
 use stoa_models::{Runtime, RuntimeOptions, Store, WorkerProgram};
-use stoa_server::{App, AppOptions};
+use stoa_server::{App, AppOptions, TrustedProxies};
 use stoa_storage::{Database, MasterKey};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,6 +34,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     // With PostgreSQL the directory only holds models, and replicas may share it.
     let _data_dir = if sqlite { Some(data_dir?) } else { data_dir.ok() };
     let key = data_dir::master_key(&config, sqlite)?;
+    let trusted_proxies =
+        TrustedProxies::parse(config.trusted_proxies.iter().map(String::as_str)).context("STOA_TRUSTED_PROXIES")?;
     let tracker = TaskTracker::new();
     let helpers = CancellationToken::new();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -45,7 +47,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let address = listener.local_addr();
     let database = Database::open(&url, key.clone(), &tracker).await.context("the database")?;
     let egress = network::egress(&config, &database, &tracker, &helpers).await?;
-    let door = open_door(&config, &database, &key, address, &clock, &tracker, &helpers).await?;
+    let door = open_door(&config, &database, &key, &clock, &tracker, &helpers).await?;
     let runtime = local_runtime(&config, &tracker, &clock)?;
     let local = local_models::follow(Arc::clone(&runtime), &tracker, helpers.clone()).await;
     let factory = Box::new(network::Providers { egress: egress.clone() });
@@ -66,7 +68,11 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         dispatch,
         egress,
         clock,
-        options: Arc::new(AppOptions { secure_cookies: config.secure_cookies }),
+        options: Arc::new(AppOptions {
+            secure_cookies: config.secure_cookies,
+            loopback_only: address.ip().is_loopback(),
+            trusted_proxies,
+        }),
     };
     let service = stoa_server::application(app)
         .map_request(|request: http::Request<RequestBody>| request.map(axum::body::Body::new));
@@ -97,27 +103,22 @@ async fn open_door(
     config: &Config,
     database: &Database,
     key: &MasterKey,
-    address: std::net::SocketAddr,
     clock: &Arc<dyn Clock>,
     tracker: &TaskTracker,
     helpers: &CancellationToken,
 ) -> anyhow::Result<Door> {
     let configured = config.owner_email.as_deref().zip(config.owner_password.as_ref());
-    let open = !address.ip().is_loopback() && configured.is_none();
-    let token = open.then(|| SetupToken::derive(key));
-    let shown = token.clone();
-    let door = Door::open(database.clone(), Arc::clone(clock), token, tracker, helpers.clone());
+    let token = SetupToken::derive(key);
+    let door = Door::open(database.clone(), Arc::clone(clock), token.clone(), tracker, helpers.clone());
     if let Some((email, password)) = configured {
         door.make_configured_owner(email, password.expose())
             .await
             .context("STOA_OWNER_EMAIL and STOA_OWNER_PASSWORD")?;
     }
-    if let Some(token) = shown
-        && door.setup_state().await?.needed
-    {
+    if door.setup_is_needed().await? {
         tracing::warn!(
             token = token.expose(),
-            "nobody has an account yet; whoever opens the set-up page needs this token"
+            "nobody has an account yet; whoever opens the set-up page from elsewhere than this machine needs this token"
         );
     }
     Ok(door)

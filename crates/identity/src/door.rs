@@ -36,6 +36,8 @@ pub enum Credential<'a> {
 pub struct Device {
     pub address: IpAddr,
     pub user_agent: String,
+    /// This very machine, and no proxy between.
+    pub at_the_machine: bool,
 }
 
 /// A handle on the door; clones are the same door.
@@ -49,19 +51,19 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) passwords: Passwords,
     pub(crate) throttle: Throttle,
-    pub(crate) setup_token: Option<SetupToken>,
+    pub(crate) setup_token: SetupToken,
     pub(crate) watched: Watched,
     pub(crate) cache: Cache,
     pub(crate) tracker: TaskTracker,
 }
 
 impl Door {
-    /// Opens the door on `database`. A `setup_token` is asked for when the first account is made. The listener for
-    /// changes runs on `tracker` until `shutdown`.
+    /// Opens the door on `database`. The `setup_token` is asked for when the first account is made from elsewhere. The
+    /// listener for changes runs on `tracker` until `shutdown`.
     pub fn open(
         database: Database,
         clock: Arc<dyn Clock>,
-        setup_token: Option<SetupToken>,
+        setup_token: SetupToken,
         tracker: &TaskTracker,
         shutdown: CancellationToken,
     ) -> Self {

@@ -24,7 +24,7 @@ pub struct SetupToken(String);
 pub struct SetupState {
     /// Nobody has an account yet.
     pub needed: bool,
-    /// The token that the server wrote into its log must be given.
+    /// The token that the server wrote into its log must be given: whoever asks does not sit at the machine itself.
     pub token_required: bool,
 }
 
@@ -60,9 +60,15 @@ impl fmt::Debug for SetupToken {
 }
 
 impl Door {
-    pub async fn setup_state(&self) -> Result<SetupState, IdentityError> {
-        let needed = self.inner.database.needs_setup().await?;
-        Ok(SetupState { needed, token_required: needed && self.inner.setup_token.is_some() })
+    /// What the set-up page has to do for somebody at `device`.
+    pub async fn setup_state(&self, device: &Device) -> Result<SetupState, IdentityError> {
+        let needed = self.setup_is_needed().await?;
+        Ok(SetupState { needed, token_required: needed && !device.at_the_machine })
+    }
+
+    /// Whether nobody has an account yet.
+    pub async fn setup_is_needed(&self) -> Result<bool, IdentityError> {
+        Ok(self.inner.database.needs_setup().await?)
     }
 
     /// Makes the first owner and signs them in. Of two that try at once, one is told that they are late.
@@ -71,9 +77,9 @@ impl Door {
         if !inner.database.needs_setup().await? {
             return Err(IdentityError::AlreadySetUp);
         }
-        if let Some(token) = &inner.setup_token {
+        if !device.at_the_machine {
             let attempt = inner.throttle.attempt("set-up", device.address, inner.clock.now())?;
-            if !token.matches(owner.token.as_deref()) {
+            if !inner.setup_token.matches(owner.token.as_deref()) {
                 return Err(IdentityError::WrongSetupToken);
             }
             attempt.succeeded();

@@ -9,6 +9,8 @@ use stoa_identity::Door;
 use stoa_model::{Clock, Timestamp};
 use stoa_storage::Database;
 
+use crate::visitor::TrustedProxies;
+
 /// Cheap to clone; one for each request.
 #[derive(Clone)]
 pub struct App {
@@ -25,6 +27,10 @@ pub struct App {
 pub struct AppOptions {
     /// Cookies go over TLS only: the page is reached by `https`, here or at a proxy before us.
     pub secure_cookies: bool,
+    /// The server listens on a loopback address and nowhere else.
+    pub loopback_only: bool,
+    /// Whose word on the client's address is taken.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl App {

@@ -1,15 +1,14 @@
 //! What handlers take from a request: who asks, the id in the path, the body, the query. Every refusal is a [`Problem`].
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
-use stoa_identity::{Credential, Device, IdentityError, cookie};
-use stoa_listener::{BodyError, PeerAddress};
+use stoa_identity::{Credential, IdentityError, cookie};
+use stoa_listener::BodyError;
 use stoa_model::{Principal, Scope};
 
 use crate::app::App;
@@ -159,18 +158,4 @@ pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem>
         serde_json::error::Category::Data => Problem::bad_request("invalid_request", format!("{error}.")),
         _ => Problem::bad_request("malformed_json", format!("The body is not JSON: {error}.")),
     })
-}
-
-/// Whence a request comes: for the list of sessions and for throttling.
-pub(crate) struct Visitor(pub(crate) Device);
-
-impl FromRequestParts<App> for Visitor {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Self::Rejection> {
-        let address =
-            parts.extensions.get::<PeerAddress>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-        let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-        Ok(Self(Device { user_agent: agent.chars().take(300).collect(), address }))
-    }
 }

@@ -15,8 +15,10 @@ mod same_origin;
 mod security_headers;
 mod to_the_end;
 mod trace;
+mod visitor;
 
 pub use app::{App, AppOptions};
 pub use documentation::openapi_json;
 pub use problem::{Problem, ProblemBody};
 pub use routes::application;
+pub use visitor::{NotANetwork, TrustedProxies};

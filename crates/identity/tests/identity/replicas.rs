@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stoa_identity::{AccountChange, Credential, Door, Ended};
+use stoa_identity::{AccountChange, Credential, Door, Ended, SetupToken};
 use stoa_model::Principal;
 use stoa_model::person::Role;
 use stoa_storage::Engine;
@@ -22,7 +22,8 @@ async fn a_change_at_one_replica_is_in_force_at_the_other_and_closes_its_streams
     let tracker = TaskTracker::new();
     let shutdown = CancellationToken::new();
     let clock = Arc::<TestClock>::clone(&house.clock);
-    let other = Door::open(database.clone(), clock, None, &tracker, shutdown.clone());
+    let token = SetupToken::derive(&house.test.key);
+    let other = Door::open(database.clone(), clock, token, &tracker, shutdown.clone());
     until("both replicas listen", || async { database.notices().fresh() && house.database.notices().fresh() }).await;
 
     let is = |principal: &Principal, expected| matches!(principal, Principal::User { role, .. } if *role == expected);

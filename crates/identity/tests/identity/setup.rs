@@ -4,7 +4,7 @@ use stoa_identity::{IdentityError, NewOwner, SetupToken};
 use stoa_model::person::Role;
 use stoa_storage::on_both_engines;
 
-use crate::support::{House, OWNER, PASSWORD, laptop};
+use crate::support::{House, OWNER, PASSWORD, elsewhere, laptop};
 
 fn owner(token: Option<&str>) -> NewOwner {
     NewOwner {
@@ -18,11 +18,11 @@ fn owner(token: Option<&str>) -> NewOwner {
 on_both_engines! {
     async fn set_up_makes_one_owner_and_signs_them_in(test: TestDatabase) {
         let house = House::new(test);
-        let before = house.door.setup_state().await.unwrap();
+        let before = house.door.setup_state(&laptop()).await.unwrap();
         assert!(before.needed && !before.token_required);
         let signed_in = house.door.set_up(owner(None), laptop()).await.unwrap();
         assert_eq!(signed_in.user.role, Role::Owner);
-        assert!(!house.door.setup_state().await.unwrap().needed);
+        assert!(!house.door.setup_is_needed().await.unwrap());
         let again = house.door.set_up(owner(None), laptop()).await;
         assert!(matches!(again, Err(IdentityError::AlreadySetUp)));
     }
@@ -36,27 +36,26 @@ on_both_engines! {
         assert!(matches!(late, IdentityError::AlreadySetUp), "{late:?}");
     }
 
-    async fn where_a_token_is_asked_for_only_the_right_one_will_do(test: TestDatabase) {
+    async fn from_elsewhere_only_the_right_token_will_do(test: TestDatabase) {
         let token = SetupToken::derive(&test.key);
         assert_eq!(token.expose().len(), 32);
         assert_eq!(SetupToken::derive(&test.key).expose(), token.expose(), "every replica names the same");
-        let house = House::with_token(test, Some(token.clone()));
-        assert!(house.door.setup_state().await.unwrap().token_required);
+        let house = House::new(test);
+        assert!(house.door.setup_state(&elsewhere()).await.unwrap().token_required);
         for wrong in [None, Some(""), Some("0123456789abcdef0123456789abcdef")] {
-            let refused = house.door.set_up(owner(wrong), laptop()).await;
+            let refused = house.door.set_up(owner(wrong), elsewhere()).await;
             assert!(matches!(refused, Err(IdentityError::WrongSetupToken)));
         }
-        house.door.set_up(owner(Some(token.expose())), laptop()).await.unwrap();
-        assert!(!house.door.setup_state().await.unwrap().token_required);
+        house.door.set_up(owner(Some(token.expose())), elsewhere()).await.unwrap();
+        assert!(!house.door.setup_state(&elsewhere()).await.unwrap().token_required);
     }
 
     async fn the_token_cannot_be_guessed_at_length(test: TestDatabase) {
-        let token = SetupToken::derive(&test.key);
-        let house = House::with_token(test, Some(token));
+        let house = House::new(test);
         for _ in 0..10 {
-            let _ = house.door.set_up(owner(Some("guess")), laptop()).await;
+            let _ = house.door.set_up(owner(Some("guess")), elsewhere()).await;
         }
-        let refused = house.door.set_up(owner(Some("guess")), laptop()).await;
+        let refused = house.door.set_up(owner(Some("guess")), elsewhere()).await;
         assert!(matches!(refused, Err(IdentityError::TooManyAttempts { .. })));
     }
 
@@ -73,11 +72,11 @@ on_both_engines! {
         };
         let fields: Vec<_> = errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(fields, ["name", "password", "email"]);
-        assert!(house.door.setup_state().await.unwrap().needed);
+        assert!(house.door.setup_is_needed().await.unwrap());
     }
 
     async fn a_configured_owner_is_made_once_and_never_with_a_weak_password(test: TestDatabase) {
-        let house = House::with_token(test, Some(SetupToken::derive(&stoa_storage::MasterKey::generate())));
+        let house = House::new(test);
         let weak = house.door.make_configured_owner(OWNER, "password123").await;
         assert!(matches!(weak, Err(IdentityError::Invalid(_))));
         assert!(house.door.make_configured_owner(OWNER, PASSWORD).await.unwrap());

@@ -47,10 +47,7 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new(test: TestDatabase) -> Self {
-        Self::with_token(test, None)
-    }
-
-    pub(crate) fn with_token(test: TestDatabase, token: Option<SetupToken>) -> Self {
+        let token = SetupToken::derive(&test.key);
         let clock = TestClock::new();
         let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
         let database = test.database.clone();
@@ -87,12 +84,17 @@ impl House {
 
 pub(crate) const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
+/// At the machine itself.
 pub(crate) fn laptop() -> Device {
-    Device { address: HOME, user_agent: "Laptop".to_owned() }
+    Device { address: HOME, user_agent: "Laptop".to_owned(), at_the_machine: true }
+}
+
+pub(crate) fn elsewhere() -> Device {
+    Device { at_the_machine: false, ..laptop() }
 }
 
 pub(crate) fn sign_in(email: &str, password: &str, address: IpAddr) -> SignIn {
-    let device = Device { address, user_agent: "Browser\u{7} 1".to_owned() };
+    let device = Device { address, user_agent: "Browser\u{7} 1".to_owned(), at_the_machine: false };
     SignIn { email: email.to_owned(), password: password.to_owned(), device }
 }
 

@@ -3,9 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use http::header::{CACHE_CONTROL, RETRY_AFTER, SET_COOKIE};
+use axum::body::Body;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, RETRY_AFTER, SET_COOKIE};
+use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
-use stoa_identity::SetupToken;
+use stoa_server::{AppOptions, TrustedProxies};
 use stoa_storage::testing::TestDatabase;
 use stoa_storage::{Engine, on_both_engines};
 
@@ -17,10 +19,10 @@ on_both_engines! {
     async fn set_up_makes_the_owner_once(test: TestDatabase) {
         let house = House::empty(test).await;
         let mut browser = house.browser();
-        assert_eq!(browser.get("/api/v1/setup").await.body, json!({"needed": true, "token_required": false}));
+        assert_eq!(browser.get("/api/v1/setup").await.body, json!({"needed": true, "token_required": true}));
         browser.get("/api/v1/me").await.is(401, "unauthenticated");
 
-        let answer = browser.post("/api/v1/setup", setup()).await.good(201);
+        let answer = browser.post("/api/v1/setup", house.setup()).await.good(201);
         assert_eq!((&answer.body["email"], &answer.body["role"]), (&json!(OWNER), &json!("owner")));
         assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
         let cookie = answer.headers[SET_COOKIE].to_str().unwrap();
@@ -79,22 +81,70 @@ on_both_engines! {
 
 #[tokio::test]
 async fn where_a_token_is_asked_for_the_page_says_so() {
-    let test = TestDatabase::open(Engine::Sqlite).await;
-    let token = SetupToken::derive(&test.key);
-    let house = House::open(test, Some(token.clone()), true).await;
+    let options = AppOptions { secure_cookies: true, ..AppOptions::default() };
+    let house = House::open(TestDatabase::open(Engine::Sqlite).await, options).await;
     let mut browser = house.browser();
     assert_eq!(browser.get("/api/v1/setup").await.body["token_required"], true);
     browser.post("/api/v1/setup", setup()).await.is(403, "wrong_setup_token");
-    let mut body = setup();
-    body["token"] = json!(token.expose());
-    let answer = browser.post("/api/v1/setup", body).await.good(201);
+    let answer = browser.post("/api/v1/setup", house.setup()).await.good(201);
     assert!(answer.headers[SET_COOKIE].to_str().unwrap().ends_with("; Secure"));
+}
+
+/// Asks what set-up needs, as a request from loopback with these headers.
+async fn token_required(house: &House, headers: &[(HeaderName, &'static str)]) -> bool {
+    let mut browser = house.browser();
+    browser.address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let mut request = browser.request(Method::GET, "/api/v1/setup").body(Body::empty()).unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    browser.exchange(request).await.body["token_required"].as_bool().unwrap()
+}
+
+#[tokio::test]
+async fn only_who_sits_at_the_machine_sets_up_without_a_token() {
+    let options = AppOptions { loopback_only: true, ..AppOptions::default() };
+    let house = House::open(TestDatabase::open(Engine::Sqlite).await, options).await;
+    assert!(!token_required(&house, &[(HOST, "localhost:3210")]).await);
+    assert!(!token_required(&house, &[(HOST, "[::1]:3210")]).await);
+    // A page whose name was pointed at this machine, and proxies of several habits.
+    assert!(token_required(&house, &[(HOST, "evil.example:3210")]).await);
+    for mark in ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "via"] {
+        assert!(token_required(&house, &[(HOST, "localhost"), (HeaderName::from_static(mark), "x")]).await, "{mark}");
+    }
+    let open = House::empty(TestDatabase::open(Engine::Sqlite).await).await;
+    assert!(token_required(&open, &[(HOST, "localhost:3210")]).await);
+}
+
+#[tokio::test]
+async fn clients_behind_a_trusted_proxy_are_told_apart() {
+    let trusted_proxies = TrustedProxies::parse(["127.0.0.1"]).unwrap();
+    let options = AppOptions { trusted_proxies, ..AppOptions::default() };
+    let house = House::open(TestDatabase::open(Engine::Sqlite).await, options).await;
+    house.browser().post("/api/v1/setup", house.setup()).await.good(201);
+    let attempt = async |client: &'static str| {
+        let mut browser = house.browser();
+        browser.address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let body = Body::from(json!({ "email": OWNER, "password": "wrong password" }).to_string());
+        let request = browser.request(Method::POST, "/api/v1/session").header(CONTENT_TYPE, "application/json");
+        let request = request.header("x-forwarded-for", client).body(body).unwrap();
+        browser.exchange(request).await.status
+    };
+    for _ in 0..10 {
+        assert_eq!(attempt("192.0.2.7").await, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(attempt("192.0.2.7").await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(attempt("203.0.113.5, 192.0.2.7").await, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(attempt("192.0.2.8").await, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
 async fn every_wrong_field_of_the_form_is_named() {
     let house = House::empty(TestDatabase::open(Engine::Sqlite).await).await;
-    let body = json!({"name": " ", "email": "ada", "password": "short"});
+    let mut body = house.setup();
+    body.as_object_mut()
+        .unwrap()
+        .extend(json!({"name": " ", "email": "ada", "password": "short"}).as_object().unwrap().clone());
     let answer = house.browser().post("/api/v1/setup", body).await;
     answer.is(422, "invalid_fields");
     assert_eq!(answer.fields(), ["name", "password", "email"]);

@@ -67,6 +67,7 @@ pub(crate) struct House {
     /// Its directory goes with the test.
     _test: TestDatabase,
     router: Router,
+    setup_token: SetupToken,
     helpers: CancellationToken,
 }
 
@@ -78,36 +79,43 @@ impl Drop for House {
 
 impl House {
     pub(crate) async fn empty(test: TestDatabase) -> Self {
-        Self::open(test, None, false).await
+        Self::open(test, AppOptions::default()).await
     }
 
-    pub(crate) async fn open(test: TestDatabase, token: Option<SetupToken>, secure_cookies: bool) -> Self {
+    pub(crate) async fn open(test: TestDatabase, options: AppOptions) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(1_767_225_600_000)));
         let shared: Arc<dyn Clock> = Arc::<TestClock>::clone(&clock);
         let (tracker, helpers) = (TaskTracker::new(), CancellationToken::new());
         let database = test.database.clone();
-        let door = Door::open(database.clone(), Arc::clone(&shared), token, &tracker, helpers.clone());
+        let setup_token = SetupToken::derive(&test.key);
+        let door = Door::open(database.clone(), Arc::clone(&shared), setup_token.clone(), &tracker, helpers.clone());
         let egress = Egress::new(EgressOptions::default()).unwrap();
         let factory = Box::new(Providers(egress.clone()));
         let local = Arc::new(NoLocalModels);
         let dispatch =
             Dispatch::start(database.clone(), factory, local, Arc::clone(&shared), &tracker, helpers.clone());
         let dispatch = dispatch.await.unwrap();
-        let options = EngineOptions { titles: false, ..EngineOptions::default() };
-        let chat = Engine::start(database.clone(), dispatch.clone(), Arc::clone(&shared), tracker, options);
+        let chat_options = EngineOptions { titles: false, ..EngineOptions::default() };
+        let chat = Engine::start(database.clone(), dispatch.clone(), Arc::clone(&shared), tracker, chat_options);
         let chat = chat.await.unwrap();
-        let options = Arc::new(AppOptions { secure_cookies });
-        let app = App { database, door, chat, dispatch, egress, clock: shared, options };
-        Self { clock, answers: Arc::default(), _test: test, router: application(app), helpers }
+        let app = App { database, door, chat, dispatch, egress, clock: shared, options: Arc::new(options) };
+        Self { clock, answers: Arc::default(), _test: test, router: application(app), setup_token, helpers }
     }
 
     /// The house with an owner, signed in.
     pub(crate) async fn with_owner(test: TestDatabase) -> (Self, Browser) {
         let house = Self::empty(test).await;
         let mut owner = house.browser();
-        let answer = owner.post("/api/v1/setup", setup()).await;
+        let answer = owner.post("/api/v1/setup", house.setup()).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
         (house, owner)
+    }
+
+    /// The set-up form with the token from the log.
+    pub(crate) fn setup(&self) -> Value {
+        let mut form = setup();
+        form["token"] = json!(self.setup_token.expose());
+        form
     }
 
     /// A browser where nobody is signed in.

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use stoa_identity::PasswordChange;
 
 use crate::app::App;
-use crate::extract::{InPerson, Json, Visitor};
+use crate::extract::{InPerson, Json};
 use crate::problem::{ProblemBody, Result};
+use crate::visitor::Visitor;
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]

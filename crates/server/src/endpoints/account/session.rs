@@ -9,8 +9,9 @@ use stoa_identity::{IdentityError, SignIn};
 
 use super::{Me, Welcome, take_cookie};
 use crate::app::App;
-use crate::extract::{Json, Visitor, authenticate};
+use crate::extract::{Json, authenticate};
 use crate::problem::{ProblemBody, Result};
+use crate::visitor::Visitor;
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]

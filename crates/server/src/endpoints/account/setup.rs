@@ -9,8 +9,9 @@ use stoa_identity::{NewOwner, SetupState};
 
 use super::{Me, Welcome};
 use crate::app::App;
-use crate::extract::{Json, Visitor};
+use crate::extract::Json;
 use crate::problem::{ProblemBody, Result};
+use crate::visitor::Visitor;
 
 /// The first owner.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -21,7 +22,8 @@ pub(crate) struct SetupRequest {
     email: String,
     /// At least 10 characters, at most 1,024 bytes.
     password: String,
-    /// What the server wrote to its log when it started, where `token_required`.
+    /// What the server wrote to its log when it started, where `token_required`: for everybody who does not sit at the
+    /// machine itself.
     token: Option<String>,
 }
 
@@ -30,8 +32,8 @@ pub(crate) struct SetupRequest {
     get, path = "/setup", tag = "account", security(()),
     responses((status = 200, body = SetupState), (status = 503, body = ProblemBody, content_type = "application/problem+json"))
 )]
-pub(super) async fn get_setup(State(app): State<App>) -> Result<Answer<SetupState>> {
-    Ok(Answer(app.door.setup_state().await?))
+pub(super) async fn get_setup(State(app): State<App>, Visitor(device): Visitor) -> Result<Answer<SetupState>> {
+    Ok(Answer(app.door.setup_state(&device).await?))
 }
 
 /// Makes the owner and signs them in. Once.
