@@ -86,7 +86,10 @@ pub(crate) async fn ending(engine: &Engine, live: &Live, log_is_partial: bool) -
         GenerationState::Running { .. } => MessageStatus::Interrupted,
     };
     let reason = match (status, &message.error) {
-        (MessageStatus::Complete | MessageStatus::Running, _) => EndReason::Finished(FinishReason::Stop),
+        (MessageStatus::Complete | MessageStatus::Running, _) => {
+            // Answers of releases that did not keep it have none.
+            EndReason::Finished(message.finish_reason.unwrap_or(FinishReason::Stop))
+        }
         (MessageStatus::Stopped, _) => EndReason::Stopped,
         (MessageStatus::Failed, Some(failure)) => EndReason::Failed(failure.clone()),
         (MessageStatus::Interrupted | MessageStatus::Failed, _) => EndReason::Interrupted,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
-use stoa_dispatch::Call;
+use stoa_dispatch::{Call, Receipt};
 use stoa_model::Principal;
 use stoa_model::completion::{CompletionError, CompletionEvent, FinishReason, PartKind, PromptMessage, Timers};
 use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
-use stoa_storage::{Outcome, TurnIds};
+use stoa_storage::{Outcome, TurnIds, UsageRow};
 
 use crate::engine::Engine;
 use crate::flusher::{Ending, Run};
@@ -23,12 +23,13 @@ const GO_ON: &str = "Continue your previous answer exactly where it stopped. Do 
 /// Writes one answer to its end. Never fails: whatever happens becomes the outcome of the generation.
 pub(crate) async fn write(engine: Engine, principal: Principal, turn: TurnIds, run: Arc<Run>) {
     let mut clock = Stopwatch::start();
+    let receipt = engine.dispatch().receipt();
     let reason = tokio::select! {
         biased;
         () = run.lost.cancelled() => None,
         () = run.stop.cancelled() => Some(EndReason::Stopped),
         () = engine.interrupted() => Some(EndReason::Interrupted),
-        result = answer(&engine, &principal, &turn, &run, &mut clock) => Some(match result {
+        result = answer(&engine, &principal, &turn, &run, &receipt, &mut clock) => Some(match result {
             Ok(reason) => EndReason::Finished(reason),
             Err(failure) => EndReason::Failed(failure),
         }),
@@ -36,7 +37,7 @@ pub(crate) async fn write(engine: Engine, principal: Principal, turn: TurnIds, r
     match reason {
         Some(reason) => {
             let finished = matches!(reason, EndReason::Finished(_));
-            let outcome = outcome(&run, &reason, &clock);
+            let outcome = outcome(&run, &reason, &clock, receipt.take());
             let parts = outcome.parts.clone();
             engine.flusher().finish(&run, Ending { outcome, reason });
             if finished && turn.untitled {
@@ -52,6 +53,7 @@ async fn answer(
     principal: &Principal,
     turn: &TurnIds,
     run: &Arc<Run>,
+    receipt: &Receipt,
     clock: &mut Stopwatch,
 ) -> Result<FinishReason, Failure> {
     let call = Call {
@@ -62,6 +64,7 @@ async fn answer(
         seed: None,
         timers: Timers::default(),
         generation: Some(turn.generation),
+        receipt: Some(receipt.clone()),
     };
     let mut events = engine.dispatch().call(principal, call).await.map_err(|error| failure(&error))?;
     while let Some(event) = events.next().await {
@@ -110,7 +113,7 @@ fn text_of(parts: &[Part]) -> String {
     parts.iter().filter(|part| part.kind() == PartKind::Text).map(Part::text).collect()
 }
 
-fn outcome(run: &Run, reason: &EndReason, clock: &Stopwatch) -> Outcome {
+fn outcome(run: &Run, reason: &EndReason, clock: &Stopwatch, calls: Vec<UsageRow>) -> Outcome {
     let mut parts = run.live.parts();
     clock.note_reasoning(&mut parts);
     Outcome {
@@ -127,7 +130,12 @@ fn outcome(run: &Run, reason: &EndReason, clock: &Stopwatch) -> Outcome {
             EndReason::Failed(failure) => Some(failure.clone()),
             _ => None,
         },
+        finish_reason: match reason {
+            EndReason::Finished(reason) => Some(*reason),
+            _ => None,
+        },
         last_seq: run.live.last_seq(),
+        calls,
     }
 }
 

@@ -50,6 +50,7 @@ pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds,
         seed: None,
         timers: Timers { total: Duration::from_mins(2), ..Timers::default() },
         generation: None,
+        receipt: None,
     };
     let written = tokio::select! {
         written = write(&engine, &principal, call) => written,

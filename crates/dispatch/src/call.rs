@@ -1,7 +1,6 @@
 //! One call: resolve → reserve → attempts → a stream that settles itself.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use stoa_model::completion::{
     CompletionError, CompletionRequest, CompletionStream, Parameters, PromptMessage, Timers, Usage,
@@ -10,9 +9,9 @@ use stoa_model::conversation::Timings;
 use stoa_model::{GenerationId, Principal, Scope, UsageId};
 use stoa_storage::UsageRow;
 
-use crate::Dispatch;
 use crate::catalogue::Target;
 use crate::settling::{Meter, Settling};
+use crate::{Dispatch, Receipt};
 
 /// What is asked of a model, by its public id.
 #[derive(Clone, Debug)]
@@ -26,6 +25,8 @@ pub struct Call {
     pub timers: Timers,
     /// The generation that this call writes, if any, for the ledger.
     pub generation: Option<GenerationId>,
+    /// Where the rows of the ledger go when the caller writes them; otherwise the ledger writes them by itself.
+    pub receipt: Option<Receipt>,
 }
 
 impl Dispatch {
@@ -42,20 +43,15 @@ impl Dispatch {
             .budget
             .reserve(principal, &call)
             .map_err(|error| CompletionError::Invalid { detail: error.to_string() })?;
-        let begun = Instant::now();
+        let mut meter = Meter::new(self.clone(), call.receipt.clone(), reservation);
         let mut last = CompletionError::UnknownModel { model: call.model.clone() };
         // An attempt that has given a token is never repeated: a second target is tried only when none was opened.
         for target in targets {
+            meter.begin(self.row(principal, &call, &target));
             match Arc::clone(&target.upstream).open(request(&call, &target, principal)).await {
-                Ok(stream) => {
-                    let meter = Meter::new(self.clone(), self.row(principal, &call, &target), reservation, begun);
-                    return Ok(Box::pin(Settling::new(stream, meter)));
-                }
+                Ok(stream) => return Ok(Box::pin(Settling::new(stream, meter))),
                 Err(error) => {
-                    let mut row = self.row(principal, &call, &target);
-                    error.code().clone_into(&mut row.outcome);
-                    row.timings.total_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    self.shared.ledger.record(row);
+                    meter.refused(&error);
                     last = error;
                 }
             }
@@ -63,8 +59,11 @@ impl Dispatch {
         Err(last)
     }
 
-    pub(crate) fn settle(&self, row: UsageRow) {
-        self.shared.ledger.record(row);
+    pub(crate) fn settle(&self, row: UsageRow, receipt: Option<&Receipt>) {
+        match receipt {
+            Some(receipt) => receipt.add(row),
+            None => self.shared.ledger.record(row),
+        }
     }
 
     fn row(&self, principal: &Principal, call: &Call, target: &Target) -> UsageRow {

@@ -13,7 +13,7 @@ const WAITING: usize = 100_000;
 const BATCH: usize = 1_000;
 const RETRY: Duration = Duration::from_secs(1);
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     rows: mpsc::Sender<UsageRow>,
 }

@@ -8,6 +8,7 @@ mod budget;
 mod call;
 mod catalogue;
 mod ledger;
+mod receipt;
 mod settling;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use tokio_util::task::TaskTracker;
 pub use budget::{Budget, OverBudget, Reservation, Unlimited};
 pub use call::Call;
 pub use catalogue::{LocalModels, NoLocalModels, UpstreamFactory};
+pub use receipt::Receipt;
 
 use catalogue::Catalogue;
 use ledger::Ledger;
@@ -75,6 +77,11 @@ impl Dispatch {
     /// Every model that the principal may pick, local ones first.
     pub fn models(&self, _principal: &Principal) -> Vec<AvailableModel> {
         self.shared.catalogue.models()
+    }
+
+    /// For calls whose rows of the ledger the caller writes itself.
+    pub fn receipt(&self) -> Receipt {
+        Receipt::new(self.shared.ledger.clone())
     }
 
     /// Reads the providers again.

@@ -5,23 +5,25 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures_core::Stream;
-use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream, FinishReason};
+use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream};
 use stoa_storage::UsageRow;
 
-use crate::Dispatch;
 use crate::budget::Reservation;
+use crate::{Dispatch, Receipt};
 
 pub(crate) struct Settling {
     inner: CompletionStream,
     meter: Meter,
 }
 
+/// Measures a call from its beginning. Dropped in the middle of an attempt, it settles that as stopped.
 pub(crate) struct Meter {
     dispatch: Dispatch,
-    row: UsageRow,
+    receipt: Option<Receipt>,
     reservation: Option<Box<dyn Reservation>>,
     begun: Instant,
-    seen_token: bool,
+    /// The row of the attempt that runs.
+    attempt: Option<UsageRow>,
 }
 
 impl Settling {
@@ -43,34 +45,52 @@ impl Stream for Settling {
 }
 
 impl Meter {
-    pub(crate) fn new(dispatch: Dispatch, row: UsageRow, reservation: Box<dyn Reservation>, begun: Instant) -> Self {
-        Self { dispatch, row, reservation: Some(reservation), begun, seen_token: false }
+    pub(crate) fn new(dispatch: Dispatch, receipt: Option<Receipt>, reservation: Box<dyn Reservation>) -> Self {
+        Self { dispatch, receipt, reservation: Some(reservation), begun: Instant::now(), attempt: None }
+    }
+
+    /// An upstream is asked.
+    pub(crate) fn begin(&mut self, row: UsageRow) {
+        self.attempt = Some(row);
+    }
+
+    /// The upstream did not take the call. What was reserved is for the next one.
+    pub(crate) fn refused(&mut self, error: &CompletionError) {
+        if let Some(row) = self.attempt.take() {
+            self.record(row, error.code());
+        }
     }
 
     fn observe(&mut self, item: Option<&Result<CompletionEvent, CompletionError>>) {
         match item {
-            Some(Ok(CompletionEvent::Delta { .. })) if !self.seen_token => {
-                self.seen_token = true;
-                self.row.timings.first_token_ms = self.elapsed_ms().max(1);
+            Some(Ok(CompletionEvent::Delta { .. })) => {
+                if let Some(row) = self.attempt.as_mut().filter(|row| row.timings.first_token_ms == 0) {
+                    row.timings.first_token_ms = millis_since(self.begun).max(1);
+                }
             }
-            Some(Ok(CompletionEvent::Delta { .. })) => {}
-            Some(Ok(CompletionEvent::Usage(usage))) => self.row.usage = *usage,
-            Some(Ok(CompletionEvent::Finish(reason))) => self.settle(finish_word(*reason)),
+            Some(Ok(CompletionEvent::Usage(usage))) => {
+                if let Some(row) = &mut self.attempt {
+                    row.usage = *usage;
+                }
+            }
+            Some(Ok(CompletionEvent::Finish(reason))) => self.settle(reason.as_str()),
             Some(Err(error)) => self.settle(error.code()),
             None => self.settle("cut_off"),
         }
     }
 
     fn settle(&mut self, outcome: &str) {
-        let Some(reservation) = self.reservation.take() else { return };
-        reservation.settle(&self.row.usage);
-        self.row.timings.total_ms = self.elapsed_ms();
-        outcome.clone_into(&mut self.row.outcome);
-        self.dispatch.settle(self.row.clone());
+        let Some(row) = self.attempt.take() else { return };
+        if let Some(reservation) = self.reservation.take() {
+            reservation.settle(&row.usage);
+        }
+        self.record(row, outcome);
     }
 
-    fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    fn record(&self, mut row: UsageRow, outcome: &str) {
+        row.timings.total_ms = millis_since(self.begun);
+        outcome.clone_into(&mut row.outcome);
+        self.dispatch.settle(row, self.receipt.as_ref());
     }
 }
 
@@ -81,11 +101,6 @@ impl Drop for Meter {
     }
 }
 
-const fn finish_word(reason: FinishReason) -> &'static str {
-    match reason {
-        FinishReason::Stop => "stop",
-        FinishReason::Length => "length",
-        FinishReason::ContentFilter => "content_filter",
-        FinishReason::ToolCalls => "tool_calls",
-    }
+fn millis_since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

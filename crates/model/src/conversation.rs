@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::completion::{Parameters, PartKind, Usage};
+use crate::completion::{FinishReason, Parameters, PartKind, Usage};
 use crate::{ConversationId, GenerationId, MessageId, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -139,6 +139,9 @@ pub struct Message {
     pub role: MessageRole,
     pub parts: Vec<Part>,
     pub status: MessageStatus,
+    /// Why the model itself ended this answer; nothing while it has not, or when something else did.
+    #[schema(required)]
+    pub finish_reason: Option<FinishReason>,
     #[schema(required)]
     pub model: Option<String>,
     #[schema(required)]

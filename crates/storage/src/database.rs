@@ -1,6 +1,8 @@
 //! One database, either engine: how it is opened, migrated and written to.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
@@ -45,6 +47,12 @@ pub enum OpenError {
     MalformedUrl(String),
     #[error("the directory {} cannot be made", .path.display())]
     Directory {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the file {} cannot be made", .path.display())]
+    File {
         path: PathBuf,
         #[source]
         source: std::io::Error,
@@ -141,9 +149,9 @@ async fn open_sqlite(path: &str) -> Result<(DatabaseConnection, DatabaseConnecti
         std::fs::create_dir_all(directory)
             .map_err(|source| OpenError::Directory { path: directory.to_path_buf(), source })?;
     }
+    make_private(&path).map_err(|source| OpenError::File { path: path.clone(), source })?;
     let options = SqliteConnectOptions::new()
         .filename(&path)
-        .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(ACQUIRE_TIMEOUT)
@@ -164,6 +172,14 @@ async fn open_sqlite(path: &str) -> Result<(DatabaseConnection, DatabaseConnecti
         .max_lifetime(None)
         .connect_lazy_with(options.pragma("query_only", "on"));
     Ok((SqlxSqliteConnector::from_sqlx_sqlite_pool(writer), SqlxSqliteConnector::from_sqlx_sqlite_pool(reader)))
+}
+
+/// Makes the file, if there is none, for its owner's eyes only. What SQLite puts beside it gets the same rights.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 async fn open_postgres(url: &str) -> Result<DatabaseConnection, OpenError> {

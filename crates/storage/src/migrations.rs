@@ -3,11 +3,12 @@
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 mod m0001_first_tables;
+mod m0002_finish_reason;
 
 pub(crate) struct Migrations;
 
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first_tables::Migration)]
+        vec![Box::new(m0001_first_tables::Migration), Box::new(m0002_finish_reason::Migration)]
     }
 }

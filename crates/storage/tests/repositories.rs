@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use stoa_model::completion::{Parameters, Usage};
+use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::{MessageStatus, Part, Timings};
 use stoa_model::person::Role;
 use stoa_model::{
@@ -86,7 +86,9 @@ async fn finish(database: &Database, turn: &TurnIds, answer: &str, at: u64) {
             usage: Some(Usage { prompt_tokens: 3, completion_tokens: 1, ..Usage::default() }),
             timings: Timings { first_token_ms: 5, total_ms: 9 },
             error: None,
+            finish_reason: Some(FinishReason::Stop),
             last_seq: 1,
+            calls: Vec::new(),
         }),
     };
     let outcomes = database.append_generations(&[append], later(at)).await.unwrap();

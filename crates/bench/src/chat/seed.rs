@@ -104,7 +104,9 @@ impl Seed {
                 usage: None,
                 timings: Timings { first_token_ms: 5, total_ms: 9 },
                 error: None,
+                finish_reason: None,
                 last_seq: 1,
+                calls: Vec::new(),
             }),
         });
         // A few hundred at a time: `begin_turn` counts what still runs.

@@ -33,6 +33,7 @@ pub(super) async fn complete(State(app): State<App>, request: Request) -> Result
         seed: request.seed,
         timers: Timers::default(),
         generation: None,
+        receipt: None,
     };
     let events = app.dispatch.call(&principal, call).await.map_err(|error| ApiError::from(&error))?;
     let id = completion_id();

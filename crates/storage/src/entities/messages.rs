@@ -26,6 +26,8 @@ pub struct Model {
     pub timings: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub error: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub finish_reason: Option<String>,
     pub created_at: i64,
 }
 

@@ -8,9 +8,9 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait,
 };
-use stoa_model::completion::{Parameters, Usage};
+use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
-use stoa_model::{ConversationId, GenerationId, InstanceId, MessageId, Principal, Timestamp, UserId};
+use stoa_model::{ConversationId, GenerationId, InstanceId, MessageId, Principal, Timestamp, UsageId, UserId};
 use uuid::Uuid;
 
 use crate::entities::{conversations, generation_chunks, generations, instances, messages};
@@ -18,6 +18,7 @@ use crate::{Database, Notice, StorageError, access};
 
 use super::conversations::{find as find_conversation, set_title, update_one};
 use super::messages::{find_message, message, path};
+use super::usage::{self, UsageRow};
 use super::{from_json, to_json};
 
 /// Where a turn hangs.
@@ -129,7 +130,11 @@ pub struct Outcome {
     pub usage: Option<Usage>,
     pub timings: Timings,
     pub error: Option<Failure>,
+    /// Why the model ended, if it did.
+    pub finish_reason: Option<FinishReason>,
     pub last_seq: u64,
+    /// What the calls cost, for the ledger: kept in the same transaction as the answer.
+    pub calls: Vec<UsageRow>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -365,8 +370,22 @@ impl Database {
             last_seq: chunks.last().map_or(0, |chunk| chunk.last_seq),
             parts: fold_log(base, &chunks),
             usage: None,
-            timings: Timings { first_token_ms: 0, total_ms: 0 },
+            timings: Timings::default(),
             error: None,
+            finish_reason: None,
+            // What the model counted is lost with whoever ran it; that it was called is not.
+            calls: vec![UsageRow {
+                id: UsageId::generate(now),
+                at: Timestamp::from_millis(row.started_at),
+                user: Some(row.user_id.into()),
+                api_key: None,
+                generation: Some(id),
+                model: row.model.clone(),
+                provider: None,
+                outcome: MessageStatus::Interrupted.as_str().to_owned(),
+                usage: Usage::default(),
+                timings: Timings::default(),
+            }],
         };
         fold(&transaction, id, &outcome, now).await?;
         transaction.commit().await?;
@@ -473,6 +492,7 @@ impl Begun {
                 .col_expr(messages::Column::Status, Expr::value(MessageStatus::Running.as_str()))
                 .col_expr(messages::Column::GenerationId, Expr::value(Some(generation.as_uuid())))
                 .col_expr(messages::Column::Error, Expr::value(None::<String>))
+                .col_expr(messages::Column::FinishReason, Expr::value(None::<String>))
                 .filter(messages::Column::Id.eq(self.reply.as_uuid()))
                 .exec(transaction)
                 .await?;
@@ -505,6 +525,7 @@ fn empty_message() -> messages::ActiveModel {
         usage: Set(None),
         timings: Set(None),
         error: Set(None),
+        finish_reason: Set(None),
         ..Default::default()
     }
 }
@@ -582,6 +603,7 @@ async fn fold(
         .col_expr(messages::Column::Usage, Expr::value(usage))
         .col_expr(messages::Column::Timings, Expr::value(Some(to_json("messages", "timings", &outcome.timings)?)))
         .col_expr(messages::Column::Error, Expr::value(error))
+        .col_expr(messages::Column::FinishReason, Expr::value(outcome.finish_reason.map(FinishReason::as_str)))
         .filter(messages::Column::Id.eq(row.message_id))
         .exec(transaction)
         .await?;
@@ -593,6 +615,7 @@ async fn fold(
         .col_expr(conversations::Column::AnsweredAt, Expr::value(now.as_millis()))
         .exec(transaction)
         .await?;
+    usage::insert(transaction, &outcome.calls).await?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
+use stoa_model::completion::FinishReason;
 use stoa_model::conversation::{Message, MessageRole, MessageStatus};
 use stoa_model::{ConversationId, MessageId, Principal, Timestamp};
 use uuid::Uuid;
@@ -178,6 +179,8 @@ pub(super) fn message(row: messages::Model, siblings: Vec<MessageId>) -> Result<
         usage: row.usage.map(|text| from_json("messages", "usage", id, &text)).transpose()?,
         timings: row.timings.map(|text| from_json("messages", "timings", id, &text)).transpose()?,
         error: row.error.map(|text| from_json("messages", "error", id, &text)).transpose()?,
+        // A reason that only a later release knows is none to this one.
+        finish_reason: row.finish_reason.as_deref().and_then(FinishReason::parse),
         id: id.into(),
         conversation_id: row.conversation_id.into(),
         parent_id: row.parent_id.map(Into::into),

@@ -1,6 +1,6 @@
 //! The usage ledger: one row a model call, only ever added to.
 
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
 use stoa_model::completion::Usage;
 use stoa_model::conversation::Timings;
 use stoa_model::{ApiKeyId, GenerationId, Principal, ProviderId, Timestamp, UsageId, UserId};
@@ -30,27 +30,31 @@ impl Database {
         if !matches!(principal, Principal::System(_)) {
             return Err(StorageError::Forbidden);
         }
-        for rows in rows.chunks(1_000) {
-            let rows = rows.iter().cloned().map(|row| usage_entries::ActiveModel {
-                id: Set(row.id.into()),
-                at: Set(row.at.as_millis()),
-                user_id: Set(row.user.map(Into::into)),
-                api_key_id: Set(row.api_key.map(Into::into)),
-                generation_id: Set(row.generation.map(Into::into)),
-                model: Set(row.model),
-                provider_id: Set(row.provider.map(Into::into)),
-                outcome: Set(row.outcome),
-                prompt_tokens: Set(count(row.usage.prompt_tokens)),
-                completion_tokens: Set(count(row.usage.completion_tokens)),
-                cached_tokens: Set(count(row.usage.cached_tokens)),
-                reasoning_tokens: Set(count(row.usage.reasoning_tokens)),
-                first_token_ms: Set(Some(count(row.timings.first_token_ms)).filter(|ms| *ms > 0)),
-                total_ms: Set(count(row.timings.total_ms)),
-            });
-            usage_entries::Entity::insert_many(rows).exec_without_returning(self.writer()).await?;
-        }
-        Ok(())
+        insert(self.writer(), &rows).await
     }
+}
+
+pub(super) async fn insert<C: ConnectionTrait>(connection: &C, rows: &[UsageRow]) -> Result<(), StorageError> {
+    for rows in rows.chunks(1_000) {
+        let rows = rows.iter().cloned().map(|row| usage_entries::ActiveModel {
+            id: Set(row.id.into()),
+            at: Set(row.at.as_millis()),
+            user_id: Set(row.user.map(Into::into)),
+            api_key_id: Set(row.api_key.map(Into::into)),
+            generation_id: Set(row.generation.map(Into::into)),
+            model: Set(row.model),
+            provider_id: Set(row.provider.map(Into::into)),
+            outcome: Set(row.outcome),
+            prompt_tokens: Set(count(row.usage.prompt_tokens)),
+            completion_tokens: Set(count(row.usage.completion_tokens)),
+            cached_tokens: Set(count(row.usage.cached_tokens)),
+            reasoning_tokens: Set(count(row.usage.reasoning_tokens)),
+            first_token_ms: Set(Some(count(row.timings.first_token_ms)).filter(|ms| *ms > 0)),
+            total_ms: Set(count(row.timings.total_ms)),
+        });
+        usage_entries::Entity::insert_many(rows).exec_without_returning(connection).await?;
+    }
+    Ok(())
 }
 
 /// An upstream may claim any number; the ledger takes what a column holds.

@@ -691,6 +691,11 @@ export interface components {
 			field: string;
 			message: string;
 		};
+		/**
+		 * @description Why the model itself stopped.
+		 * @enum {string}
+		 */
+		FinishReason: 'stop' | 'length' | 'content_filter' | 'tool_calls';
 		/** Format: uuid */
 		GenerationId: string;
 		/** @description The caller. */
@@ -705,6 +710,7 @@ export interface components {
 			conversation_id: components['schemas']['ConversationId'];
 			created_at: components['schemas']['Timestamp'];
 			error: components['schemas']['Failure'] | null;
+			finish_reason: components['schemas']['FinishReason'] | null;
 			generation_id: components['schemas']['GenerationId'] | null;
 			id: components['schemas']['MessageId'];
 			model: string | null;
@@ -895,14 +901,17 @@ export interface components {
 			name: string;
 			/** @description At least 10 characters, at most 1,024 bytes. */
 			password: string;
-			/** @description What the server wrote to its log when it started, where `token_required`. */
+			/**
+			 * @description What the server wrote to its log when it started, where `token_required`: for everybody who does not sit at the
+			 *     machine itself.
+			 */
 			token?: string | null;
 		};
 		/** @description Whether the set-up page has anything to do. */
 		SetupState: {
 			/** @description Nobody has an account yet. */
 			needed: boolean;
-			/** @description The token that the server wrote into its log must be given. */
+			/** @description The token that the server wrote into its log must be given: whoever asks does not sit at the machine itself. */
 			token_required: boolean;
 		};
 		SignInRequest: {
