@@ -8,7 +8,8 @@
     reason = "a test that cannot go on fails"
 )]
 
-mod second_user;
+mod bad_input;
+mod small_disk;
 mod start;
 mod support;
 mod survival;

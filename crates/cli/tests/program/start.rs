@@ -1,18 +1,17 @@
 //! A server that cannot start says why, and leaves what it found as it was.
 
 use std::path::Path;
-use std::process::Command;
 
-use crate::support::{Browser, Server, stoa};
+use crate::support::{Server, stoa};
 use stoa_storage::MasterKey;
 
-fn start(data: &Path, variables: &[(&str, &str)]) -> Result<Server, String> {
+pub(crate) fn start(data: &Path, variables: &[(&str, &str)]) -> Result<Server, String> {
     let mut all = vec![("STOA_DATA_DIR", data.to_str().unwrap())];
     all.extend_from_slice(variables);
     Server::try_start(&all)
 }
 
-fn refusal(data: &Path, variables: &[(&str, &str)]) -> String {
+pub(crate) fn refusal(data: &Path, variables: &[(&str, &str)]) -> String {
     match start(data, variables) {
         Ok(_) => panic!("the server started"),
         Err(log) => log,
@@ -76,70 +75,6 @@ fn a_weak_owner_password_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let log = refusal(directory.path(), &[("STOA_OWNER_PASSWORD", "short")]);
     assert!(log.contains("STOA_OWNER_PASSWORD"), "{log}");
-}
-
-/// A small file system of its own, when this user may mount one.
-struct Tmpfs(tempfile::TempDir);
-
-impl Tmpfs {
-    fn mount(options: &str) -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(directory.path()).status();
-        mounted.is_ok_and(|status| status.success()).then_some(Self(directory))
-    }
-
-    fn remount(&self, options: &str) {
-        let options = format!("remount,{options}");
-        let done = Command::new("mount").args(["-o", &options]).arg(self.0.path()).status().unwrap();
-        assert!(done.success());
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
-#[test]
-fn a_read_only_data_directory_is_named() {
-    let Some(disk) = Tmpfs::mount("size=8m") else { return eprintln!("skipped: this user may not mount") };
-    disk.remount("ro");
-    let log = refusal(disk.0.path(), &[]);
-    assert!(log.contains("cannot be written to"), "{log}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_refuses_writes_with_a_reason_and_serves_again_when_there_is_room() {
-    let Some(disk) = Tmpfs::mount("size=8m") else { return eprintln!("skipped: this user may not mount") };
-    let server = start(disk.0.path(), &[]).unwrap();
-    let browser = Browser::sign_in(server.address).await;
-    let filler = disk.0.path().join("filler");
-    let _ = std::fs::write(&filler, vec![0_u8; 16 << 20]);
-    let mut refused = None;
-    for _ in 0..200 {
-        let role = "x".repeat(60_000);
-        let conversation = serde_json::json!({ "title": "full" });
-        let (status, _, body) = browser.send(http::Method::POST, "/api/v1/conversations", Some(&conversation)).await;
-        if status == http::StatusCode::SERVICE_UNAVAILABLE {
-            refused = Some(body);
-            break;
-        }
-        assert_eq!(status, http::StatusCode::CREATED, "{body}");
-        let path = format!("/api/v1/conversations/{}", body["id"].as_str().unwrap());
-        let change = serde_json::json!({ "role": role });
-        let (status, _, body) = browser.send(http::Method::PATCH, &path, Some(&change)).await;
-        if status == http::StatusCode::SERVICE_UNAVAILABLE {
-            refused = Some(body);
-            break;
-        }
-    }
-    let refused = refused.unwrap();
-    assert_eq!(refused["code"], "database_unavailable");
-    std::fs::remove_file(&filler).unwrap();
-    browser.get("/api/v1/conversations").await;
-    browser.post("/api/v1/conversations", serde_json::json!({})).await;
 }
 
 #[test]

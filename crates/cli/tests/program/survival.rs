@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{Browser, Server};
 use http::Method;
-use sea_orm::sqlx::{self, Connection as _, PgConnection};
+use sea_orm::sqlx::{self, Connection as _, PgConnection, Row as _, SqliteConnection};
 use serde_json::json;
 use stoa_mock_openai::{Mock, MockServer};
 use stoa_storage::MasterKey;
@@ -58,6 +58,16 @@ async fn kill_9_in_mid_answer_loses_nothing_that_was_seen_a_moment_before() {
     browser.post(&path, json!({})).await;
     let answer = browser.settled(&turn, Duration::from_secs(30)).await;
     assert_eq!((answer["status"].as_str(), text(&answer)), (Some("complete"), format!("{kept}{}", counted(400))));
+    assert_eq!(answer["finish_reason"], "stop");
+
+    // Both calls are in the ledger, the one whose server died, too, and the other as soon as its answer is kept.
+    server.kill();
+    let file = format!("sqlite://{}", directory.path().join("stoa.db").display());
+    let mut database = SqliteConnection::connect(&file).await.unwrap();
+    let rows = sqlx::query("SELECT outcome, completion_tokens FROM usage_entries ORDER BY id");
+    let rows = rows.fetch_all(&mut database).await.unwrap();
+    let calls: Vec<(String, i64)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(calls, [("interrupted".to_owned(), 0), ("stop".to_owned(), 400)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -143,6 +153,83 @@ async fn an_answer_goes_on_while_the_database_is_away_and_is_whole_when_it_is_ba
     assert_eq!(events.text.trim_end(), counted(300));
     let answer = browser.settled(&turn, Duration::from_secs(30)).await;
     assert_eq!((answer["status"].as_str(), text(&answer).trim_end()), (Some("complete"), counted(300).as_str()));
+}
+
+/// A PostgreSQL server of the test's own, to be stopped and started.
+struct Postgres {
+    folder: tempfile::TempDir,
+    url: String,
+}
+
+impl Postgres {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = Self::control(folder.path(), &["start"]);
+        // The tests' servers do without; this one is to keep what it has said to have.
+        let url = format!("{}?options=-c%20synchronous_commit%3Don", url.trim());
+        Self { folder, url }
+    }
+
+    /// As a crash: nothing is finished or written out, and the next start reads the log again.
+    fn crash(&self) {
+        Self::control(self.folder.path(), &["stop", "immediate"]);
+    }
+
+    fn start_again(&self) {
+        Self::control(self.folder.path(), &["start"]);
+    }
+
+    fn control(folder: &std::path::Path, action: &[&str]) -> String {
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/../../xtask/postgres");
+        let (action, more) = action.split_first().unwrap();
+        let output = std::process::Command::new(program).arg(action).arg(folder).args(more).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        Self::control(self.folder.path(), &["remove"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_outlives_a_crash_of_the_database_server() {
+    let (mock, authority) = mock().await;
+    let postgres = Postgres::start();
+    let key = MasterKey::generate().to_hex();
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&[
+        ("STOA_DATA_DIR", directory.path().to_str().unwrap()),
+        ("STOA_DATABASE_URL", &postgres.url),
+        ("STOA_MASTER_KEY", &key),
+        ("STOA_EGRESS_ALLOW", &authority),
+    ]);
+    let browser = Browser::sign_in(server.address).await;
+    browser.add_mock(&mock.base_url(), "counter;rate=50;tokens=300").await;
+    let turn = browser.begin("counter;rate=50;tokens=300").await;
+    let mut events = browser.follow(&turn, 0).await;
+    events.until(20).await;
+
+    postgres.crash();
+    events.until(60).await;
+    let (status, ..) = browser.send(Method::GET, "/health/ready", None).await;
+    assert_eq!(status, http::StatusCode::SERVICE_UNAVAILABLE);
+    postgres.start_again();
+
+    while events.next().await.is_some() {}
+    assert_eq!(events.text.trim_end(), counted(300));
+    let answer = browser.settled(&turn, Duration::from_secs(30)).await;
+    assert_eq!((answer["status"].as_str(), text(&answer).trim_end()), (Some("complete"), counted(300).as_str()));
+    // Turns and notices go on as before.
+    let turn = browser.begin("counter;rate=50;tokens=300").await;
+    let mut events = browser.follow(&turn, 0).await;
+    events.until(5).await;
+    let path = format!("/api/v1/generations/{}", turn["generation_id"].as_str().unwrap());
+    let (status, ..) = browser.send(Method::DELETE, &path, None).await;
+    assert_eq!(status, http::StatusCode::NO_CONTENT);
+    assert_eq!(browser.settled(&turn, Duration::from_secs(20)).await["status"], "stopped");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -127,17 +127,20 @@ fn method(name: &str) -> Method {
 }
 
 on_both_engines! {
-    async fn nobody_gets_anything(test: TestDatabase) {
+    async fn nobody_gets_anything_nor_does_a_key_that_only_runs_models(test: TestDatabase) {
         let (house, mut owner) = House::with_owner(test).await;
         let things = Things::make(&mut owner).await;
+        let key = owner.post("/api/v1/api-keys", json!({"name": "infer only"})).await.good(201);
+        let mut program = house.program(key.body["key"].as_str().unwrap());
         for (name, path) in operations() {
             if is_one_of(&OPEN, &name, &path) {
                 continue;
             }
             let address = things.address(&path, crate::support::NOBODYS_ID);
             let answer = house.browser().send(method(&name), &address, asked(&name, &path, &things)).await;
-            assert_eq!(answer.code(), "unauthenticated", "{name} {path}: {}", answer.text);
-            answer.is(401, "unauthenticated");
+            assert_eq!((answer.status.as_u16(), answer.code()), (401, "unauthenticated"), "{name} {path}");
+            let answer = program.send(method(&name), &address, asked(&name, &path, &things)).await;
+            assert_eq!((answer.status.as_u16(), answer.code()), (403, "forbidden"), "{name} {path}: {}", answer.text);
         }
     }
 
