@@ -2,6 +2,7 @@
 
 pub mod gguf;
 pub mod json;
+pub mod options;
 pub mod protocol;
 pub mod runtime;
 pub mod store;
