@@ -2,6 +2,7 @@
 
 pub mod gguf;
 pub mod json;
+pub mod modelfile;
 pub mod options;
 pub mod protocol;
 pub mod runtime;
