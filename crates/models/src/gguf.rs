@@ -5,6 +5,7 @@
 //! must lie inside the file exactly where the engine will look for it.
 
 mod reader;
+mod shape;
 mod tensor;
 
 use std::collections::{HashMap, HashSet};
@@ -131,7 +132,9 @@ impl Gguf {
         let alignment = metadata.alignment()?;
         let parameters = read_tensors(&mut reader, tensors, alignment)?;
         let tokens = metadata.tokens(&mut reader)?;
-        metadata.describe(parameters, tokens)
+        let gguf = metadata.describe(parameters, tokens)?;
+        shape::check(&metadata, &mut reader, &gguf.architecture, gguf.embedding_length)?;
+        Ok(gguf)
     }
 
     /// What the model can do beyond text.
@@ -168,6 +171,10 @@ impl Metadata {
         if key.starts_with("general.")
             || key.starts_with("tokenizer.")
             || key.starts_with("split.")
+            // One number for each layer.
+            || key.ends_with(".attention.head_count")
+            || key.ends_with(".attention.head_count_kv")
+            || key.ends_with(".expert_used_count")
             || !matches!(value, Value::Array { .. } | Value::Text(_))
         {
             self.values.insert(key, value);
@@ -220,6 +227,7 @@ impl Metadata {
             Some(Value::Array { kind: reader::STRING, count, position }) if *count > 0 => (*position, *count),
             Some(_) => return Err(GgufError::WrongType { key: KEY.to_owned() }),
         };
+        shape::check_vocabulary(self, count)?;
         let mut token = |key: &str| -> Result<Option<String>, GgufError> {
             match self.number(key)? {
                 Some(id) if id < count => reader.array_string(first, id, MAX_TOKEN_BYTES),
@@ -244,9 +252,6 @@ impl Metadata {
             return Err(GgufError::NotAModel { kind: "the eye of a model (projector)".to_owned() });
         }
         let of_architecture = |name: &str| format!("{architecture}.{name}");
-        if let Some(value) = self.number(&of_architecture("attention.head_count")).ok().flatten().filter(|n| *n == 0) {
-            return Err(GgufError::OutOfRange { key: of_architecture("attention.head_count"), value });
-        }
         Ok(Gguf {
             name: self.text("general.name")?,
             size_label: self.text("general.size_label")?,

@@ -1,6 +1,9 @@
 //! Models that run on this machine: the store, the worker processes, and who gets to use them when.
 
 pub mod gguf;
+pub mod json;
+pub mod modelfile;
+pub mod options;
 pub mod protocol;
 pub mod runtime;
 pub mod store;

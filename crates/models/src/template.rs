@@ -1,16 +1,24 @@
 //! A model's chat template: Jinja that came with the model, so foreign code, run with every limit there is.
 
+mod capabilities;
 mod date;
+pub mod go;
+mod input;
+mod jinja;
+mod tojson;
 
 use std::io::{self, Write};
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Rest, Value};
-use minijinja::{Environment, Error, ErrorKind, State, context};
+use minijinja::value::Value;
+use minijinja::{Environment, Error, ErrorKind, State};
 use stoa_model::Timestamp;
-use stoa_model::conversation::MessageRole;
 
 use crate::protocol::{MAX_PROMPT_BYTES, Message};
+
+pub use capabilities::Capabilities;
+pub use input::{Role, TemplateInput, TemplateMessage, TemplateToolCall};
+use jinja::Arguments;
 
 /// The longest template in bytes. The longest known one has about 30 KiB.
 pub const MAX_TEMPLATE_BYTES: usize = 512 * 1024;
@@ -70,6 +78,7 @@ impl ChatTemplate {
         );
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.set_unknown_method_callback(python_method);
+        environment.add_filter("tojson", tojson::tojson);
         environment.add_function("raise_exception", |detail: String| -> Result<Value, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, "raise_exception").with_source(Raised(detail)))
         });
@@ -79,30 +88,39 @@ impl ChatTemplate {
         Ok(Self { environment, bos, eos })
     }
 
-    /// The prompt of `messages`, ending where the model's answer begins. Templates that know no system role get its
-    /// text at the head of the first message of the user.
+    /// The prompt of `messages`, ending where the model's answer begins.
     pub fn render(&self, messages: &[Message], now: Timestamp) -> Result<String, TemplateError> {
-        match self.render_as_is(messages, now) {
-            Err(TemplateError::Refused { detail }) => match fold_system(messages) {
-                Some(folded) => self.render_as_is(&folded, now),
+        let messages = messages.iter().map(TemplateMessage::from).collect();
+        self.render_input(&TemplateInput { messages, ..TemplateInput::default() }, now)
+    }
+
+    /// The prompt of all that `input` has. Templates that know no system role get its text at the head of the first
+    /// message of the user, and those that take the arguments of earlier calls for text get them so.
+    pub fn render_input(&self, input: &TemplateInput, now: Timestamp) -> Result<String, TemplateError> {
+        match self.render_as_is(input, Arguments::Object, now) {
+            Err(TemplateError::Refused { detail }) => match fold_system(&input.messages) {
+                Some(messages) => {
+                    let folded = TemplateInput { messages, ..input.clone() };
+                    self.render_as_is(&folded, Arguments::Object, now)
+                }
                 None => Err(TemplateError::Refused { detail }),
             },
+            Err(TemplateError::Render { detail })
+                if input.messages.iter().any(|message| !message.tool_calls.is_empty()) =>
+            {
+                self.render_as_is(input, Arguments::Text, now).map_err(|_| TemplateError::Render { detail })
+            }
             rendered => rendered,
         }
     }
 
-    fn render_as_is(&self, messages: &[Message], now: Timestamp) -> Result<String, TemplateError> {
-        let messages: Vec<Value> = messages
-            .iter()
-            .map(|message| context! { role => message.role.as_str(), content => message.content.as_str() })
-            .collect();
-        let values = context! {
-            messages,
-            add_generation_prompt => true,
-            bos_token => self.bos.as_str(),
-            eos_token => self.eos.as_str(),
-            strftime_now => Value::from_function(move |format: String, _: Rest<Value>| date::format(now, &format)),
-        };
+    fn render_as_is(
+        &self,
+        input: &TemplateInput,
+        arguments: Arguments,
+        now: Timestamp,
+    ) -> Result<String, TemplateError> {
+        let values = jinja::values(input, arguments, &self.bos, &self.eos, now);
         let mut output = Capped { bytes: Vec::new(), full: false };
         let template = self.environment.get_template(NAME).map_err(|error| explain(&error))?;
         let rendered = template.render_captured_to(values, &mut output).map(drop);
@@ -144,10 +162,10 @@ fn clip(text: &str) -> String {
 }
 
 /// The system's text at the head of the first message of the user; `None` when there is nothing to fold.
-fn fold_system(messages: &[Message]) -> Option<Vec<Message>> {
-    let (system, rest) = messages.split_first().filter(|(first, _)| first.role == MessageRole::System)?;
+fn fold_system(messages: &[TemplateMessage]) -> Option<Vec<TemplateMessage>> {
+    let (system, rest) = messages.split_first().filter(|(first, _)| first.role == Role::System)?;
     let mut folded = rest.to_vec();
-    let first = folded.iter_mut().find(|message| message.role == MessageRole::User)?;
+    let first = folded.iter_mut().find(|message| message.role == Role::User)?;
     first.content = format!("{}\n\n{}", system.content, first.content);
     Some(folded)
 }

@@ -1,8 +1,9 @@
-//! Text that comes in pieces: characters cut by tokens, stop strings cut by pieces, and reasoning marks.
+//! Text that comes in pieces: characters cut by tokens, stop strings cut by pieces, reasoning marks, and calls of tools.
 
 mod joiner;
 mod reasoning;
 mod stop;
+pub mod tools;
 
 pub use joiner::Utf8Joiner;
 pub use reasoning::ReasoningSplitter;

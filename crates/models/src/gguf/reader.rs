@@ -4,6 +4,9 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use super::{GgufError, MAX_ARRAY_ELEMENTS, MAX_STRING_BYTES};
 
+pub(super) const UINT32: u32 = 4;
+pub(super) const INT32: u32 = 5;
+pub(super) const FLOAT32: u32 = 6;
 pub(super) const STRING: u32 = 8;
 const ARRAY: u32 = 9;
 
@@ -164,6 +167,15 @@ impl<R: Read + Seek> Reader<R> {
         };
         self.seek(back)?;
         Ok(text)
+    }
+
+    /// The elements of an array of 32-bit numbers that has been skipped before. The position stays where it was.
+    pub(super) fn array_of_u32(&mut self, first: u64, count: u64) -> Result<Vec<u32>, GgufError> {
+        let back = self.position;
+        self.seek(first)?;
+        let numbers = (0..count).map(|_| self.u32()).collect::<Result<_, _>>()?;
+        self.seek(back)?;
+        Ok(numbers)
     }
 
     fn seek(&mut self, position: u64) -> Result<(), GgufError> {

@@ -132,6 +132,120 @@ fn counts_that_an_engine_would_divide_by_are_refused_when_zero() {
     }
 }
 
+/// An array of 32-bit numbers.
+fn array(kind: u32, numbers: &[u32]) -> Vec<u8> {
+    let mut value = [9_u32.to_le_bytes(), kind.to_le_bytes()].concat();
+    value.extend((numbers.len() as u64).to_le_bytes());
+    value.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+    value
+}
+
+#[test]
+fn heads_may_differ_from_layer_to_layer() {
+    let file =
+        good().with("llama.attention.head_count", array(5, &[4, 8])).with_u32("llama.attention.head_count_kv", 2);
+    file.read().unwrap();
+    file.clone().with("llama.attention.head_count_kv", array(4, &[0, 2])).read().unwrap();
+    for (key, value) in [
+        ("llama.attention.head_count", array(5, &[0, 0])),
+        ("llama.attention.head_count", array(5, &[4, u32::MAX])),
+        ("llama.attention.head_count", array(5, &[])),
+        ("llama.attention.head_count", array(5, &vec![1; 5_000])),
+        ("llama.attention.head_count", array(4, &[4, 100_000])),
+        ("llama.attention.head_count_kv", array(4, &[0, 0])),
+        ("llama.attention.head_count_kv", array(4, &[3, 3])),
+    ] {
+        let error = file.clone().with(key, value).read().unwrap_err();
+        assert!(matches!(error, GgufError::OutOfRange { .. }), "{key}: {error}");
+    }
+    let error = file.with("llama.attention.head_count", array(6, &[4, 4])).read().unwrap_err();
+    assert!(matches!(error, GgufError::WrongType { .. }), "{error}");
+}
+
+#[test]
+fn heads_that_do_not_divide_what_they_share_are_refused() {
+    for (key, value) in [
+        ("llama.attention.head_count_kv", 0),
+        ("llama.attention.head_count_kv", 3),
+        ("llama.attention.head_count", 65),
+        ("llama.attention.head_count", u32::MAX),
+        ("llama.attention.key_length", 0),
+        ("llama.attention.value_length", 0),
+        ("llama.attention.key_length", u32::MAX),
+    ] {
+        let error = good().with_u32(key, value).read().unwrap_err();
+        assert!(matches!(error, GgufError::OutOfRange { .. }), "{key} = {value}: {error}");
+    }
+    good().with_u32("llama.attention.head_count", 128).with_u32("llama.attention.key_length", 16).read().unwrap();
+}
+
+#[test]
+fn only_models_without_attention_have_no_heads() {
+    let mut file = good().with_text("general.architecture", "mamba");
+    for (key, _) in &mut file.keys {
+        *key = key.replace("llama.", "mamba.");
+    }
+    let file = file.with_u32("mamba.attention.head_count", 0);
+    file.read().unwrap();
+    for key in ["ssm.conv_kernel", "ssm.inner_size", "ssm.state_size", "ssm.time_step_rank"] {
+        let error = file.clone().with_u32(&format!("mamba.{key}"), 0).read().unwrap_err();
+        assert!(matches!(error, GgufError::OutOfRange { .. }), "{key}: {error}");
+    }
+}
+
+#[test]
+fn experts_that_cannot_be_are_refused() {
+    let file = good().with_u32("llama.expert_count", 8).with_u32("llama.expert_used_count", 2);
+    file.read().unwrap();
+    for (key, value) in [
+        ("llama.expert_used_count", 0),
+        ("llama.expert_used_count", 9),
+        ("llama.expert_count", 0),
+        ("llama.expert_count", 513),
+    ] {
+        let error = file.clone().with_u32(key, value).read().unwrap_err();
+        assert!(matches!(error, GgufError::OutOfRange { .. }), "{key} = {value}: {error}");
+    }
+}
+
+#[test]
+fn lists_of_a_vocabulary_belong_together() {
+    good()
+        .with("tokenizer.ggml.scores", array(6, &[0; 3]))
+        .with("tokenizer.ggml.token_type", array(5, &[1; 3]))
+        .read()
+        .unwrap();
+    let short = good().with("tokenizer.ggml.scores", array(6, &[0; 2]));
+    assert!(matches!(short.read(), Err(GgufError::OutOfRange { value: 2, .. })));
+    let short = good().with("tokenizer.ggml.token_type", array(5, &[0; 2]));
+    assert!(matches!(short.read(), Err(GgufError::OutOfRange { value: 2, .. })));
+    let odd = good().with("tokenizer.ggml.scores", array(4, &[0; 3]));
+    assert!(matches!(odd.read(), Err(GgufError::WrongType { .. })));
+    let odd = good().with_u32("tokenizer.ggml.merges", 1);
+    assert!(matches!(odd.read(), Err(GgufError::WrongType { .. })));
+}
+
+#[test]
+fn texts_longer_than_reason_are_refused_before_they_are_read() {
+    for length in [u64::MAX, 1 << 63, MAX_STRING_BYTES + 1] {
+        let mut value = 8_u32.to_le_bytes().to_vec();
+        value.extend(length.to_le_bytes());
+        let error = good().with("llama.text", value).read().unwrap_err();
+        assert!(matches!(error, GgufError::TooLong { what: "a value", .. }), "{length}: {error}");
+        let mut value = [9_u32.to_le_bytes(), 8_u32.to_le_bytes()].concat();
+        value.extend(1_u64.to_le_bytes());
+        value.extend(length.to_le_bytes());
+        let error = good().with("llama.texts", value).read().unwrap_err();
+        assert!(matches!(error, GgufError::TooLong { what: "a text in an array", .. }), "{length}: {error}");
+    }
+    let error = good().with_tensor(&"a".repeat(64), &[16], 0, 416).read().unwrap_err();
+    assert!(matches!(error, GgufError::TooLong { what: "the name of a tensor", .. }), "{error}");
+    let mut spoilt = 8_u32.to_le_bytes().to_vec();
+    spoilt.extend(1_u64.to_le_bytes());
+    spoilt.push(0xff);
+    assert!(matches!(good().with("general.name", spoilt).read(), Err(GgufError::NotText { .. })));
+}
+
 #[test]
 fn what_is_missing_is_named() {
     for key in ["general.architecture", "llama.context_length", "llama.block_count", "tokenizer.ggml.tokens"] {

@@ -1,6 +1,10 @@
 //! Tests of chat templates: real ones, and ones made to do harm.
 
+use stoa_model::conversation::MessageRole;
+
 use super::*;
+use crate::json::Json;
+use crate::options::Think;
 
 const SMOLLM: &str = "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
@@ -97,4 +101,92 @@ fn templates_have_no_way_out() {
     {
         assert!(render(source, &[message(MessageRole::User, "a")]).is_err(), "{source}");
     }
+}
+
+fn render_input(source: &str, input: &TemplateInput) -> Result<String, TemplateError> {
+    ChatTemplate::new(source.to_owned(), "<bos>".to_owned(), "<eos>".to_owned())?
+        .render_input(input, Timestamp::from_millis(1_767_225_600_123))
+}
+
+fn weather() -> Json {
+    Json::parse(
+        r#"{"type":"function","function":{"name":"weather","description":"Tells <the> weather.","parameters":
+            {"type":"object","properties":{"place":{"type":"string"},"days":{"type":"integer"}},"required":["place"]}}}"#,
+    )
+    .unwrap()
+}
+
+fn a_call() -> TemplateInput {
+    let call = TemplateToolCall {
+        id: "call_1".to_owned(),
+        name: "weather".to_owned(),
+        arguments: Json::parse(r#"{"place":"Ulm","days":2}"#).unwrap(),
+    };
+    let mut answer = TemplateMessage::new(Role::Assistant, "");
+    answer.tool_calls.push(call);
+    answer.reasoning = Some("I must look.".to_owned());
+    let mut result = TemplateMessage::new(Role::Tool, "rain");
+    result.tool_call_id = Some("call_1".to_owned());
+    result.tool_name = Some("weather".to_owned());
+    TemplateInput {
+        messages: vec![TemplateMessage::new(Role::User, "Ulm?"), answer, result],
+        tools: vec![weather()],
+        ..TemplateInput::default()
+    }
+}
+
+#[test]
+fn tools_are_written_as_python_writes_them() {
+    let prompt = render_input("{% for tool in tools %}{{ tool | tojson }}{% endfor %}", &a_call()).unwrap();
+    assert_eq!(
+        prompt,
+        r#"{"type": "function", "function": {"name": "weather", "description": "Tells <the> weather.", "parameters": {"type": "object", "properties": {"place": {"type": "string"}, "days": {"type": "integer"}}, "required": ["place"]}}}"#
+    );
+    let prompt = render_input("{{ {'b': [1, 'é'], 'a': {}} | tojson(indent=2) }}", &a_call()).unwrap();
+    assert_eq!(prompt, "{\n  \"b\": [\n    1,\n    \"é\"\n  ],\n  \"a\": {}\n}");
+    let source = "{{ {'b': 1.5, 'a': 'é'} | tojson(separators=(',', ':'), sort_keys=true, ensure_ascii=true) }}";
+    assert_eq!(render_input(source, &a_call()).unwrap(), "{\"a\":\"\\u00e9\",\"b\":1.5}");
+}
+
+#[test]
+fn calls_and_their_results_reach_the_template() {
+    let source = "{% for message in messages %}{{ message.role }}:{{ message.content }}\
+        {% for call in message.tool_calls %}{{ call.id }} {{ call.function.name }}({{ call.function.arguments | tojson }})\
+        {% endfor %}{{ message.name }} {{ message.tool_call_id }} {{ message.reasoning_content }}\n{% endfor %}";
+    assert_eq!(
+        render_input(source, &a_call()).unwrap(),
+        "user:Ulm?  \nassistant:call_1 weather({\"place\": \"Ulm\", \"days\": 2})  I must look.\ntool:rainweather call_1 \n"
+    );
+}
+
+#[test]
+fn without_tools_there_are_none() {
+    let source =
+        "{% if tools is none and documents is none %}none{% endif %}{% if enable_thinking is defined %}set{% endif %}";
+    assert_eq!(render_input(source, &TemplateInput::default()).unwrap(), "none");
+}
+
+#[test]
+fn thinking_is_left_to_the_template_until_it_is_said() {
+    let source = "{% if enable_thinking is defined %}{{ enable_thinking }} {{ reasoning_effort }}{% endif %}";
+    for (think, expected) in
+        [(None, ""), (Some(Think::Off), "False "), (Some(Think::On), "True "), (Some(Think::High), "True high")]
+    {
+        let input = TemplateInput { think, ..TemplateInput::default() };
+        assert_eq!(render_input(source, &input).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_template_may_want_arguments_as_text() {
+    let source = "{% for message in messages %}{% for call in message.tool_calls %}{{ '```json\n' + call.function.arguments + '\n```' }}{% endfor %}{% endfor %}";
+    assert_eq!(render_input(source, &a_call()).unwrap(), "```json\n{\"place\":\"Ulm\",\"days\":2}\n```");
+}
+
+#[test]
+fn values_that_nest_without_end_are_refused() {
+    let source = "{% set ns = namespace(x=[]) %}{% for i in range(1000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x | tojson }}";
+    assert!(matches!(render_input(source, &TemplateInput::default()), Err(TemplateError::Render { .. })));
+    let source = "{% set x = 'a' * 1000000 %}{% set y = [x] * 1000 %}{{ y | tojson | length }}";
+    assert!(matches!(render_input(source, &TemplateInput::default()), Err(TemplateError::TooCostly)));
 }
