@@ -2,6 +2,7 @@
 
 pub mod gguf;
 pub mod protocol;
+pub mod registry;
 pub mod runtime;
 pub mod store;
 pub mod template;

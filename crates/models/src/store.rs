@@ -29,6 +29,7 @@ use std::time::SystemTime;
 
 use crate::gguf::Gguf;
 
+pub(crate) use blob::blocking;
 pub use blob::{BlobUpload, Uploaded};
 pub use claim::Claim;
 pub use create::{CreateEvent, NewModel};
@@ -36,6 +37,7 @@ pub use details::{ModelDetails, StoredMessage};
 pub use digest::{Digest, DigestError};
 pub use error::StoreError;
 pub use import::Progress;
+pub(crate) use manifest::MANIFEST_TYPE;
 pub use manifest::{Layer, Manifest};
 pub use name::{ModelName, NameError};
 

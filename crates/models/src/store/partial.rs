@@ -9,6 +9,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -124,7 +125,7 @@ pub(crate) struct Partial {
     /// Whether something was there when it was opened.
     resumed: bool,
     /// Whether its files are to stay when it is dropped.
-    keep: bool,
+    keep: AtomicBool,
     /// Held last of all, by every write that is still under way.
     _lock: File,
 }
@@ -167,7 +168,7 @@ impl Partial {
             map: Mutex::new(map),
             resumed: reach.completed > 0,
             reach: watch::Sender::new(reach),
-            keep: true,
+            keep: AtomicBool::new(true),
             _lock: lock,
         }))
     }
@@ -221,17 +222,17 @@ impl Partial {
     }
 
     /// Puts the whole blob in its place.
-    pub(crate) fn finish(mut self, blob: &Path) -> Result<(), StoreError> {
+    pub(crate) fn finish(&self, blob: &Path) -> Result<(), StoreError> {
         self.data.sync_all().map_err(StoreError::io("writing", &self.directory))?;
         fs::rename(&self.paths.data, blob).map_err(StoreError::io("renaming", blob))?;
         blob.parent().map_or(Ok(()), durable::sync_directory)?;
-        self.keep = false;
+        self.discard();
         Ok(())
     }
 
-    /// Deletes what has come.
-    pub(crate) fn discard(mut self) {
-        self.keep = false;
+    /// Deletes what has come, once nobody writes to it any more.
+    pub(crate) fn discard(&self) {
+        self.keep.store(false, Ordering::Release);
     }
 
     /// A view for whoever waits for another's blob: how far that one has come.
@@ -244,7 +245,7 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if self.keep {
+        if self.keep.load(Ordering::Acquire) {
             // Not made durable, which takes long: it outlives the process, and a loss of power costs a little more.
             let map = self.map().clone();
             if map.reach().completed > 0 {
@@ -360,6 +361,7 @@ mod tests {
             }
             prop_assert_eq!(partial.reach(), Reach { completed: size, frontier: size });
             partial.finish(&store.blob_path(&digest)).unwrap();
+            drop(partial);
             prop_assert_eq!(fs::read(store.blob_path(&digest)).unwrap(), whole);
             prop_assert_eq!(fs::read_dir(store.partials()).unwrap().count(), 0);
         }
@@ -379,6 +381,7 @@ mod tests {
         let partial = Partial::open(&other, &digest, 4, 2).unwrap().unwrap();
         assert!(partial.resumed());
         partial.discard();
+        drop(partial);
         assert!(!Partial::open(&one, &digest, 4, 2).unwrap().unwrap().resumed());
     }
 
