@@ -29,8 +29,8 @@ use std::time::SystemTime;
 
 use crate::gguf::Gguf;
 
-pub(crate) use blob::blocking;
 pub use blob::{BlobUpload, Uploaded};
+pub(crate) use blob::{blocking, blocking_among};
 pub use claim::Claim;
 pub use create::{CreateEvent, NewModel};
 pub use details::{ModelDetails, StoredMessage};

@@ -17,9 +17,8 @@ use tokio_util::task::TaskTracker;
 
 use super::repository::{Content, Repository};
 use super::{RegistryError, RegistryOptions};
-use crate::store::blocking;
 use crate::store::partial::Partial;
-use crate::store::{Digest, Layer, Store, StoreError};
+use crate::store::{Digest, Layer, Store, StoreError, blocking, blocking_among};
 
 /// What is written at a time, unless it comes slowly.
 const WRITE_BYTES: usize = 1024 * 1024;
@@ -100,15 +99,20 @@ impl Download<'_> {
 
     /// Brings what is missing; answers the digest of the whole.
     async fn bring(&self, partial: &Arc<Partial>) -> Result<Digest, RegistryError> {
-        let bringing = try_join(self.fetch(partial), self.sum(partial));
-        tokio::select! {
+        let jobs = TaskTracker::new();
+        let bringing = try_join(self.fetch(partial), self.sum(partial, &jobs));
+        let brought = tokio::select! {
             brought = bringing => brought.map(|((), digest)| digest),
-            error = self.save(partial) => Err(error.into()),
-        }
+            error = self.save(partial, &jobs) => Err(error.into()),
+        };
+        // Nobody is at it any more when this returns.
+        jobs.close();
+        jobs.wait().await;
+        brought
     }
 
     /// Sums up what is there from the beginning, close behind those who write it, while it is still in memory.
-    async fn sum(&self, partial: &Arc<Partial>) -> Result<Digest, RegistryError> {
+    async fn sum(&self, partial: &Arc<Partial>, jobs: &TaskTracker) -> Result<Digest, RegistryError> {
         let mut reach = partial.watch();
         let mut hasher = Sha256::new();
         let mut position = 0;
@@ -121,7 +125,7 @@ impl Download<'_> {
             }
             let end = frontier.min(position + SUM_BYTES);
             let partial = Arc::clone(partial);
-            hasher = blocking(move || {
+            hasher = blocking_among(jobs, move || {
                 let mut buffer = vec![0; WRITE_BYTES];
                 while position < end {
                     let length = usize::try_from(end - position).unwrap_or(WRITE_BYTES).min(WRITE_BYTES);
@@ -139,7 +143,7 @@ impl Download<'_> {
     }
 
     /// Makes it durable now and then how far it has come. Returns only when that fails.
-    async fn save(&self, partial: &Arc<Partial>) -> StoreError {
+    async fn save(&self, partial: &Arc<Partial>, jobs: &TaskTracker) -> StoreError {
         let mut saved = partial.reach().completed;
         loop {
             sleep(self.options.save_every).await;
@@ -148,7 +152,7 @@ impl Download<'_> {
                 continue;
             }
             let partial = Arc::clone(partial);
-            if let Err(error) = blocking(move || partial.save()).await {
+            if let Err(error) = blocking_among(jobs, move || partial.save()).await {
                 return error;
             }
             saved = completed;
@@ -156,19 +160,17 @@ impl Download<'_> {
     }
 
     async fn fetch(&self, partial: &Arc<Partial>) -> Result<(), RegistryError> {
-        let transfer = || Transfer { download: self, partial, writes: TaskTracker::new() };
-        let parts = transfer();
+        let parts = Transfer { download: self, partial, jobs: TaskTracker::new() };
         let fetched = parts.parts().await;
-        // What was under way when a part failed must not land in what comes after.
-        parts.writes.close();
-        parts.writes.wait().await;
-        match fetched {
+        match parts.settle(fetched).await {
             Err(error @ RegistryError::NoRanges { .. }) => {
                 tracing::debug!(error = %error, digest = %self.layer.digest, "a single stream takes over");
-                transfer().stream().await
             }
-            fetched => fetched,
+            fetched => return fetched,
         }
+        let stream = Transfer { download: self, partial, jobs: TaskTracker::new() };
+        let fetched = stream.stream().await;
+        stream.settle(fetched).await
     }
 
     /// Waits before the next try, or gives up.
@@ -190,7 +192,7 @@ impl Download<'_> {
 struct Transfer<'a> {
     download: &'a Download<'a>,
     partial: &'a Arc<Partial>,
-    writes: TaskTracker,
+    jobs: TaskTracker,
 }
 
 impl Transfer<'_> {
@@ -300,13 +302,15 @@ impl Transfer<'_> {
 
     async fn write(&self, offset: u64, pieces: Vec<Bytes>) -> Result<(), RegistryError> {
         let partial = Arc::clone(self.partial);
-        let writing = self.writes.spawn_blocking(move || partial.write(offset, &pieces));
-        writing.await.map_err(|error| StoreError::Io {
-            what: "writing",
-            path: "a blob".into(),
-            source: std::io::Error::other(error),
-        })??;
+        blocking_among(&self.jobs, move || partial.write(offset, &pieces)).await?;
         self.download.completed.fetch_max(self.partial.reach().completed, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Waits for what is still being written: it must not land in what comes after.
+    async fn settle<T>(&self, ended: T) -> T {
+        self.jobs.close();
+        self.jobs.wait().await;
+        ended
     }
 }

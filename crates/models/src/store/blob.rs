@@ -1,7 +1,7 @@
 //! Blobs that come from outside one by one, as clients upload them before they make a model of them.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
+use tokio_util::task::TaskTracker;
 
 use super::{Digest, Layer, Store, StoreError, durable};
 
@@ -116,10 +117,8 @@ impl Store {
     pub(super) fn read_layer(&self, name: &str, layer: &Layer, limit_bytes: u64) -> Result<Vec<u8>, StoreError> {
         let path = self.blob_path(&layer.digest);
         durable::read_small(&path, limit_bytes).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                StoreError::MissingBlob { name: name.to_owned(), digest: layer.digest.clone() }
-            }
-            std::io::ErrorKind::FileTooLarge => StoreError::TooLong { limit_bytes },
+            io::ErrorKind::NotFound => StoreError::MissingBlob { name: name.to_owned(), digest: layer.digest.clone() },
+            io::ErrorKind::FileTooLarge => StoreError::TooLong { limit_bytes },
             _ => StoreError::io("reading a blob", &path)(error),
         })
     }
@@ -153,7 +152,16 @@ where
     T: Send + 'static,
     W: FnOnce() -> Result<T, StoreError> + Send + 'static,
 {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        Err(StoreError::Io { what: "working", path: "the store".into(), source: std::io::Error::other(error) })
+    blocking_among(&TaskTracker::new(), work).await
+}
+
+/// As [`blocking`], among jobs that are waited for even when nobody waits for this one any more.
+pub(crate) async fn blocking_among<T, W>(jobs: &TaskTracker, work: W) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    W: FnOnce() -> Result<T, StoreError> + Send + 'static,
+{
+    jobs.spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(StoreError::Io { what: "working", path: "the store".into(), source: io::Error::other(error) })
     })
 }
