@@ -55,7 +55,7 @@ pub enum RegistryError {
     /// What had come was deleted.
     #[error("{host} sent {actual} in place of {expected}; nothing was kept of it")]
     DigestMismatch { host: String, expected: Digest, actual: Digest },
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error("it was stopped")]
     Stopped,

@@ -104,7 +104,9 @@ async fn bring(
     layer: &Layer,
     report: &Report<PullEvent>,
 ) -> Result<(), RegistryError> {
-    let completed = AtomicU64::new(0);
+    let (store, wanted) = (Arc::clone(&inner.store), layer.clone());
+    let there = blocking(move || Ok(store.blob_size(&wanted.digest) == Some(wanted.size))).await?;
+    let completed = AtomicU64::new(if there { layer.size } else { 0 });
     let progress = || PullEvent::Pulling {
         digest: layer.digest.clone(),
         total: layer.size,

@@ -1,6 +1,7 @@
 //! One push: the blobs that the registry lacks, then the manifest that names them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,8 +32,14 @@ pub(super) async fn run(inner: &Inner, name: &ModelName, report: &Report<PushEve
     let mut sent: Vec<&Digest> = Vec::new();
     for layer in manifest.blobs() {
         if !sent.contains(&&layer.digest) {
-            let upload =
-                Upload { repository: &repository, store: &inner.store, options: &inner.options, layer, report };
+            let upload = Upload {
+                repository: &repository,
+                store: &inner.store,
+                options: &inner.options,
+                layer,
+                report,
+                completed: AtomicU64::new(0),
+            };
             upload.run().await?;
             sent.push(&layer.digest);
         }
@@ -53,6 +60,8 @@ struct Upload<'a> {
     options: &'a RegistryOptions,
     layer: &'a Layer,
     report: &'a Report<PushEvent>,
+    /// Bytes that have been sent; what must be sent again does not take it back.
+    completed: AtomicU64,
 }
 
 /// Where an upload stands at the registry.
@@ -81,6 +90,7 @@ impl Upload<'_> {
     }
 
     fn progress(&self, completed: u64) -> PushEvent {
+        let completed = self.completed.fetch_max(completed, Ordering::Relaxed).max(completed);
         PushEvent::Pushing { digest: self.layer.digest.clone(), total: self.layer.size, completed }
     }
 

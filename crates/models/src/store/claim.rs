@@ -71,6 +71,9 @@ impl Store {
         let wanted = Wanted { resumable, name: name.to_string(), digests: digests.iter().copied().cloned().collect() };
         let _lock = self.lock()?;
         fs::create_dir_all(&directory).map_err(StoreError::io("making the directory", &directory))?;
+        if resumable {
+            self.forget_earlier_pulls(&wanted.name)?;
+        }
         let failed = |error| StoreError::io("claiming blobs", &directory)(error);
         let mut file = durable::temporary(&directory)?;
         file.write_all(&serde_json::to_vec(&wanted).map_err(|error| failed(error.into()))?).map_err(failed)?;
@@ -84,8 +87,13 @@ impl Store {
     /// Ends the claims that earlier, unfinished pulls of `name` have left.
     pub(crate) fn settle_earlier_pulls(&self, name: &ModelName) -> Result<(), StoreError> {
         let _lock = self.lock()?;
+        self.forget_earlier_pulls(&name.to_string())
+    }
+
+    /// The caller holds the lock.
+    fn forget_earlier_pulls(&self, name: &str) -> Result<(), StoreError> {
         self.each_claim(|path, wanted, live| {
-            if !live && wanted.name == name.to_string() {
+            if !live && wanted.name == name {
                 let _ = fs::remove_file(path);
             }
         })
@@ -112,7 +120,8 @@ impl Store {
         };
         for entry in entries {
             let path = entry.map_err(StoreError::io("listing", &directory))?.path();
-            let file = match File::open(&path) {
+            // For writing, too: some network file systems lock nothing else.
+            let file = match File::options().read(true).write(true).open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 file => file.map_err(StoreError::io("reading a claim", &path))?,
             };

@@ -1,7 +1,8 @@
 //! Writes that are there whole after a loss of power, or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub(super) const TEMPORARY: &str = "unfinished-";
 pub(super) fn temporary(directory: &Path) -> Result<NamedTempFile, StoreError> {
     tempfile::Builder::new()
         .prefix(TEMPORARY)
+        // As others may, whom the directory lets in: several accounts may share a volume.
+        .permissions(Permissions::from_mode(0o666))
         .tempfile_in(directory)
         .map_err(StoreError::io("making a file", directory))
 }

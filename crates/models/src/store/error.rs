@@ -20,7 +20,7 @@ pub enum StoreError {
     Changed { path: PathBuf },
     #[error("`{path}` cannot be read as a model: {source}")]
     Gguf { path: PathBuf, source: GgufError },
-    #[error("the disk that holds {directory} is full; nothing was kept")]
+    #[error("the disk that holds {directory} is full")]
     DiskFull { directory: PathBuf },
     #[error("{directory} cannot be written to")]
     ReadOnly { directory: PathBuf, source: io::Error },

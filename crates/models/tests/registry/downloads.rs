@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::StatusCode;
 use proptest::test_runner::{Config, TestRunner};
@@ -81,8 +82,9 @@ async fn what_is_cut_off_goes_on_where_it_was_cut() {
 
 #[tokio::test]
 async fn a_connection_that_stalls_is_given_up_for_another() {
-    let setup =
-        Setup::new(|seen| if is_weights(seen) && seen.earlier < 3 { Do::Stall(50 * KIB) } else { Do::Pass }).await;
+    let options = RegistryOptions { stall: Duration::from_millis(200), tries: 50, ..quick() };
+    let behave = |seen: &Seen| if is_weights(seen) && seen.earlier < 3 { Do::Stall(50 * KIB) } else { Do::Pass };
+    let setup = Setup::with(options, behave).await;
     setup.house.pull(&setup.name).await.unwrap();
     setup.house.assert_has(&setup.model);
 }
@@ -233,7 +235,7 @@ fn progress_never_goes_back_whatever_happens() {
         .run(&mishaps, |mishaps| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let options = RegistryOptions { stall: std::time::Duration::from_millis(100), tries: 40, ..quick() };
+                let options = RegistryOptions { stall: Duration::from_millis(100), tries: 40, ..quick() };
                 let setup = Setup::with(options, move |seen| {
                     if !is_weights(seen) {
                         return Do::Pass;

@@ -228,7 +228,21 @@ async fn a_real_other_process_ends_its_pull_beside_ours() {
 }
 
 #[tokio::test]
-async fn a_collection_and_a_removal_take_nothing_from_a_pull_that_runs() {
+async fn many_processes_at_once_bring_a_model_once() {
+    let setup = Setup::new().await;
+    let mut children: Vec<Pulling> = (0..4).map(|_| setup.child()).collect();
+    let here = setup.house.registries.pull(&setup.name());
+    setup.half_is_saved().await;
+    setup.open();
+    to_the_end(here).await;
+    for child in &mut children {
+        assert!(child.0.wait().unwrap().success());
+    }
+    setup.assert_brought_once();
+}
+
+#[tokio::test]
+async fn a_collection_takes_nothing_from_a_pull_that_runs() {
     let setup = Setup::new().await;
     let neighbour = setup.neighbour();
     let mut here = setup.house.registries.pull(&setup.name());

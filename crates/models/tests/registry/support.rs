@@ -181,13 +181,13 @@ pub(crate) fn egress<'a>(allowed: impl IntoIterator<Item = &'a str>) -> Egress {
     Egress::new(EgressOptions { allowances, ..EgressOptions::default() }).unwrap()
 }
 
-/// Parts of 256 KiB, and no patience.
+/// Parts of 256 KiB, and few pauses. What stalls only in tests of stalling is given up early there.
 pub(crate) fn quick() -> RegistryOptions {
     let part = 256 * KIB as u64;
     RegistryOptions {
         part_bytes: part..=part,
         connections: 4,
-        stall: Duration::from_millis(400),
+        stall: Duration::from_secs(20),
         pause: Duration::from_millis(1),
         save_every: Duration::from_millis(20),
         report_every: Duration::from_millis(1),

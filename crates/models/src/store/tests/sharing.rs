@@ -58,10 +58,15 @@ fn a_pull_that_ended_well_leaves_no_claims_not_even_of_earlier_tries() {
     drop(house.store.claim_for_pull(&name, &[&blob]).unwrap());
     let others = house.store.claim_for_pull(&"other".parse().unwrap(), &[&blob]).unwrap();
     let running = neighbour(&house).claim_for_pull(&name, &[&blob]).unwrap();
+    let claims = || fs::read_dir(house.directory.path().join("models/claims")).unwrap().count();
+    assert_eq!(claims(), 2, "a new try takes the place of the one before");
+    let dying = neighbour(&house).claim_for_pull(&name, &[&blob]).unwrap();
     let claim = house.store.claim_for_pull(&name, &[&blob]).unwrap();
+    assert_eq!(claims(), 4);
+    drop(dying);
     claim.settle();
     house.store.settle_earlier_pulls(&name).unwrap();
-    assert_eq!(fs::read_dir(house.directory.path().join("models/claims")).unwrap().count(), 2);
+    assert_eq!(claims(), 2);
     for claim in [others, running] {
         assert_eq!(house.store.collect().unwrap(), 0);
         claim.settle();
