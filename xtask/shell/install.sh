@@ -52,6 +52,8 @@ missing_for_tests() {
   { have python3 && python3 -c 'import ensurepip, venv' >/dev/null 2>&1; } || echo python3-venv
   [ -n "$(postgres_programs)" ] || echo postgresql
   [ -n "$(browser)" ] || echo chromium
+  # A real registry, for pulls and pushes.
+  have docker-registry || echo docker-registry
   { have fc-list && [ -n "$(fc-list :lang=en family)" ]; } || echo fontconfig fonts-liberation
   { have fc-list && [ -n "$(fc-list :lang=zh family)" ]; } || echo fonts-noto-cjk
 }
@@ -68,6 +70,11 @@ install_packages() {
     # The tests start a server of their own; the package need not make and start one.
     mkdir -p /etc/postgresql-common/createcluster.d
     echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/stoa.conf
+  fi
+  if [[ " $* " == *' docker-registry '* ]] && [ ! -e /etc/systemd/system/docker-registry.service ]; then
+    # The tests start one of their own; the package's service, masked here, would listen on port 5000.
+    mkdir -p /etc/systemd/system
+    ln -s /dev/null /etc/systemd/system/docker-registry.service
   fi
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq >&2

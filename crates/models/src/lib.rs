@@ -5,6 +5,7 @@ pub mod json;
 pub mod modelfile;
 pub mod options;
 pub mod protocol;
+pub mod registry;
 pub mod runtime;
 pub mod store;
 pub mod template;

@@ -20,7 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("stoa-web-assets", &[]),
     ("stoa-mock-openai", &[]),
     ("stoa-models-llama", &["stoa-model", "stoa-models"]),
-    ("stoa-models", &["stoa-model"]),
+    ("stoa-models", &["stoa-egress", "stoa-model"]),
     ("stoa-storage", &["stoa-model"]),
     ("stoa-identity", &["stoa-model", "stoa-storage"]),
     ("stoa-providers", &["stoa-egress", "stoa-model"]),

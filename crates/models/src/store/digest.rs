@@ -19,7 +19,7 @@ impl Digest {
         Self::from_sum(Sha256::digest(bytes).into())
     }
 
-    pub(super) fn from_sum(sum: [u8; 32]) -> Self {
+    pub(crate) fn from_sum(sum: [u8; 32]) -> Self {
         use std::fmt::Write as _;
         let mut hex = String::with_capacity(64);
         for byte in sum {
@@ -29,8 +29,23 @@ impl Digest {
         Self(hex)
     }
 
+    /// The 64 hexadecimal digits alone, as Ollama shows the digest of a model.
+    pub fn hex(&self) -> &str {
+        &self.0
+    }
+
+    /// The first 12 digits, for people.
+    pub fn short(&self) -> &str {
+        self.0.get(..12).unwrap_or(&self.0)
+    }
+
     pub(super) fn file_name(&self) -> String {
         format!("sha256-{}", self.0)
+    }
+
+    /// The digest that a file in the directory of blobs is named by.
+    pub(super) fn from_file_name(name: &str) -> Option<Self> {
+        name.strip_prefix("sha256-").and_then(|_| name.parse().ok())
     }
 }
 

@@ -1,10 +1,12 @@
 //! Takes a GGUF file into the store.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, CWD, OFlags};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
@@ -22,68 +24,80 @@ pub struct Progress {
 
 impl Store {
     /// Copies the model in `path` into the store and gives it `name`; a model that had the name loses it. The file is
-    /// checked before anything is copied, and the copy again, since the file may change in between.
+    /// checked before anything is copied, and the copy again, since the file may change in between. Where the file
+    /// system can share blocks, the copy takes no space.
     pub fn import(
         &self,
         path: &Path,
         name: &ModelName,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<StoredModel, StoreError> {
-        let unreadable = |source| StoreError::Gguf { path: path.to_owned(), source };
-        let mut source = open_regular(path)?;
-        Gguf::read(&mut source).map_err(unreadable)?;
-
+        let mut source = open_model(path)?;
         let mut copy = durable::temporary(&self.blobs())?;
-        let (digest, size) = self.copy(&mut source, path, &mut copy, progress)?;
-        let gguf = Gguf::read(copy.as_file_mut()).map_err(unreadable)?;
+        let (digest, size) = self.copy_and_sum(&mut source, path, &mut copy, progress)?;
+        let gguf = read_model(copy.as_file_mut(), path)?;
 
         let _lock = self.lock()?;
-        let blob = self.blob_path(&digest);
-        if blob.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() == size) {
+        if self.blob_size(&digest) == Some(size) {
             drop(copy);
         } else {
-            durable::put(copy, &blob)?;
+            durable::put(copy, &self.blob_path(&digest))?;
         }
-        let (manifest, config) = Manifest::of(digest.clone(), size, &gguf);
-        let kept = self.keep(name, &manifest, &config).and_then(|name| self.load(&name));
-        if kept.is_err() {
-            // The blob may be new, and then no name stands for it.
-            self.discard_unused(&manifest);
-        }
-        kept
+        self.register(name, digest, size, &gguf)
     }
 
-    /// Writes the configuration and the manifest. A name that differs only in its capitals is the same name.
-    fn keep(&self, name: &ModelName, manifest: &Manifest, config: &[u8]) -> Result<ModelName, StoreError> {
-        let blob = self.blob_path(&manifest.config.digest);
-        if !blob.is_file() {
-            durable::write(&blob, config)?;
+    /// As [`Store::import`], but where no copy can share the file's blocks, the very file becomes the blob, by another
+    /// name (a hard link): for files that stay as they are. Whoever changes such a file later damages the model. A file
+    /// on another disk is copied.
+    pub fn import_in_place(
+        &self,
+        path: &Path,
+        name: &ModelName,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<StoredModel, StoreError> {
+        let mut source = open_model(path)?;
+        let before = source.metadata().map_err(StoreError::io("reading", path))?;
+        let trial = durable::temporary(&self.blobs())?;
+        let same_disk = trial.as_file().metadata().is_ok_and(|trial| trial.dev() == before.dev());
+        if !same_disk || rustix::fs::ioctl_ficlone(trial.as_file(), &source).is_ok() {
+            return self.import(path, name, progress);
         }
-        let name = self.existing(name)?.unwrap_or_else(|| name.clone());
-        let path = self.manifest_path(&name);
-        let text = serde_json::to_vec(manifest)
-            .map_err(|error| StoreError::io("writing the manifest", &path)(io::Error::from(error)))?;
-        let replaced = self.manifest(&name).ok();
-        durable::write(&path, &text)?;
-        if let Some(replaced) = replaced.filter(|replaced| replaced != manifest) {
-            self.discard_unused(&replaced);
+        drop(trial);
+        let (digest, size) = sum(&mut source, path, before.len(), progress)?;
+        let gguf = read_model(&mut source, path)?;
+        let after = source.metadata().map_err(StoreError::io("reading", path))?;
+        if (before.len(), before.mtime(), before.mtime_nsec()) != (size, after.mtime(), after.mtime_nsec()) {
+            return Err(StoreError::Changed { path: path.to_owned() });
         }
-        Ok(name)
-    }
 
-    /// Deletes the blobs of a manifest that no name stands for any more. The caller holds the lock.
-    fn discard_unused(&self, manifest: &Manifest) {
-        let Ok(names) = self.names() else { return };
-        let manifests: Result<Vec<Manifest>, _> = names.iter().map(|name| self.manifest(name)).collect();
-        let Ok(manifests) = manifests else { return };
-        for digest in manifest.digests() {
-            if !manifests.iter().flat_map(Manifest::digests).any(|used| used == digest) {
-                let _ = std::fs::remove_file(self.blob_path(digest));
+        let lock = self.lock()?;
+        let blob = self.blob_path(&digest);
+        if self.blob_size(&digest) != Some(size) {
+            let _ = fs::remove_file(&blob);
+            if link_open_file(&source, &blob).is_err() {
+                // The file belongs to somebody else, or its file system knows no links.
+                drop(lock);
+                return self.import(path, name, progress);
             }
+            durable::sync_directory(&self.blobs())?;
         }
+        self.register(name, digest, size, &gguf)
     }
 
-    fn copy(
+    /// Gives weights that are in the store a name. The caller holds the lock.
+    fn register(&self, name: &ModelName, weights: Digest, size: u64, gguf: &Gguf) -> Result<StoredModel, StoreError> {
+        let (manifest, config) = Manifest::of(weights, size, gguf);
+        let kept = self.put_blob(&config).and_then(|_| self.put_manifest(name, &manifest));
+        let loaded = kept.and_then(|name| self.load(&name));
+        if loaded.is_err() {
+            // The blobs may be new, and then no name stands for them.
+            let digests: Vec<Digest> = manifest.digests().cloned().collect();
+            let _ = self.discard_unused(&digests);
+        }
+        loaded
+    }
+
+    fn copy_and_sum(
         &self,
         source: &mut File,
         path: &Path,
@@ -117,6 +131,47 @@ impl Store {
         }
         Ok((Digest::from_sum(hasher.finalize().into()), done_bytes))
     }
+}
+
+/// Opens a file that is a model.
+fn open_model(path: &Path) -> Result<File, StoreError> {
+    let mut source = open_regular(path)?;
+    read_model(&mut source, path)?;
+    Ok(source)
+}
+
+fn read_model(file: &mut File, path: &Path) -> Result<Gguf, StoreError> {
+    Gguf::read(file).map_err(|source| StoreError::Gguf { path: path.to_owned(), source })
+}
+
+/// Gives an open file another name. The file itself, wherever its path leads by now.
+fn link_open_file(file: &File, link: &Path) -> io::Result<()> {
+    let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::linkat(CWD, open, CWD, link, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
+}
+
+fn sum(
+    file: &mut File,
+    path: &Path,
+    total_bytes: u64,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Digest, u64), StoreError> {
+    file.seek(SeekFrom::Start(0)).map_err(StoreError::io("reading", path))?;
+    let mut hasher = Sha256::new();
+    let mut done_bytes = 0;
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        progress(Progress { done_bytes, total_bytes });
+        let length = match file.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(StoreError::io("reading", path)(error)),
+        };
+        hasher.update(&chunk[..length]);
+        done_bytes += length as u64;
+    }
+    Ok((Digest::from_sum(hasher.finalize().into()), done_bytes))
 }
 
 /// Opens a regular file and nothing else: a pipe or a device could block for ever or never end.

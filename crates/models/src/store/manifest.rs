@@ -6,9 +6,13 @@ use serde_json::{Value, json};
 use super::digest::Digest;
 use crate::gguf::Gguf;
 
-const MANIFEST_TYPE: &str = "application/vnd.docker.distribution.manifest.v2+json";
+pub(crate) const MANIFEST_TYPE: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const CONFIG_TYPE: &str = "application/vnd.docker.container.image.v1+json";
-const MODEL_TYPE: &str = "application/vnd.ollama.image.model";
+
+/// What the types of a model's layers begin with; their role follows.
+const LAYER_TYPE: &str = "application/vnd.ollama.image.";
+/// Weights as Docker's own registry of models has them.
+const DOCKER_WEIGHTS_TYPE: &str = "application/vnd.docker.ai.gguf.v3";
 
 /// Fields that nothing here uses are kept out, so manifests of others are read but never rewritten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,34 +34,61 @@ pub struct Layer {
     pub size: u64,
 }
 
+impl Layer {
+    pub(super) fn new(role: &str, digest: Digest, size: u64) -> Self {
+        Self { media_type: format!("{LAYER_TYPE}{role}"), digest, size }
+    }
+
+    /// What the layer is to the model: `model`, `projector`, `adapter`, `template`, `system`, `params`, `messages`,
+    /// `license` or whatever else its makers call it. `None` when it is of a kind that is not known here.
+    pub fn role(&self) -> Option<&str> {
+        if self.media_type == DOCKER_WEIGHTS_TYPE {
+            return Some("model");
+        }
+        self.media_type.strip_prefix(LAYER_TYPE)
+    }
+}
+
 impl Manifest {
+    pub(super) fn new(config: &[u8], layers: Vec<Layer>) -> Self {
+        let config =
+            Layer { media_type: CONFIG_TYPE.to_owned(), digest: Digest::of(config), size: config.len() as u64 };
+        Self { schema_version: 2, media_type: MANIFEST_TYPE.to_owned(), config, layers }
+    }
+
     /// The manifest of a model that is one file of weights, and the blob of its configuration.
     pub(super) fn of(weights: Digest, size: u64, gguf: &Gguf) -> (Self, Vec<u8>) {
         let config = config(&weights, gguf).to_string().into_bytes();
-        let manifest = Self {
-            schema_version: 2,
-            media_type: MANIFEST_TYPE.to_owned(),
-            config: Layer {
-                media_type: CONFIG_TYPE.to_owned(),
-                digest: Digest::of(&config),
-                size: config.len() as u64,
-            },
-            layers: vec![Layer { media_type: MODEL_TYPE.to_owned(), digest: weights, size }],
-        };
+        let manifest = Self::new(&config, vec![Layer::new("model", weights, size)]);
         (manifest, config)
     }
 
     /// The layer that holds the weights.
     pub fn model(&self) -> Option<&Layer> {
-        self.layers.iter().find(|layer| layer.media_type == MODEL_TYPE)
+        self.layer("model")
+    }
+
+    /// The first layer with that role.
+    pub fn layer(&self, role: &str) -> Option<&Layer> {
+        self.layers.iter().find(|layer| layer.role() == Some(role))
+    }
+
+    /// All blobs of the model, its configuration last.
+    pub fn blobs(&self) -> impl Iterator<Item = &Layer> {
+        self.layers.iter().chain(std::iter::once(&self.config))
+    }
+
+    pub fn total_bytes(&self) -> u64 {
+        self.blobs().fold(0, |total, layer| total.saturating_add(layer.size))
     }
 
     pub(super) fn digests(&self) -> impl Iterator<Item = &Digest> {
-        std::iter::once(&self.config).chain(&self.layers).map(|layer| &layer.digest)
+        self.blobs().map(|layer| &layer.digest)
     }
 }
 
-fn config(weights: &Digest, gguf: &Gguf) -> Value {
+/// What Ollama keeps beside the layers: how a model is listed.
+pub(super) fn config(weights: &Digest, gguf: &Gguf) -> Value {
     json!({
         "model_format": "gguf",
         "model_family": gguf.architecture,

@@ -82,6 +82,15 @@ impl ModelName {
         self.parts().iter().zip(other.parts()).all(|(one, other)| one.eq_ignore_ascii_case(other))
     }
 
+    /// The registry that the model comes from and goes to.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// The model without its tag.
     pub fn model(&self) -> &str {
         &self.model

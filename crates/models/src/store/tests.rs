@@ -1,5 +1,8 @@
 //! Tests of the store: imports, removals, damage, and disks that are full or cannot be written to.
 
+mod making;
+mod sharing;
+
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
