@@ -53,7 +53,7 @@ impl Meter {
                 self.seen_token = true;
                 self.row.timings.first_token_ms = self.elapsed_ms().max(1);
             }
-            Some(Ok(CompletionEvent::Delta { .. })) => {}
+            Some(Ok(CompletionEvent::Delta { .. } | CompletionEvent::Local(_))) => {}
             Some(Ok(CompletionEvent::Usage(usage))) => self.row.usage = *usage,
             Some(Ok(CompletionEvent::Finish(reason))) => self.settle(finish_word(*reason)),
             Some(Err(error)) => self.settle(error.code()),
