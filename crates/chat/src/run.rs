@@ -6,7 +6,9 @@ use std::time::Instant;
 use futures_util::StreamExt as _;
 use stoa_dispatch::{Call, Receipt};
 use stoa_model::Principal;
-use stoa_model::completion::{CompletionError, CompletionEvent, FinishReason, PartKind, PromptMessage, Timers};
+use stoa_model::completion::{
+    CompletionError, CompletionEvent, FinishReason, LocalOptions, PartKind, PromptMessage, Timers,
+};
 use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
 use stoa_storage::{Outcome, TurnIds, UsageRow};
 
@@ -63,6 +65,7 @@ async fn answer(
         stop: Vec::new(),
         seed: None,
         timers: Timers::default(),
+        local: LocalOptions::default(),
         generation: Some(turn.generation),
         receipt: Some(receipt.clone()),
     };
@@ -81,7 +84,7 @@ async fn answer(
                     });
                 }
             }
-            CompletionEvent::Delta { .. } => {}
+            CompletionEvent::Delta { .. } | CompletionEvent::Local(_) => {}
             CompletionEvent::Usage(usage) => run.live.set_usage(usage),
             CompletionEvent::Finish(reason) => return Ok(reason),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use stoa_dispatch::Call;
 use stoa_model::Principal;
-use stoa_model::completion::{CompletionEvent, Parameters, PartKind, PromptMessage, Timers};
+use stoa_model::completion::{CompletionEvent, LocalOptions, Parameters, PartKind, PromptMessage, Timers};
 use stoa_model::conversation::{MessageRole, Part};
 use stoa_storage::TurnIds;
 
@@ -49,6 +49,7 @@ pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds,
         stop: Vec::new(),
         seed: None,
         timers: Timers { total: Duration::from_mins(2), ..Timers::default() },
+        local: LocalOptions::default(),
         generation: None,
         receipt: None,
     };

@@ -72,7 +72,10 @@ settings! {
     MODEL_KEEP_ALIVE: "model_keep_alive_seconds", "STOA_MODEL_KEEP_ALIVE_SECONDS", "300", false,
         "How long a local model stays loaded when nobody uses it.";
     MODEL_CONTEXT: "model_context_tokens", "STOA_MODEL_CONTEXT_TOKENS", "8192", false,
-        "The largest context of a local model, prompt and answer together. Its memory grows with it.";
+        "The largest context of a local model, prompt and answer of one request together. Its memory grows with it.";
+    MODEL_SLOTS: "model_slots", "STOA_MODEL_SLOTS", "0", false,
+        "How many requests a local model answers at once, each with a context of its own. 0 lets the memory decide: from 4 \
+         to 16.";
     TITLES: "titles", "STOA_TITLES", "true", false,
         "Whether a model writes the titles of new conversations. Without it, the first line of the first message stays.";
     HISTORY_MESSAGES: "history_messages", "STOA_HISTORY_MESSAGES", "40", false,
@@ -107,6 +110,7 @@ pub(crate) struct Config {
     pub(crate) models_dir: PathBuf,
     pub(crate) model_keep_alive: Duration,
     pub(crate) model_context: u32,
+    pub(crate) model_slots: u32,
     pub(crate) titles: bool,
     pub(crate) history_messages: u32,
     pub(crate) answers_per_user: u32,
@@ -144,6 +148,7 @@ impl Config {
             models_dir: reader.path(&MODELS_DIR).unwrap_or_else(|| data_dir.join("models")),
             model_keep_alive: reader.seconds(&MODEL_KEEP_ALIVE)?,
             model_context: reader.parse(&MODEL_CONTEXT, "a number of tokens")?,
+            model_slots: reader.parse(&MODEL_SLOTS, "a number of requests")?,
             titles: reader.parse(&TITLES, "true or false")?,
             history_messages: reader.parse(&HISTORY_MESSAGES, "a number of messages")?,
             answers_per_user: reader.parse(&ANSWERS_PER_USER, "a number of answers")?,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stoa_model::completion::{
-    CompletionError, CompletionRequest, CompletionStream, Parameters, PromptMessage, Timers, Usage,
+    CompletionError, CompletionRequest, CompletionStream, LocalOptions, Parameters, PromptMessage, Timers, Usage,
 };
 use stoa_model::conversation::Timings;
 use stoa_model::{GenerationId, Principal, Scope, UsageId};
@@ -23,6 +23,7 @@ pub struct Call {
     pub stop: Vec<String>,
     pub seed: Option<u32>,
     pub timers: Timers,
+    pub local: LocalOptions,
     /// The generation that this call writes, if any, for the ledger.
     pub generation: Option<GenerationId>,
     /// Where the rows of the ledger go when the caller writes them; otherwise the ledger writes them by itself.
@@ -36,7 +37,10 @@ impl Dispatch {
         if !principal.allows(Scope::Infer) {
             return Err(CompletionError::Invalid { detail: "this key may not run models".to_owned() });
         }
-        call.parameters.check().map_err(|error| CompletionError::Invalid { detail: error.to_string() })?;
+        call.parameters
+            .check()
+            .and_then(|()| call.local.check())
+            .map_err(|error| CompletionError::Invalid { detail: error.to_string() })?;
         let targets = self.shared.catalogue.resolve(&call.model)?;
         let reservation = self
             .shared
@@ -92,5 +96,6 @@ fn request(call: &Call, target: &Target, principal: &Principal) -> CompletionReq
         seed: call.seed,
         tenant: principal.user_id(),
         timers: call.timers,
+        local: call.local.clone(),
     }
 }

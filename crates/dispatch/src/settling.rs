@@ -68,6 +68,7 @@ impl Meter {
                     row.timings.first_token_ms = millis_since(self.begun).max(1);
                 }
             }
+            Some(Ok(CompletionEvent::Local(_))) => {}
             Some(Ok(CompletionEvent::Usage(usage))) => {
                 if let Some(row) = &mut self.attempt {
                     row.usage = *usage;

@@ -57,6 +57,52 @@ impl Parameters {
     }
 }
 
+/// What only the models of this machine understand. An absent value leaves the runtime's own default; other upstreams
+/// look at none of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LocalOptions {
+    /// The prompt as the model reads it, without any chat template. There are then no messages.
+    pub prompt: Option<String>,
+    /// The likeliest tokens that may be chosen: 0 (all of them) to 1,000.
+    pub top_k: Option<u32>,
+    /// How likely a token must be beside the likeliest: 0 to 1.
+    pub min_p: Option<f64>,
+    /// 0 to 1; 1 changes nothing.
+    pub typical_p: Option<f64>,
+    /// What a token that came before is made less likely by: 0.1 to 10; 1 changes nothing.
+    pub repeat_penalty: Option<f64>,
+    /// How many tokens back penalties look: -1 (the whole context), 0 (no penalties), to 1,048,576.
+    pub repeat_last_n: Option<i32>,
+    /// Tells how likely each token was, beside so many of the likeliest: 0 to 20.
+    pub logprobs: Option<u8>,
+    /// How long the model stays loaded after this call. It holds until another call says otherwise.
+    pub keep_alive: Option<KeepAlive>,
+}
+
+/// How long a model stays loaded when nobody uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepAlive {
+    For(Duration),
+    Forever,
+}
+
+impl KeepAlive {
+    /// Unloaded as soon as nobody uses it.
+    pub const NOW: Self = Self::For(Duration::ZERO);
+}
+
+impl LocalOptions {
+    /// Refuses values that no sampler takes, NaN and infinity among them.
+    pub fn check(&self) -> Result<(), ParameterOutOfRange> {
+        in_range("top_k", self.top_k.map(f64::from), 0.0, 1_000.0)?;
+        in_range("min_p", self.min_p, 0.0, 1.0)?;
+        in_range("typical_p", self.typical_p, 0.0, 1.0)?;
+        in_range("repeat_penalty", self.repeat_penalty, 0.1, 10.0)?;
+        in_range("repeat_last_n", self.repeat_last_n.map(f64::from), -1.0, 1_048_576.0)?;
+        in_range("logprobs", self.logprobs.map(f64::from), 0.0, 20.0)
+    }
+}
+
 fn in_range(name: &'static str, value: Option<f64>, minimum: f64, maximum: f64) -> Result<(), ParameterOutOfRange> {
     match value {
         Some(value) if !(minimum..=maximum).contains(&value) => {
@@ -85,6 +131,7 @@ pub struct CompletionRequest {
     /// Whose turn this is, for fair queues. Never sent outside.
     pub tenant: Option<crate::UserId>,
     pub timers: Timers,
+    pub local: LocalOptions,
 }
 
 /// How long to wait for each step of a call before giving up with a typed error.
@@ -117,16 +164,59 @@ pub enum PartKind {
     Reasoning,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum CompletionEvent {
     Delta {
         part: PartKind,
         text: String,
     },
+    /// What only the models of this machine tell. Whoever does not know it passes over it.
+    Local(LocalEvent),
     /// The latest figures; a later one replaces an earlier one.
     Usage(Usage),
     /// Always the last event of a good answer.
     Finish(FinishReason),
+}
+
+/// What a model of this machine tells beside its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LocalEvent {
+    /// The tokens behind the text that comes next, when they were asked for.
+    LogProbs(Vec<TokenLogProb>),
+    /// Where the time went; once, before the last usage.
+    Timings(LocalTimings),
+}
+
+/// A token and how likely it was.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenLogProb {
+    pub token: LogProb,
+    /// The likeliest tokens in its place, the likeliest first; as many as were asked for.
+    pub top: Vec<LogProb>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogProb {
+    /// The token's text; a character that it holds only a part of is U+FFFD.
+    pub text: String,
+    pub bytes: Vec<u8>,
+    /// Natural logarithm of its probability, before any sampling option.
+    pub logprob: f32,
+}
+
+/// Where the time of a call of a local model went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LocalTimings {
+    /// In the queue, and until the model was loaded, if it was not.
+    pub waiting: Duration,
+    /// Part of `waiting`: loading the model.
+    pub loading: Duration,
+    /// Until the whole prompt was computed.
+    pub prompt: Duration,
+    /// From there to the last token.
+    pub answer: Duration,
 }
 
 /// Tokens of one call, as counted by whoever ran the model.
@@ -268,5 +358,17 @@ mod tests {
         assert!(Parameters { top_p: Some(f64::NAN), ..Parameters::default() }.check().is_err());
         assert!(Parameters { max_tokens: Some(0), ..Parameters::default() }.check().is_err());
         assert!(Parameters::default().check().is_ok());
+    }
+
+    #[test]
+    fn local_options_outside_their_range_are_refused_by_name() {
+        let refused = |options: LocalOptions| options.check().unwrap_err().name;
+        assert_eq!(refused(LocalOptions { top_k: Some(1_001), ..LocalOptions::default() }), "top_k");
+        assert_eq!(refused(LocalOptions { min_p: Some(f64::NAN), ..LocalOptions::default() }), "min_p");
+        assert_eq!(refused(LocalOptions { typical_p: Some(-0.1), ..LocalOptions::default() }), "typical_p");
+        assert_eq!(refused(LocalOptions { repeat_penalty: Some(0.0), ..LocalOptions::default() }), "repeat_penalty");
+        assert_eq!(refused(LocalOptions { repeat_last_n: Some(-2), ..LocalOptions::default() }), "repeat_last_n");
+        assert_eq!(refused(LocalOptions { logprobs: Some(21), ..LocalOptions::default() }), "logprobs");
+        assert!(LocalOptions::default().check().is_ok());
     }
 }

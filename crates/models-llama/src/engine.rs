@@ -1,46 +1,79 @@
-//! llama.cpp behind one door: a model, one context, one sequence at a time.
+//! llama.cpp behind one door: a model, and one context in which many sequences run at once.
 
-mod generation;
+mod embed;
+mod model;
+mod output;
+mod pace;
+mod plan;
+mod prepare;
 mod sampler;
+mod sequence;
+mod session;
+mod slot;
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Instant;
 
 use llama_cpp_2::LogOptions;
-use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_backend::LlamaBackend;
-use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
-use stoa_models::protocol::{LoadFailure, Message, Refusal, Sampling};
+use stoa_models::protocol::{LoadFailure, MAX_SLOTS, Prompt, Refusal, Sampling};
 use stoa_models::template::ChatTemplate;
 
-use crate::link::LinkError;
+use crate::memory;
 
-/// The one sequence of llama.cpp that is in use.
-const LANE: i32 = 0;
+pub(crate) use embed::Embedder;
+pub(crate) use prepare::{Prepared, PreparedText, Preparer, Watch};
+pub(crate) use session::Session;
+
+/// Memory for the contexts of all sequences, where nobody has said how much.
+const CONTEXT_BYTES: u64 = 1 << 30;
+
+/// Fewer slots would make people wait for each other; a machine that has no room for so many gets fewer all the same.
+const FEWEST_SLOTS: u32 = 4;
+
+/// From here on, more sequences at once are hardly more tokens a second.
+const MOST_SLOTS: u32 = 16;
+
+/// Tokens of a sequence are reserved in multiples of this, as llama.cpp does it.
+const CONTEXT_MULTIPLE: u32 = 256;
 
 /// What one submission asks for.
 pub(crate) struct Request {
     pub(crate) sequence: u64,
-    pub(crate) messages: Vec<Message>,
+    pub(crate) prompt: Prompt,
     pub(crate) sampling: Sampling,
     pub(crate) max_tokens: Option<u32>,
     pub(crate) stop: Vec<String>,
     pub(crate) cache_scope: Option<String>,
+    pub(crate) alone: bool,
+    pub(crate) logprobs: Option<u8>,
     pub(crate) now_ms: i64,
+    pub(crate) submitted: Instant,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum EngineError {
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    #[error("the server asked the worker to end")]
-    Shutdown,
+/// Texts to embed.
+pub(crate) struct Embed {
+    pub(crate) sequence: u64,
+    pub(crate) inputs: Vec<String>,
+    pub(crate) truncate: bool,
+    pub(crate) dimensions: Option<u32>,
+    pub(crate) submitted: Instant,
+}
+
+/// How large the context is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Tokens of each sequence.
+    pub(crate) context_window: u32,
+    /// Sequences; as many as `context_bytes` hold when absent.
+    pub(crate) slots: Option<u32>,
+    pub(crate) context_bytes: Option<u64>,
+    pub(crate) threads: u32,
 }
 
 /// A loaded model. Fields are dropped in the order they are written: the model before its backend.
@@ -69,34 +102,50 @@ impl Engine {
         (&self.model, &self.backend)
     }
 
-    /// A context over the model, of at most the tokens that the model was made for.
-    pub(crate) fn session(&self, context_window: u32, threads: u32) -> Result<Session<'_>, LoadFailure> {
-        let window = context_window.min(self.model.n_ctx_train()).max(1);
-        let step = step_tokens(self.model.n_params()).min(window);
-        let threads = i32::try_from(threads).unwrap_or(i32::MAX);
-        let parameters = LlamaContextParams::default()
-            .with_n_ctx(NonZeroU32::new(window))
-            .with_n_batch(step)
-            .with_n_ubatch(step)
-            .with_n_seq_max(1)
-            .with_n_threads(threads)
-            .with_n_threads_batch(threads)
-            .with_no_perf(true);
-        let context = self.model.new_context(&self.backend, parameters).map_err(|error| {
-            tracing::error!(%error, "llama.cpp cannot make a context");
-            LoadFailure::Context { context_window: window }
-        })?;
-        Ok(Session {
-            batch: LlamaBatch::new(usize::try_from(step).unwrap_or(1), 1),
-            context,
-            template: self.template(),
+    /// A context over the model, in which each sequence has at most the tokens that the model was made for. Where there
+    /// is no memory for as many sequences as were hoped for, there are fewer.
+    pub(crate) fn session(&self, room: Room) -> Result<Session<'_>, LoadFailure> {
+        let window = self.window(room.context_window);
+        let reserved = window.next_multiple_of(CONTEXT_MULTIPLE);
+        let per_slot = model::context_bytes_per_token(&self.model).saturating_mul(u64::from(reserved));
+        let mut slots = match room.slots {
+            Some(slots) => slots.clamp(1, MAX_SLOTS),
+            None => slots(per_slot, room.context_bytes.unwrap_or(CONTEXT_BYTES), memory::available_bytes()),
+        };
+        loop {
+            let parameters = context(room.threads)
+                .with_n_ctx(NonZeroU32::new(reserved.saturating_mul(slots)))
+                .with_n_batch(session::CALL_TOKENS.min(reserved))
+                .with_n_ubatch(session::CALL_TOKENS.min(reserved))
+                .with_n_seq_max(slots)
+                // Each sequence has keys and values of its own, so that what one says never changes another's numbers.
+                .with_kv_unified(false);
+            match self.model.new_context(&self.backend, parameters) {
+                Ok(context) => return Ok(Session::new(&self.model, context, window, slots)),
+                Err(error) if room.slots.is_none() && slots > 1 => {
+                    tracing::warn!(%error, slots, "llama.cpp cannot make a context for so many sequences");
+                    slots /= 2;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "llama.cpp cannot make a context");
+                    return Err(LoadFailure::Context { context_window: window });
+                }
+            }
+        }
+    }
+
+    pub(crate) fn preparer(&self, context_window: u32) -> Preparer<'_> {
+        Preparer {
             model: &self.model,
-            // llama.cpp rounds the context up; what was asked for is what holds.
-            window,
-            step,
-            cached: Vec::new(),
-            cache_scope: None,
-        })
+            traits: model::Traits::of(&self.model),
+            template: self.template(),
+            window: self.window(context_window),
+        }
+    }
+
+    /// What holds, whatever llama.cpp rounds it up to.
+    fn window(&self, context_window: u32) -> u32 {
+        context_window.min(self.model.n_ctx_train()).max(1)
     }
 
     fn template(&self) -> Result<ChatTemplate, Refusal> {
@@ -111,34 +160,31 @@ impl Engine {
     }
 }
 
-/// A context and what is in it. The batch and the context are dropped before the model they lean on.
-pub(crate) struct Session<'engine> {
-    batch: LlamaBatch<'static>,
-    context: LlamaContext<'engine>,
-    template: Result<ChatTemplate, Refusal>,
-    model: &'engine LlamaModel,
-    window: u32,
-    step: u32,
-    /// The tokens whose keys and values the context holds, in their order.
-    cached: Vec<LlamaToken>,
-    /// Whose they are.
-    cache_scope: Option<String>,
+fn context(threads: u32) -> LlamaContextParams {
+    let threads = i32::try_from(threads).unwrap_or(i32::MAX);
+    LlamaContextParams::default().with_n_threads(threads).with_n_threads_batch(threads).with_no_perf(true)
 }
 
-impl Session<'_> {
-    pub(crate) const fn context_window(&self) -> u32 {
-        self.window
-    }
+/// How many sequences of `per_slot` bytes each there shall be: what the budget holds, within reason, and at least
+/// [`FEWEST_SLOTS`] unless those would take more than half of what is free.
+fn slots(per_slot: u64, budget: u64, free: Option<u64>) -> u32 {
+    let holds = |bytes: u64| u32::try_from(bytes.checked_div(per_slot).unwrap_or(u64::MAX)).unwrap_or(u32::MAX);
+    let most = free.map_or(MOST_SLOTS, |free| holds(free / 2)).clamp(1, MOST_SLOTS);
+    holds(budget).clamp(FEWEST_SLOTS, MOST_SLOTS).min(most)
 }
 
-/// How many tokens of a prompt are computed at once. A cancellation waits for one such step, so a large model takes
-/// smaller ones. The number depends on the model alone: other steps round differently, and the same seed is to give
-/// the same text.
-const fn step_tokens(parameters: u64) -> u32 {
-    match parameters {
-        0..1_000_000_000 => 512,
-        1_000_000_000..4_000_000_000 => 256,
-        4_000_000_000..16_000_000_000 => 128,
-        _ => 64,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_follow_the_budget_and_the_memory_that_is_free() {
+        const MIB: u64 = 1 << 20;
+        assert_eq!(slots(100 * MIB, 1_024 * MIB, None), 10);
+        assert_eq!(slots(10 * MIB, 1_024 * MIB, None), MOST_SLOTS);
+        assert_eq!(slots(1_024 * MIB, 1_024 * MIB, None), FEWEST_SLOTS);
+        assert_eq!(slots(1_024 * MIB, 1_024 * MIB, Some(4_096 * MIB)), 2);
+        assert_eq!(slots(1_024 * MIB, 1_024 * MIB, Some(MIB)), 1);
+        assert_eq!(slots(0, 1_024 * MIB, Some(MIB)), MOST_SLOTS, "a state that does not grow");
     }
 }

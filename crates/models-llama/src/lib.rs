@@ -3,9 +3,11 @@
 mod cores;
 mod engine;
 mod link;
+mod memory;
 mod processor;
 mod raw;
+mod serving;
 mod worker;
 
-pub use raw::{RawDecode, RawDecodeError, raw_decode};
+pub use raw::{RawDecode, RawDecodeError, RawLoad, raw_decode};
 pub use worker::run_worker;

@@ -7,10 +7,12 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use stoa_models::protocol::{Command, Decoder, FrameError, LoadFailure, Report, VERSION, encode};
+use stoa_models::protocol::{Command, Decoder, FrameError, LoadFailure, Refusal, Report, VERSION, encode};
 
-/// Commands that may wait for the engine. The server sends one sequence at a time, so this is ample.
-const WAITING_COMMANDS: usize = 64;
+use crate::engine::{Embed, Prepared, PreparedText, Request};
+
+/// What may wait for the engine: a few things for each of the sequences that may run at once.
+const WAITING: usize = 256;
 
 const READ_BYTES: usize = 64 * 1024;
 
@@ -39,6 +41,13 @@ impl Vitals {
     }
 }
 
+/// What the engine is told: by the server, and by threads that prepared something for it.
+pub(crate) enum Input {
+    Command(Command),
+    Prompt { request: Request, prepared: Result<Option<Prepared>, Refusal> },
+    Texts { embed: Embed, prepared: Result<Option<Vec<PreparedText>>, Refusal> },
+}
+
 /// The writing half, shared by the engine and the reading thread.
 #[derive(Clone)]
 pub(crate) struct Reports {
@@ -51,11 +60,26 @@ impl Reports {
         self.socket.lock().unwrap_or_else(PoisonError::into_inner).write_all(&frame)?;
         Ok(())
     }
+
+    /// All at once, so that the server wakes up once for a step and not for each sequence.
+    pub(crate) fn send_all(&self, reports: &mut Vec<Report>) -> Result<(), LinkError> {
+        if reports.is_empty() {
+            return Ok(());
+        }
+        let mut frames = Vec::new();
+        for report in reports.drain(..) {
+            frames.append(&mut encode(&report)?);
+        }
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner).write_all(&frames)?;
+        Ok(())
+    }
 }
 
 pub(crate) struct Link {
     pub(crate) reports: Reports,
-    pub(crate) commands: Receiver<Command>,
+    pub(crate) inputs: Receiver<Input>,
+    /// For threads that prepare something.
+    pub(crate) sender: SyncSender<Input>,
     pub(crate) vitals: Arc<Vitals>,
 }
 
@@ -64,15 +88,15 @@ impl Link {
     pub(crate) fn start(socket: UnixStream) -> Result<Self, LinkError> {
         let reports = Reports { socket: Arc::new(Mutex::new(socket.try_clone()?)) };
         let vitals = Arc::new(Vitals::default());
-        let (sender, commands) = sync_channel(WAITING_COMMANDS);
-        let reader = Reader { socket, reports: reports.clone(), vitals: Arc::clone(&vitals), sender };
+        let (sender, inputs) = sync_channel(WAITING);
+        let reader = Reader { socket, reports: reports.clone(), vitals: Arc::clone(&vitals), sender: sender.clone() };
         thread::Builder::new().name("link".to_owned()).spawn(move || {
             if let Err(error) = reader.run() {
                 tracing::error!(error = &error as &dyn std::error::Error, "the server cannot be heard");
             }
             end_at_once();
         })?;
-        Ok(Self { reports, commands, vitals })
+        Ok(Self { reports, inputs, sender, vitals })
     }
 }
 
@@ -80,7 +104,7 @@ struct Reader {
     socket: UnixStream,
     reports: Reports,
     vitals: Arc<Vitals>,
-    sender: SyncSender<Command>,
+    sender: SyncSender<Input>,
 }
 
 impl Reader {
@@ -106,7 +130,7 @@ impl Reader {
                         busy: self.vitals.busy.load(Ordering::Relaxed),
                     })?,
                     // The engine is gone only when the process is about to end.
-                    command => drop(self.sender.send(command)),
+                    command => drop(self.sender.send(Input::Command(command))),
                 }
             }
         }

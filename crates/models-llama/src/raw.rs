@@ -17,6 +17,7 @@ use crate::{cores, processor};
 /// What the loop measured.
 #[derive(Clone, Copy, Debug)]
 pub struct RawDecode {
+    /// Tokens of all prompts together, and of all answers.
     pub prompt_tokens: u32,
     pub decoded_tokens: u32,
     pub prefill: Duration,
@@ -44,49 +45,75 @@ pub enum RawDecodeError {
     Engine(String),
 }
 
-/// Prefills `prompt_tokens` arbitrary tokens and decodes `decoded_tokens` greedily, never stopping at the end of an
-/// answer. Runs in the calling process: only benchmarks may call it.
-pub fn raw_decode(
-    model: &Path,
-    prompt_tokens: u32,
-    decoded_tokens: u32,
-    processor: Processor,
-) -> Result<RawDecode, RawDecodeError> {
+/// How much the loop computes.
+#[derive(Clone, Copy, Debug)]
+pub struct RawLoad {
+    /// Answers that are decoded together, a token of each in one call.
+    pub sequences: u32,
+    /// Arbitrary tokens in each of them first.
+    pub prompt_tokens: u32,
+    /// Tokens that are then decoded greedily in each, never stopping at the end of an answer.
+    pub decoded_tokens: u32,
+}
+
+/// Runs in the calling process: only benchmarks may call it.
+pub fn raw_decode(model: &Path, load: RawLoad, processor: Processor) -> Result<RawDecode, RawDecodeError> {
     processor::check()?;
     let kernels = processor::choose(processor);
     let engine = Engine::load(model, |_| true)?;
     let threads = cores::usable();
-    let (prefill, decode) = engine.raw(prompt_tokens, decoded_tokens, threads).map_err(RawDecodeError::Engine)?;
-    Ok(RawDecode { prompt_tokens, decoded_tokens, prefill, decode, threads, processor: kernels })
+    let (prefill, decode) = engine.raw(load, threads).map_err(RawDecodeError::Engine)?;
+    Ok(RawDecode {
+        prompt_tokens: load.prompt_tokens * load.sequences,
+        decoded_tokens: load.decoded_tokens * load.sequences,
+        prefill,
+        decode,
+        threads,
+        processor: kernels,
+    })
 }
 
 impl Engine {
-    fn raw(&self, prompt_tokens: u32, decoded_tokens: u32, threads: u32) -> Result<(Duration, Duration), String> {
+    fn raw(&self, load: RawLoad, threads: u32) -> Result<(Duration, Duration), String> {
+        let RawLoad { sequences, prompt_tokens, decoded_tokens } = load;
         let threads = i32::try_from(threads).unwrap_or(i32::MAX);
+        let call = prompt_tokens.max(sequences);
+        let each = (prompt_tokens + decoded_tokens).next_multiple_of(256);
         let parameters = LlamaContextParams::default()
-            .with_n_ctx(NonZeroU32::new(prompt_tokens + decoded_tokens))
-            .with_n_batch(prompt_tokens)
+            .with_n_ctx(NonZeroU32::new(each * sequences))
+            .with_n_batch(call)
+            .with_n_seq_max(sequences)
+            .with_kv_unified(false)
             .with_n_threads(threads)
             .with_n_threads_batch(threads)
             .with_no_perf(true);
         let (model, backend) = self.parts();
         let mut context = model.new_context(backend, parameters).map_err(|error| error.to_string())?;
-        let mut batch = LlamaBatch::new(usize::try_from(prompt_tokens).unwrap_or(1).max(1), 1);
-        batch.add_sequence(&arbitrary(model, prompt_tokens), 0, false).map_err(|error| error.to_string())?;
+        let mut batch = LlamaBatch::new(usize::try_from(call).unwrap_or(1).max(1), 1);
+        let lanes = 0..i32::try_from(sequences).map_err(|error| error.to_string())?;
+        let prompt = arbitrary(model, prompt_tokens);
+        let mut sampler = LlamaSampler::greedy();
 
         let started = Instant::now();
-        context.decode(&mut batch).map_err(|error| error.to_string())?;
+        let mut tokens = Vec::new();
+        for lane in lanes.clone() {
+            batch.clear();
+            batch.add_sequence(&prompt, lane, false).map_err(|error| error.to_string())?;
+            context.decode(&mut batch).map_err(|error| error.to_string())?;
+            tokens.push(sampler.sample(&context, -1));
+        }
         context.synchronize();
         let prefill = started.elapsed();
 
-        let mut sampler = LlamaSampler::greedy();
         let started = Instant::now();
         for position in prompt_tokens..prompt_tokens + decoded_tokens {
-            let token = sampler.sample(&context, -1);
             batch.clear();
             let position = i32::try_from(position).map_err(|error| error.to_string())?;
-            batch.add(token, position, &[0], true).map_err(|error| error.to_string())?;
+            for (lane, token) in lanes.clone().zip(&tokens) {
+                batch.add(*token, position, &[lane], true).map_err(|error| error.to_string())?;
+            }
             context.decode(&mut batch).map_err(|error| error.to_string())?;
+            tokens = lanes.clone().map(|lane| sampler.sample(&context, lane)).collect();
         }
         context.synchronize();
         Ok((prefill, started.elapsed()))

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
-use stoa_models::protocol::{ArgumentError, Command, LoadFailure, Report, VERSION, WorkerArguments};
+use stoa_models::protocol::{ArgumentError, LoadFailure, Report, VERSION, WorkerArguments};
 
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Embedder, Engine, Room};
 use crate::link::{Link, LinkError, Reports};
-use crate::{cores, processor};
+use crate::{cores, processor, serving};
 
 /// When memory runs out, this process goes before the server and before most others.
 const OOM_SCORE: &str = "800";
@@ -79,33 +79,20 @@ fn serve(arguments: &WorkerArguments, link: &Link) -> Result<(), WorkerError> {
     let threads = arguments.threads.filter(|threads| *threads > 0).unwrap_or_else(cores::usable);
     link.reports.send(&Report::Hello { version: VERSION, threads, processor: kernels.to_owned() })?;
 
-    // Dropped in the reverse order: the session with its context before the model, the model before the backend.
+    // Dropped in the reverse order: what has a context before the model, the model before the backend.
     let engine = Engine::load(&arguments.model, loading(link.reports.clone()))?;
-    let mut session = engine.session(arguments.context_window, threads)?;
-    link.reports.send(&Report::Ready { context_window: session.context_window() })?;
-
-    while let Ok(command) = link.commands.recv() {
-        match command {
-            Command::Submit { sequence, messages, sampling, max_tokens, stop, cache_scope, now_ms } => {
-                let request =
-                    crate::engine::Request { sequence, messages, sampling, max_tokens, stop, cache_scope, now_ms };
-                link.vitals.set_busy(true);
-                let ended = session.run(request, link);
-                link.vitals.set_busy(false);
-                match ended {
-                    Ok(()) => {}
-                    Err(EngineError::Shutdown) => return Ok(()),
-                    Err(EngineError::Link(error)) => return Err(error.into()),
-                    Err(EngineError::Refused(refusal)) => {
-                        link.reports.send(&Report::Refused { sequence, refusal })?;
-                    }
-                }
-            }
-            Command::Shutdown => return Ok(()),
-            // A cancellation may cross the end of its sequence on the way.
-            Command::Cancel { .. } | Command::Hello { .. } | Command::Ping { .. } => {}
-        }
-    }
+    let session = engine.session(Room {
+        context_window: arguments.context_window,
+        slots: arguments.slots,
+        context_bytes: arguments.context_bytes,
+        threads,
+    })?;
+    let window = session.context_window();
+    let slots = u32::try_from(session.slots()).unwrap_or(u32::MAX);
+    let preparer = engine.preparer(window);
+    let embedder = Embedder::new(&engine, window, threads);
+    link.reports.send(&Report::Ready { context_window: window, slots })?;
+    serving::serve(session, embedder, &preparer, link)?;
     Ok(())
 }
 

@@ -11,5 +11,7 @@ pub mod store;
 pub mod template;
 pub mod text;
 
-pub use runtime::{LaneState, LaneStatus, LocalModel, Runtime, RuntimeOptions, RuntimeStatus, WorkerProgram};
+pub use runtime::{
+    EmbedRequest, Embeddings, LaneState, LaneStatus, LocalModel, Runtime, RuntimeOptions, RuntimeStatus, WorkerProgram,
+};
 pub use store::{Digest, ModelName, Store, StoreError, StoredModel};

@@ -5,16 +5,18 @@
 
 mod arguments;
 mod frame;
+mod sampling;
 
 use serde::{Deserialize, Serialize};
-use stoa_model::completion::{FinishReason, Parameters, Usage};
+use stoa_model::completion::{FinishReason, TokenLogProb, Usage};
 use stoa_model::conversation::MessageRole;
 
 pub use arguments::{ArgumentError, Processor, WorkerArguments};
 pub use frame::{Decoder, FrameError, MAX_FRAME_BYTES, encode};
+pub use sampling::{Sampling, SamplingOutOfRange};
 
 /// The version of this protocol; raised with every change of a message.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The longest prompt in bytes that may reach the tokenizer.
 pub const MAX_PROMPT_BYTES: usize = 4 * 1024 * 1024;
@@ -25,6 +27,15 @@ pub const MAX_STOP_BYTES: usize = 256;
 /// How many strings may end an answer.
 pub const MAX_STOPS: usize = 8;
 
+/// The most sequences that one worker runs at once.
+pub const MAX_SLOTS: u32 = 64;
+
+/// The most likely tokens that may be asked for beside each of the answer.
+pub const MAX_LOGPROBS: u8 = 20;
+
+/// Texts of one `embed`. The server sends more of them as several.
+pub const MAX_EMBED_INPUTS: usize = 32;
+
 /// What the server asks of the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -32,18 +43,31 @@ pub enum Command {
     Hello {
         version: u32,
     },
-    /// Run one sequence. Its number is chosen by the server and not used again on this connection.
+    /// Run one sequence beside the others. Its number is chosen by the server and not used again on this connection.
     Submit {
         sequence: u64,
-        messages: Vec<Message>,
+        prompt: Prompt,
         sampling: Sampling,
         max_tokens: Option<u32>,
         stop: Vec<String>,
         /// Whoever shares this may share what was computed of an earlier prompt; nobody else, since the time to the
         /// first token would tell what others wrote. `None` shares nothing.
         cache_scope: Option<String>,
+        /// Its numbers must not depend on what else runs: it is computed by itself, in steps of fixed sizes.
+        alone: bool,
+        /// Tell how likely each token was, beside so many of the likeliest.
+        logprobs: Option<u8>,
         /// The time of the request, for templates that tell the model the date: milliseconds since 1970, UTC.
         now_ms: i64,
+    },
+    /// Turn texts into vectors of length 1. Numbered like a sequence.
+    Embed {
+        sequence: u64,
+        inputs: Vec<String>,
+        /// Cut what is too long, instead of refusing all of it.
+        truncate: bool,
+        /// Keep so many of the first numbers of each vector.
+        dimensions: Option<u32>,
     },
     Cancel {
         sequence: u64,
@@ -70,7 +94,10 @@ pub enum Report {
         progress: f32,
     },
     Ready {
+        /// Tokens of each sequence.
         context_window: u32,
+        /// Sequences that may run at once.
+        slots: u32,
     },
     /// The model cannot be loaded; the worker ends.
     LoadFailed {
@@ -89,11 +116,24 @@ pub enum Report {
         text: String,
         /// Tokens behind `text`; zero when it was held back from an earlier token.
         tokens: u32,
+        /// Of those tokens, when they were asked for.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        logprobs: Vec<TokenLogProb>,
+    },
+    /// One text of an `embed`, in the order of its inputs.
+    Vector {
+        sequence: u64,
+        values: Vec<f32>,
+        truncated: bool,
     },
     Finished {
         sequence: u64,
         outcome: Outcome,
         usage: Usage,
+        /// From the submission to the end of the prompt's computation.
+        prompt_us: u64,
+        /// From there to the end.
+        answer_us: u64,
     },
     Refused {
         sequence: u64,
@@ -154,10 +194,42 @@ pub enum Refusal {
     Template { detail: String },
     #[error("{detail}")]
     Sampling { detail: String },
-    #[error("another sequence is running")]
+    #[error("every place is taken by another sequence")]
     Occupied,
+    #[error("the model makes no embeddings: it ranks texts")]
+    NoEmbeddings,
+    #[error("the model makes embeddings only, and writes no text")]
+    NoText,
+    #[error("the embedding has {dimensions} dimensions, not {wanted}")]
+    Dimensions { wanted: u32, dimensions: u32 },
+    #[error("the embedding of text {index} is not made of numbers")]
+    NotFinite { index: u64 },
     #[error("llama.cpp failed: {detail}")]
     Engine { detail: String },
+}
+
+/// What a sequence begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "form", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Prompt {
+    /// To be put into the model's own chat template.
+    Messages { messages: Vec<Message> },
+    /// The very text that the model reads.
+    Raw { text: String },
+}
+
+impl Prompt {
+    /// Bytes of its text.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Messages { messages } => messages.iter().map(|message| message.content.len()).sum(),
+            Self::Raw { text } => text.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// One message of the prompt, before the template.
@@ -166,73 +238,4 @@ pub enum Refusal {
 pub struct Message {
     pub role: MessageRole,
     pub content: String,
-}
-
-/// How the next token is chosen. What the request leaves open has llama.cpp's own defaults.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sampling {
-    /// 0 always takes the likeliest token.
-    pub temperature: f32,
-    pub top_k: u16,
-    pub top_p: f32,
-    pub min_p: f32,
-    pub presence_penalty: f32,
-    pub frequency_penalty: f32,
-    pub seed: u32,
-}
-
-/// A sampling value outside its range.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("`{name}` must be between {minimum} and {maximum}")]
-pub struct SamplingOutOfRange {
-    pub name: &'static str,
-    pub minimum: f32,
-    pub maximum: f32,
-}
-
-impl Sampling {
-    /// Takes what `parameters` sets; the caller has checked their ranges.
-    #[expect(clippy::cast_possible_truncation, reason = "values of a few units lose nothing that a sampler notices")]
-    pub fn new(parameters: &Parameters, seed: u32) -> Self {
-        Self {
-            temperature: parameters.temperature.unwrap_or(0.8) as f32,
-            top_k: 40,
-            top_p: parameters.top_p.unwrap_or(0.95) as f32,
-            min_p: 0.05,
-            presence_penalty: parameters.presence_penalty.unwrap_or(0.0) as f32,
-            frequency_penalty: parameters.frequency_penalty.unwrap_or(0.0) as f32,
-            seed,
-        }
-    }
-
-    /// Refuses what the sampler must never see, NaN among it. The worker checks again what the server has checked.
-    pub fn check(&self) -> Result<(), SamplingOutOfRange> {
-        for (name, value, minimum, maximum) in [
-            ("temperature", self.temperature, 0.0, 2.0),
-            ("top_p", self.top_p, 0.0, 1.0),
-            ("min_p", self.min_p, 0.0, 1.0),
-            ("presence_penalty", self.presence_penalty, -2.0, 2.0),
-            ("frequency_penalty", self.frequency_penalty, -2.0, 2.0),
-        ] {
-            if !(minimum..=maximum).contains(&value) {
-                return Err(SamplingOutOfRange { name, minimum, maximum });
-            }
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sampler_never_sees_a_value_out_of_range() {
-        let sampling = Sampling::new(&Parameters::default(), 1);
-        assert!(sampling.check().is_ok());
-        assert!(Sampling { temperature: f32::NAN, ..sampling }.check().is_err());
-        assert!(Sampling { top_p: -0.1, ..sampling }.check().is_err());
-        assert!(Sampling { presence_penalty: f32::INFINITY, ..sampling }.check().is_err());
-    }
 }

@@ -5,6 +5,8 @@
 
 mod answer;
 mod breaker;
+mod embed;
+mod job;
 mod lane;
 mod options;
 mod process;
@@ -16,19 +18,23 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use stoa_model::completion::{CompletionError, CompletionRequest, CompletionStream, OpenFuture, Upstream};
+use stoa_model::completion::{
+    CompletionError, CompletionRequest, CompletionStream, KeepAlive, LocalTimings, OpenFuture, PromptMessage, Upstream,
+};
 use stoa_model::provider::Ability;
 use stoa_model::{Clock, UserId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::protocol::{MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Message, Sampling};
+use crate::protocol::{MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Message, Prompt, Sampling};
 use crate::store::{Digest, Store, StoreError, StoredModel};
-use lane::{Job, Lane, LaneContext, LaneShared};
+use job::{Completion, Job, Outlet, Part, Task};
+use lane::{Lane, LaneContext, LaneShared};
 use slots::Slots;
 use spawner::Spawner;
 
+pub use embed::{EmbedRequest, Embeddings};
 pub use lane::{LaneState, LaneStatus};
 pub use options::{RuntimeOptions, WorkerProgram};
 
@@ -109,16 +115,43 @@ impl Runtime {
     }
 
     pub fn status(&self) -> RuntimeStatus {
-        let mut lanes: Vec<LaneStatus> = locked(&self.lanes).values().map(|lane| lane.status()).collect();
+        let mut lanes: Vec<LaneStatus> =
+            locked(&self.lanes).values().map(|lane| lane.status(&*self.context.clock)).collect();
         lanes.sort_by(|one, other| one.model.cmp(&other.model));
         RuntimeStatus { lanes }
     }
 
-    /// Ends the worker of `model` as soon as it is idle, if it has one.
+    /// Loads a model, if it is not loaded yet, in its turn among the requests of `tenant` and of others. `keep_alive`
+    /// holds from then on.
+    pub async fn load(
+        &self,
+        model: String,
+        tenant: Option<UserId>,
+        keep_alive: Option<KeepAlive>,
+    ) -> Result<LocalTimings, CompletionError> {
+        let model = self.find(model).await?;
+        let (parts, mut ended) = mpsc::unbounded_channel();
+        let queued_at = tokio::time::Instant::now();
+        self.enqueue(&model, tenant, Job { task: Task::Load, keep_alive, outlet: Outlet::Parts(parts), queued_at })?;
+        match ended.recv().await {
+            Some(Ok(Part::Done { timings, .. })) => Ok(timings),
+            Some(Err(error)) => Err(error),
+            Some(Ok(Part::Vector { .. })) | None => Err(CompletionError::CutOff),
+        }
+    }
+
+    /// Ends the worker of a model as soon as what runs there has ended, if it has one; nothing more begins until then.
     pub fn unload(&self, digest: &Digest) {
         if let Some(lane) = locked(&self.lanes).get(digest) {
             lane.evict();
         }
+    }
+
+    /// The same by the model's name.
+    pub async fn unload_model(&self, model: String) -> Result<(), CompletionError> {
+        let model = self.find(model).await?;
+        self.unload(&model.digest);
+        Ok(())
     }
 
     /// Refuses what comes, fails what runs, ends the workers and waits for all of it.
@@ -174,23 +207,30 @@ impl Runtime {
         }
         let opened = tokio::time::Instant::now();
         let model = self.find(request.model).await?;
-        if model.gguf.chat_template.is_none() {
+        let raw = request.local.prompt.is_some();
+        if model.gguf.chat_template.is_none() && !raw {
             let detail = format!("`{}` cannot chat: it is a base model without a chat template", model.name);
             return Err(CompletionError::Invalid { detail });
         }
         let (events, answer) = mpsc::unbounded_channel();
-        let job = Job {
-            messages: request
-                .messages
-                .into_iter()
-                .map(|message| Message { role: message.role, content: message.text })
-                .collect(),
-            sampling: Sampling::new(&request.parameters, request.seed.unwrap_or_else(rand::random)),
+        let sampling = Sampling::new(&request.parameters, &request.local, request.seed.unwrap_or_else(rand::random));
+        // Whoever names a seed wants the same answer again. A kept prompt rounds differently from a new one, and steps
+        // that are shared with others differently from one's own.
+        let alone = request.seed.is_some();
+        let completion = Completion {
+            prompt: prompt(request.messages, request.local.prompt),
+            sampling,
             max_tokens: request.parameters.max_tokens,
             stop: request.stop,
-            // Whoever names a seed wants the same answer again, and a kept prompt rounds differently from a new one.
-            cache_scope: request.seed.is_none().then_some(request.tenant).flatten().map(|user| user.to_string()),
-            events,
+            cache_scope: request.tenant.filter(|_| !alone).map(|user| user.to_string()),
+            alone,
+            logprobs: request.local.logprobs,
+        };
+        let job = Job {
+            task: Task::Complete(completion),
+            keep_alive: request.local.keep_alive,
+            outlet: Outlet::Answer(events),
+            queued_at: opened,
         };
         self.enqueue(&model, request.tenant, job)?;
         Ok(answer::stream(answer, request.timers, opened))
@@ -224,18 +264,30 @@ impl Drop for Runtime {
 
 fn check(request: &CompletionRequest) -> Result<(), CompletionError> {
     let invalid = |detail: String| CompletionError::Invalid { detail };
-    request.parameters.check().map_err(|error| invalid(error.to_string()))?;
-    if request.messages.is_empty() {
-        return Err(invalid("a prompt needs at least one message".to_owned()));
+    let parameters = request.parameters.check().and_then(|()| request.local.check());
+    parameters.map_err(|error| invalid(error.to_string()))?;
+    match (&request.local.prompt, request.messages.is_empty()) {
+        (None, true) => return Err(invalid("a prompt needs at least one message".to_owned())),
+        (Some(_), false) => return Err(invalid("a prompt is either messages or raw text".to_owned())),
+        _ => {}
     }
     if request.stop.len() > MAX_STOPS || request.stop.iter().any(|stop| stop.len() > MAX_STOP_BYTES) {
         return Err(invalid(format!("at most {MAX_STOPS} stop strings of at most {MAX_STOP_BYTES} bytes are taken")));
     }
-    let bytes: usize = request.messages.iter().map(|message| message.text.len()).sum();
+    let raw = request.local.prompt.as_ref().map_or(0, String::len);
+    let bytes = request.messages.iter().map(|message| message.text.len()).sum::<usize>() + raw;
     if bytes > MAX_PROMPT_BYTES {
         return Err(invalid(format!("the prompt has {bytes} bytes; local models take at most {MAX_PROMPT_BYTES}")));
     }
     Ok(())
+}
+
+fn prompt(messages: Vec<PromptMessage>, raw: Option<String>) -> Prompt {
+    let message = |message: PromptMessage| Message { role: message.role, content: message.text };
+    raw.map_or_else(
+        || Prompt::Messages { messages: messages.into_iter().map(message).collect() },
+        |text| Prompt::Raw { text },
+    )
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

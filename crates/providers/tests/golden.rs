@@ -64,6 +64,7 @@ fn render(events: &[CompletionEvent], result: &Result<(), CompletionError>) -> S
     for event in events {
         match event {
             CompletionEvent::Delta { part, text: delta } => writeln!(text, "{part:?} {delta:?}"),
+            CompletionEvent::Local(local) => writeln!(text, "{local:?}"),
             CompletionEvent::Usage(usage) => writeln!(text, "{}", serde_json::to_string(usage).unwrap()),
             CompletionEvent::Finish(reason) => writeln!(text, "Finish {reason:?}"),
         }

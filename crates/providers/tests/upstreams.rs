@@ -9,8 +9,8 @@ use futures_util::{StreamExt as _, future};
 use stoa_egress::{Allowances, Authority, Egress, EgressOptions};
 use stoa_mock_openai::{Mock, MockServer};
 use stoa_model::completion::{
-    CompletionError, CompletionEvent, CompletionRequest, FinishReason, Parameters, PartKind, PromptMessage, TimedStep,
-    Timers, Upstream, Usage,
+    CompletionError, CompletionEvent, CompletionRequest, FinishReason, LocalOptions, Parameters, PartKind,
+    PromptMessage, TimedStep, Timers, Upstream, Usage,
 };
 use stoa_model::conversation::MessageRole;
 use stoa_providers::openai::{ApiKey, BaseUrl, OpenAiProvider, Settings};
@@ -53,6 +53,7 @@ fn request(model: &str, message: &str) -> CompletionRequest {
         seed: None,
         tenant: None,
         timers: timers(),
+        local: LocalOptions::default(),
     }
 }
 
@@ -79,6 +80,7 @@ async fn ask(provider: &Arc<OpenAiProvider>, request: CompletionRequest) -> Answ
         match event {
             Ok(CompletionEvent::Delta { part: PartKind::Text, text }) => answer.text.push_str(&text),
             Ok(CompletionEvent::Delta { part: PartKind::Reasoning, text }) => answer.reasoning.push_str(&text),
+            Ok(CompletionEvent::Local(_)) => {}
             Ok(CompletionEvent::Usage(usage)) => answer.usage = Some(usage),
             Ok(CompletionEvent::Finish(reason)) => answer.finish = Some(reason),
             Err(error) => answer.error = Some(error),

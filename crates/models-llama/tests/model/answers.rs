@@ -115,7 +115,7 @@ async fn a_dropped_stream_frees_the_model_at_once() {
 
 #[tokio::test]
 async fn a_second_person_is_served_between_the_requests_of_the_first() {
-    let house = House::new(options());
+    let house = House::new(stoa_models::RuntimeOptions { slots: Some(1), ..options() });
     let first = user();
     let crowd: Vec<_> = (0..5)
         .map(|_| {
@@ -147,7 +147,7 @@ async fn a_second_person_is_served_between_the_requests_of_the_first() {
 
 #[tokio::test]
 async fn whoever_asks_too_much_at_once_is_told_when_to_come_back() {
-    let house = House::new(stoa_models::RuntimeOptions { queue_per_user: 2, ..options() });
+    let house = House::new(stoa_models::RuntimeOptions { queue_per_user: 2, slots: Some(1), ..options() });
     let mut streams = Vec::new();
     let error = loop {
         match house.open(long_request()).await {

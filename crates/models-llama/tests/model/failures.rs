@@ -27,7 +27,7 @@ fn detail(error: &CompletionError) -> &str {
 
 #[tokio::test]
 async fn a_worker_killed_in_mid_answer_fails_its_request_and_nothing_else() {
-    let house = House::new(options());
+    let house = House::new(RuntimeOptions { slots: Some(1), ..options() });
     let mut stream = house.open(long_request()).await.unwrap();
     let waiting = house.open(request("Say hello.")).await.unwrap();
     first_text(&mut stream).await;

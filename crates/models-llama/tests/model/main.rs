@@ -10,5 +10,8 @@
 mod answers;
 mod failures;
 mod files;
+mod life;
+mod local;
+mod many;
 mod orphans;
 mod support;

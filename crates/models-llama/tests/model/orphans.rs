@@ -7,10 +7,10 @@ use std::process::{Child, Command as Program, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use stoa_model::completion::Parameters;
+use stoa_model::completion::{LocalOptions, Parameters};
 use stoa_model::conversation::MessageRole;
 use stoa_models::protocol::{
-    Command, Decoder, LoadFailure, Message, Processor, Report, Sampling, VERSION, WorkerArguments, encode,
+    Command, Decoder, LoadFailure, Message, Processor, Prompt, Report, Sampling, VERSION, WorkerArguments, encode,
 };
 
 use crate::support::{model_path, signal};
@@ -25,6 +25,8 @@ fn arguments(parent: u32) -> WorkerArguments {
     WorkerArguments {
         model: model_path(),
         context_window: 2_048,
+        slots: Some(1),
+        context_bytes: None,
         parent,
         threads: None,
         memory_bytes: None,
@@ -69,11 +71,15 @@ impl Worker {
     fn submit(&mut self, sequence: u64) {
         self.send(&Command::Submit {
             sequence,
-            messages: vec![Message { role: MessageRole::User, content: "Tell a very long story.".to_owned() }],
-            sampling: Sampling::new(&Parameters::default(), 1),
+            prompt: Prompt::Messages {
+                messages: vec![Message { role: MessageRole::User, content: "Tell a very long story.".to_owned() }],
+            },
+            sampling: Sampling::new(&Parameters::default(), &LocalOptions::default(), 1),
             max_tokens: None,
             stop: Vec::new(),
             cache_scope: None,
+            alone: false,
+            logprobs: None,
             now_ms: 0,
         });
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use stoa_model::completion::{
-    CompletionError, CompletionEvent, CompletionRequest, CompletionStream, FinishReason, Parameters, PartKind,
-    PromptMessage, Timers, Upstream, Usage,
+    CompletionError, CompletionEvent, CompletionRequest, CompletionStream, FinishReason, LocalEvent, LocalOptions,
+    LocalTimings, Parameters, PartKind, PromptMessage, Timers, TokenLogProb, Upstream, Usage,
 };
 use stoa_model::conversation::MessageRole;
 use stoa_model::{SystemClock, Timestamp, UserId};
@@ -90,13 +90,24 @@ impl House {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) text: String,
     pub(crate) reasoning: String,
     pub(crate) pieces: usize,
     pub(crate) usage: Option<Usage>,
     pub(crate) finish: Option<FinishReason>,
+    pub(crate) logprobs: Vec<TokenLogProb>,
+    pub(crate) timings: Option<LocalTimings>,
+}
+
+/// Equal answers say the same in the same pieces; how long they took is another matter.
+impl PartialEq for Answer {
+    fn eq(&self, other: &Self) -> bool {
+        let said =
+            |answer: &Self| (answer.text.clone(), answer.reasoning.clone(), answer.pieces, answer.usage, answer.finish);
+        said(self) == said(other)
+    }
 }
 
 impl Answer {
@@ -113,6 +124,8 @@ impl Answer {
                         PartKind::Reasoning => answer.reasoning.push_str(&text),
                     }
                 }
+                CompletionEvent::Local(LocalEvent::LogProbs(logprobs)) => answer.logprobs.extend(logprobs),
+                CompletionEvent::Local(LocalEvent::Timings(timings)) => answer.timings = Some(timings),
                 CompletionEvent::Usage(usage) => answer.usage = Some(usage),
                 CompletionEvent::Finish(reason) => {
                     assert!(answer.usage.is_some(), "usage comes before the finish");
@@ -134,6 +147,7 @@ pub(crate) fn request(text: &str) -> CompletionRequest {
         seed: Some(7),
         tenant: None,
         timers: Timers::default(),
+        local: LocalOptions::default(),
     }
 }
 
@@ -155,7 +169,7 @@ pub(crate) async fn first_text(stream: &mut CompletionStream) -> String {
     loop {
         match stream.next().await.expect("the stream goes on").expect("no error") {
             CompletionEvent::Delta { text, .. } => return text,
-            CompletionEvent::Usage(_) => {}
+            CompletionEvent::Usage(_) | CompletionEvent::Local(_) => {}
             CompletionEvent::Finish(reason) => panic!("it has already ended: {reason:?}"),
         }
     }

@@ -9,8 +9,12 @@ use std::str::FromStr;
 pub struct WorkerArguments {
     /// The file with the model's weights.
     pub model: PathBuf,
-    /// Tokens of the context, prompt and answer together.
+    /// Tokens of each sequence, prompt and answer together.
     pub context_window: u32,
+    /// Sequences that run at once; as many as `context_bytes` hold when absent.
+    pub slots: Option<u32>,
+    /// Memory for the contexts of all sequences; a default when absent.
+    pub context_bytes: Option<u64>,
     /// The process that started the worker, and whose death ends it.
     pub parent: u32,
     /// Threads that compute; as many as there are physical cores to use when absent.
@@ -44,6 +48,8 @@ pub enum ArgumentError {
 
 const MODEL: &str = "--model";
 const CONTEXT: &str = "--context";
+const SLOTS: &str = "--slots";
+const CONTEXT_BYTES: &str = "--context-bytes";
 const PARENT: &str = "--parent";
 const THREADS: &str = "--threads";
 const MEMORY: &str = "--memory-bytes";
@@ -59,6 +65,12 @@ impl WorkerArguments {
             PARENT.into(),
             self.parent.to_string().into(),
         ];
+        if let Some(slots) = self.slots {
+            arguments.extend([SLOTS.into(), slots.to_string().into()]);
+        }
+        if let Some(bytes) = self.context_bytes {
+            arguments.extend([CONTEXT_BYTES.into(), bytes.to_string().into()]);
+        }
         if let Some(threads) = self.threads {
             arguments.extend([THREADS.into(), threads.to_string().into()]);
         }
@@ -73,6 +85,7 @@ impl WorkerArguments {
 
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, ArgumentError> {
         let (mut model, mut context_window, mut parent) = (None, None, None);
+        let (mut slots, mut context_bytes) = (None, None);
         let (mut threads, mut memory_bytes, mut processor) = (None, None, Processor::Best);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -80,6 +93,8 @@ impl WorkerArguments {
             match argument.to_str() {
                 Some(MODEL) => model = Some(PathBuf::from(value(MODEL)?)),
                 Some(CONTEXT) => context_window = Some(number(CONTEXT, &value(CONTEXT)?)?),
+                Some(SLOTS) => slots = Some(number(SLOTS, &value(SLOTS)?)?),
+                Some(CONTEXT_BYTES) => context_bytes = Some(number(CONTEXT_BYTES, &value(CONTEXT_BYTES)?)?),
                 Some(PARENT) => parent = Some(number(PARENT, &value(PARENT)?)?),
                 Some(THREADS) => threads = Some(number(THREADS, &value(THREADS)?)?),
                 Some(MEMORY) => memory_bytes = Some(number(MEMORY, &value(MEMORY)?)?),
@@ -96,6 +111,8 @@ impl WorkerArguments {
         Ok(Self {
             model: model.ok_or(ArgumentError::Missing(MODEL))?,
             context_window: context_window.ok_or(ArgumentError::Missing(CONTEXT))?,
+            slots,
+            context_bytes,
             parent: parent.ok_or(ArgumentError::Missing(PARENT))?,
             threads,
             memory_bytes,
@@ -117,13 +134,22 @@ mod tests {
         let all = WorkerArguments {
             model: "/models/a b.gguf".into(),
             context_window: 8_192,
+            slots: Some(6),
+            context_bytes: Some(1 << 30),
             parent: 42,
             threads: Some(2),
             memory_bytes: Some(1 << 40),
             processor: Processor::Baseline,
         };
         assert_eq!(WorkerArguments::parse(all.to_arguments()).unwrap(), all);
-        let few = WorkerArguments { threads: None, memory_bytes: None, processor: Processor::Best, ..all };
+        let few = WorkerArguments {
+            slots: None,
+            context_bytes: None,
+            threads: None,
+            memory_bytes: None,
+            processor: Processor::Best,
+            ..all
+        };
         assert_eq!(WorkerArguments::parse(few.to_arguments()).unwrap(), few);
     }
 

@@ -67,16 +67,24 @@ impl Decoder {
 mod tests {
     use proptest::prelude::*;
 
+    use stoa_model::completion::{LogProb, TokenLogProb};
+
     use super::*;
     use crate::protocol::{Command, Report};
 
+    fn logprob() -> impl Strategy<Value = TokenLogProb> {
+        (any::<Vec<u8>>(), -100.0_f32..=0.0).prop_map(|(bytes, logprob)| {
+            let token = LogProb { text: String::from_utf8_lossy(&bytes).into_owned(), bytes, logprob };
+            TokenLogProb { top: vec![token.clone()], token }
+        })
+    }
+
     fn report() -> impl Strategy<Value = Report> {
         prop_oneof![
-            (any::<u64>(), any::<String>(), any::<u32>()).prop_map(|(sequence, text, tokens)| Report::Piece {
-                sequence,
-                text,
-                tokens
-            }),
+            (any::<u64>(), any::<String>(), any::<u32>(), prop::collection::vec(logprob(), 0..3))
+                .prop_map(|(sequence, text, tokens, logprobs)| Report::Piece { sequence, text, tokens, logprobs }),
+            (any::<u64>(), prop::collection::vec(-1.0_f32..=1.0, 0..50), any::<bool>())
+                .prop_map(|(sequence, values, truncated)| Report::Vector { sequence, values, truncated }),
             (any::<u64>(), any::<u64>(), any::<bool>()).prop_map(|(nonce, steps, busy)| Report::Pong {
                 nonce,
                 steps,

@@ -1,30 +1,36 @@
-//! One model: who waits for it, and the worker that serves them one after the other.
+//! One model: who waits for it, and the worker that serves many of them at once.
 
-mod serve;
+mod running;
+mod sequence;
+mod shared;
+mod status;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use stoa_model::completion::CompletionError;
 use stoa_model::{Clock, UserId};
-use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::Event;
 use super::breaker::{Breaker, Permit};
+use super::job::Job;
 use super::options::RuntimeOptions;
 use super::process::{WorkerFault, WorkerProcess};
-use super::queue::FairQueue;
 use super::slots::Slots;
 use super::spawner::Spawner;
 use super::{locked, round_up};
-use crate::protocol::{Message, Sampling, WorkerArguments};
-use crate::store::{Digest, StoredModel};
+use crate::protocol::WorkerArguments;
+use crate::store::Digest;
+use running::Running;
+use sequence::Progress;
+
+pub(super) use shared::LaneShared;
+pub use status::{LaneState, LaneStatus};
 
 /// What all lanes share.
 pub(super) struct LaneContext {
@@ -36,171 +42,11 @@ pub(super) struct LaneContext {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// One request on its way to the worker.
-pub(super) struct Job {
-    pub(super) messages: Vec<Message>,
-    pub(super) sampling: Sampling,
-    pub(super) max_tokens: Option<u32>,
-    pub(super) stop: Vec<String>,
-    pub(super) cache_scope: Option<String>,
-    /// Closed as soon as nobody wants the answer any more.
-    pub(super) events: UnboundedSender<Event>,
-}
-
-/// A job that is dropped without an end was dropped with its lane's task. After an end nobody listens any more.
-impl Drop for Job {
-    fn drop(&mut self) {
-        self.fail(shutting_down());
-    }
-}
-
-impl Job {
-    fn fail(&self, error: CompletionError) {
-        // Nobody may be listening any more.
-        let _ = self.events.send(Err(error));
-    }
-}
-
-/// What a lane is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LaneState {
-    /// Nothing is loaded.
-    Cold,
-    /// Waiting for another model to make room, or for the end of a pause after failures.
-    Waiting,
-    Loading,
-    Idle,
-    Busy,
-}
-
-/// A lane as operators see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaneStatus {
-    pub model: String,
-    pub digest: Digest,
-    pub state: LaneState,
-    pub worker_id: Option<u32>,
-    pub queued: usize,
-    /// Answers that came to an end, good or cancelled.
-    pub served: u64,
-    /// Workers that failed since the lane opened.
-    pub failures: u64,
-    pub last_failure: Option<String>,
-}
-
-/// The part of a lane that others touch.
-pub(super) struct LaneShared {
-    model: StoredModel,
-    inner: Mutex<Inner>,
-    queued: Notify,
-    evicted: Notify,
-}
-
-struct Inner {
-    queue: FairQueue<Option<UserId>, Job>,
-    state: LaneState,
-    idle_since: Instant,
-    worker_id: Option<u32>,
-    served: u64,
-    failures: u64,
-    last_failure: Option<String>,
-    /// How long an answer takes, as an average that forgets.
-    average: Duration,
-}
-
-impl LaneShared {
-    pub(super) fn new(model: StoredModel, options: &RuntimeOptions) -> Self {
-        let inner = Inner {
-            queue: FairQueue::new(options.queue_per_user, options.queue_per_model),
-            state: LaneState::Cold,
-            idle_since: Instant::now(),
-            worker_id: None,
-            served: 0,
-            failures: 0,
-            last_failure: None,
-            average: Duration::from_secs(5),
-        };
-        Self { model, inner: Mutex::new(inner), queued: Notify::new(), evicted: Notify::new() }
-    }
-
-    pub(super) fn enqueue(
-        &self,
-        tenant: Option<UserId>,
-        job: Job,
-        options: &RuntimeOptions,
-    ) -> Result<(), CompletionError> {
-        let mut inner = locked(&self.inner);
-        inner.queue.retain(|job| !job.events.is_closed());
-        inner.queue.push(tenant, job).map_err(|_| {
-            let ahead = u32::try_from(inner.queue.len()).unwrap_or(u32::MAX);
-            let wait = inner.average.saturating_mul(ahead).min(options.longest_backoff);
-            CompletionError::Busy { retry_after: round_up(wait.max(Duration::from_secs(1))) }
-        })?;
-        drop(inner);
-        self.queued.notify_one();
-        Ok(())
-    }
-
-    /// Asks the lane to unload its model once it is idle.
-    pub(super) fn evict(&self) {
-        self.evicted.notify_one();
-    }
-
-    pub(super) fn status(&self) -> LaneStatus {
-        let inner = locked(&self.inner);
-        LaneStatus {
-            model: self.model.name.to_string(),
-            digest: self.model.digest.clone(),
-            state: inner.state,
-            worker_id: inner.worker_id,
-            queued: inner.queue.len(),
-            served: inner.served,
-            failures: inner.failures,
-            last_failure: inner.last_failure.clone(),
-        }
-    }
-
-    fn idle_since(&self) -> Option<Instant> {
-        let inner = locked(&self.inner);
-        (inner.state == LaneState::Idle && inner.queue.is_empty()).then_some(inner.idle_since)
-    }
-
-    fn set_state(&self, state: LaneState) {
-        let mut inner = locked(&self.inner);
-        inner.state = state;
-        inner.idle_since = Instant::now();
-        if matches!(state, LaneState::Cold | LaneState::Waiting) {
-            inner.worker_id = None;
-        }
-    }
-
-    fn note_failure(&self, fault: &WorkerFault) {
-        let mut inner = locked(&self.inner);
-        inner.failures += 1;
-        inner.last_failure = Some(fault.to_string());
-    }
-
-    fn note_served(&self, took: Duration) {
-        let mut inner = locked(&self.inner);
-        inner.served += 1;
-        inner.average = (inner.average * 3 + took) / 4;
-    }
-
-    fn next_job(&self) -> Option<Job> {
-        let mut inner = locked(&self.inner);
-        inner.queue.retain(|job| !job.events.is_closed());
-        inner.queue.pop()
-    }
-
-    /// Ends everything that waits.
-    fn drain(&self) {
-        locked(&self.inner).queue.retain(|_| false);
-    }
-}
-
 /// A loaded worker and the room it takes.
 struct Loaded {
     worker: WorkerProcess,
+    at: Instant,
+    took: Duration,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -235,8 +81,8 @@ impl Lane {
     /// Serves until there has been nothing to do for long enough.
     async fn work(&mut self) {
         loop {
-            match self.shared.next_job() {
-                Some(job) => self.handle(job).await,
+            match self.shared.next_job(|_| 0, usize::MAX) {
+                Some((tenant, job)) => self.handle(tenant, job).await,
                 None => {
                     if self.rest().await.is_break() {
                         return;
@@ -246,25 +92,71 @@ impl Lane {
         }
     }
 
-    async fn handle(&mut self, job: Job) {
+    async fn handle(&mut self, tenant: Option<UserId>, job: Job) {
         if let Err(error) = self.ready(&job).await {
-            job.fail(error);
+            job.outlet.fail(error);
             return;
         }
-        let Some(loaded) = &mut self.loaded else { return };
         self.shared.set_state(LaneState::Busy);
-        let started = Instant::now();
-        match serve::serve(&mut loaded.worker, job, self.context.clock.now()).await {
+        let mut running = Running::default();
+        let ended = self.serve(&mut running, tenant, job).await;
+        self.shared.note_running(0);
+        match ended {
             Ok(()) => {
-                self.breaker.succeeded();
-                self.shared.note_served(started.elapsed());
                 self.shared.set_state(LaneState::Idle);
-                if self.context.slots.is_wanted() {
+                if self.is_to_leave() {
                     self.unload().await;
                 }
             }
-            Err(fault) => self.failed(&fault),
+            Err(fault) => {
+                running.fail(&fault.completion_error());
+                self.failed(&fault);
+            }
         }
+    }
+
+    /// Serves `job` and whoever comes meanwhile, until nothing is running. What is left in `running` after a fault has
+    /// lost its worker.
+    async fn serve(&mut self, running: &mut Running, tenant: Option<UserId>, job: Job) -> Result<(), WorkerFault> {
+        let mut next = Some((tenant, job));
+        loop {
+            while let Some((tenant, job)) = next.take().or_else(|| self.admit(running)) {
+                let Some(loaded) = &mut self.loaded else { return Ok(()) };
+                self.shared.note_begun(&job);
+                running.begin(loaded, tenant, job, self.context.clock.now()).await?;
+            }
+            self.shared.note_running(running.len());
+            let Some(loaded) = self.loaded.as_mut().filter(|_| !running.is_empty()) else { return Ok(()) };
+            tokio::select! {
+                report = loaded.worker.next_report() => {
+                    let (progress, ended) = running.take(report?)?;
+                    if let Progress::FirstText(took) = progress {
+                        self.shared.note_first_token(took);
+                    }
+                    if let Some(sequence) = ended {
+                        self.breaker.succeeded();
+                        self.shared.note_served(sequence.took());
+                    }
+                }
+                sequence = running.next_gone() => loaded.worker.cancel(sequence).await?,
+                () = self.shared.queued.notified() => {}
+            }
+        }
+    }
+
+    /// Whoever may begin now. Of those who wait, it is the turn of whoever has the fewest requests running. One person
+    /// alone gets most of the slots, but not all: whoever comes next shall not wait for somebody's long answers.
+    fn admit(&self, running: &Running) -> Option<(Option<UserId>, Job)> {
+        let slots = self.loaded.as_ref().map_or(0, |loaded| loaded.worker.slots());
+        if running.len() >= slots || self.is_to_leave() {
+            return None;
+        }
+        self.shared.next_job(|user| running.held_by(*user), most_per_user(slots))
+    }
+
+    /// Whether the worker shall end once it has nothing to do.
+    fn is_to_leave(&self) -> bool {
+        self.context.slots.is_wanted() || self.shared.is_leaving()
     }
 
     /// Sees to it that a worker is loaded.
@@ -280,11 +172,11 @@ impl Lane {
             }
             Permit::Open { retry_after } => {
                 self.shared.set_state(LaneState::Cold);
-                let last = locked(&self.shared.inner).last_failure.clone().unwrap_or_default();
                 let detail = format!(
-                    "it has failed {} times in a row and is tried again in {} seconds; last, {last}",
+                    "it has failed {} times in a row and is tried again in {} seconds; last, {}",
                     self.breaker.failures(),
                     round_up(retry_after).as_secs(),
+                    self.shared.last_failure(),
                 );
                 return Err(CompletionError::WorkerFailed { detail });
             }
@@ -293,36 +185,41 @@ impl Lane {
         let slot = tokio::select! {
             slot = self.context.slots.acquire(|| self.evict_longest_idle()) => slot.ok_or_else(shutting_down)?,
             // Nobody wants the answer any more, so the model need not be loaded, either.
-            () = job.events.closed() => return Err(shutting_down()),
+            () = job.outlet.closed() => return Err(shutting_down()),
         };
+        self.load(slot).await.map_err(|fault| {
+            self.failed(&fault);
+            fault.completion_error()
+        })
+    }
+
+    async fn load(&mut self, slot: OwnedSemaphorePermit) -> Result<(), WorkerFault> {
         self.shared.set_state(LaneState::Loading);
         let started = Instant::now();
         let options = &self.context.options;
         let arguments = WorkerArguments {
             model: self.shared.model.path.clone(),
             context_window: options.context_window(&self.shared.model),
+            slots: options.slots,
+            context_bytes: options.context_bytes,
             parent: std::process::id(),
             threads: options.threads,
             memory_bytes: options.memory_bytes,
             processor: options.processor,
         };
-        match WorkerProcess::start(&self.context.spawner, options, arguments, &self.context.tracker).await {
-            Ok(worker) => {
-                tracing::info!(
-                    model = %self.shared.model.name,
-                    worker = worker.id(),
-                    elapsed_ms = started.elapsed().as_millis(),
-                    "a local model is loaded"
-                );
-                locked(&self.shared.inner).worker_id = worker.id();
-                self.loaded = Some(Loaded { worker, _slot: slot });
-                Ok(())
-            }
-            Err(fault) => {
-                self.failed(&fault);
-                Err(fault.completion_error())
-            }
-        }
+        let worker = WorkerProcess::start(&self.context.spawner, options, arguments, &self.context.tracker).await?;
+        let took = started.elapsed();
+        tracing::info!(
+            model = %self.shared.model.name,
+            worker = worker.id(),
+            slots = worker.slots(),
+            elapsed_ms = took.as_millis(),
+            "a local model is loaded"
+        );
+        let slots = u32::try_from(worker.slots()).unwrap_or(u32::MAX);
+        self.shared.note_loaded(worker.id(), slots, worker.context_window());
+        self.loaded = Some(Loaded { worker, at: Instant::now(), took, _slot: slot });
+        Ok(())
     }
 
     fn failed(&mut self, fault: &WorkerFault) {
@@ -340,9 +237,9 @@ impl Lane {
     /// Waits for work. Meanwhile the worker may die, be evicted, or have been idle for long enough.
     async fn rest(&mut self) -> ControlFlow<()> {
         let shared = Arc::clone(&self.shared);
-        let until = Instant::now() + self.context.options.keep_alive;
         let Some(loaded) = &mut self.loaded else {
             // Stays for the breaker's sake only: a lane that is gone forgets its failures.
+            let until = Instant::now() + self.context.options.keep_alive;
             return tokio::select! {
                 () = shared.queued.notified() => ControlFlow::Continue(()),
                 () = sleep_until(until) => self.close(),
@@ -357,10 +254,13 @@ impl Lane {
                 ControlFlow::Continue(())
             }
             () = shared.evicted.notified() => {
-                self.unload().await;
+                // Whoever asked while the worker was busy has been heard already.
+                if shared.is_leaving() {
+                    self.unload().await;
+                }
                 ControlFlow::Continue(())
             }
-            () = sleep_until(until) => {
+            () = expire(shared.deadline()) => {
                 self.unload().await;
                 self.close()
             }
@@ -370,7 +270,7 @@ impl Lane {
     /// Takes the lane off the map, unless a request has come in at the last moment.
     fn close(&self) -> ControlFlow<()> {
         let mut lanes = locked(&self.lanes);
-        if !locked(&self.shared.inner).queue.is_empty() {
+        if !self.shared.is_empty() {
             return ControlFlow::Continue(());
         }
         lanes.remove(&self.shared.model.digest);
@@ -395,6 +295,29 @@ impl Lane {
     }
 }
 
+/// A quarter of the slots, but at least one, stays free for somebody else, unless there is only one.
+fn most_per_user(slots: usize) -> usize {
+    (slots - slots.div_ceil(4)).max(1)
+}
+
+async fn expire(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
 pub(super) fn shutting_down() -> CompletionError {
     CompletionError::WorkerFailed { detail: "the server is shutting down".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::most_per_user;
+
+    #[test]
+    fn one_person_gets_most_of_the_slots_but_not_all() {
+        let most: Vec<usize> = [1, 2, 3, 4, 8, 16].into_iter().map(most_per_user).collect();
+        assert_eq!(most, [1, 1, 2, 3, 6, 12]);
+    }
 }

@@ -25,10 +25,14 @@ impl WorkerProgram {
 #[derive(Clone, Debug)]
 pub struct RuntimeOptions {
     pub worker: WorkerProgram,
-    /// How long an idle worker stays.
+    /// How long an idle worker stays where no request says otherwise.
     pub keep_alive: Duration,
     /// The largest context in tokens, whatever a model was made for. Its memory grows with it.
     pub context_limit: u32,
+    /// Requests that a worker runs at once; as many as `context_bytes` hold, but at least 4, when absent.
+    pub slots: Option<u32>,
+    /// Memory for what the requests of one worker have to remember; 1 GiB when absent.
+    pub context_bytes: Option<u64>,
     /// Models that may be loaded at once.
     pub max_loaded: usize,
     /// Requests of one person that may wait for one model.
@@ -57,6 +61,8 @@ impl RuntimeOptions {
             worker,
             keep_alive: Duration::from_mins(5),
             context_limit: 8_192,
+            slots: None,
+            context_bytes: None,
             max_loaded: 2,
             queue_per_user: 8,
             queue_per_model: 64,

@@ -96,6 +96,8 @@ pub(super) struct WorkerProcess {
     progress: (u64, Instant),
     nonce: u64,
     sequence: u64,
+    slots: u32,
+    context_window: u32,
 }
 
 impl WorkerProcess {
@@ -127,6 +129,8 @@ impl WorkerProcess {
             progress: (0, now),
             nonce: 0,
             sequence: 0,
+            slots: 1,
+            context_window: 0,
         };
         worker.load().await?;
         worker.loaded = true;
@@ -153,8 +157,10 @@ impl WorkerProcess {
                     return Err(self.kill(WorkerFault::Version { theirs }).await);
                 }
                 Report::Loading { .. } if greeted => self.progress.1 = Instant::now(),
-                Report::Ready { .. } if greeted => {
+                Report::Ready { context_window, slots } if greeted => {
                     self.progress.1 = Instant::now();
+                    self.slots = slots.max(1);
+                    self.context_window = context_window;
                     return Ok(());
                 }
                 Report::LoadFailed { failure } => {
@@ -170,6 +176,16 @@ impl WorkerProcess {
         self.child.id()
     }
 
+    /// Sequences that it runs at once.
+    pub(super) fn slots(&self) -> usize {
+        usize::try_from(self.slots).unwrap_or(usize::MAX)
+    }
+
+    /// Tokens that each of them may have.
+    pub(super) const fn context_window(&self) -> u32 {
+        self.context_window
+    }
+
     /// A number that no sequence of this worker has had.
     pub(super) const fn next_sequence(&mut self) -> u64 {
         self.sequence += 1;
@@ -181,7 +197,7 @@ impl WorkerProcess {
         let frame = encode(command)?;
         match timeout(self.patience.hang, self.writer.write_all(&frame)).await {
             Ok(Ok(())) => {
-                if matches!(command, Command::Submit { .. }) {
+                if matches!(command, Command::Submit { .. } | Command::Embed { .. }) {
                     self.progress.1 = Instant::now();
                 }
                 Ok(())
@@ -189,6 +205,10 @@ impl WorkerProcess {
             Ok(Err(_)) => Err(self.died().await),
             Err(_) => Err(self.kill(WorkerFault::Hung { after: self.patience.hang }).await),
         }
+    }
+
+    pub(super) async fn cancel(&mut self, sequence: u64) -> Result<(), WorkerFault> {
+        self.send(&Command::Cancel { sequence }).await
     }
 
     /// The next report that is not a sign of life. Meanwhile the worker is watched: one that is silent for too long, or

@@ -44,17 +44,21 @@ impl<User: Clone + Eq + Hash, Item> FairQueue<User, Item> {
         Ok(())
     }
 
-    pub(super) fn pop(&mut self) -> Option<Item> {
-        let user = self.turns.pop_front()?;
+    /// The first request of whoever holds the fewest places already; of several, of the one whose turn it is. Whoever
+    /// holds `most` gets no more.
+    pub(super) fn pop_for(&mut self, held: impl Fn(&User) -> usize, most: usize) -> Option<(User, Item)> {
+        let users = self.turns.iter().map(held).enumerate();
+        let (turn, _) = users.filter(|(_, held)| *held < most).min_by_key(|(turn, held)| (*held, *turn))?;
+        let user = self.turns.remove(turn)?;
         let own = self.waiting.get_mut(&user)?;
         let item = own.pop_front()?;
         self.length -= 1;
         if own.is_empty() {
             self.waiting.remove(&user);
         } else {
-            self.turns.push_back(user);
+            self.turns.push_back(user.clone());
         }
-        Some(item)
+        Some((user, item))
     }
 
     /// Drops what is no longer wanted, so that it takes nobody's place.
@@ -74,6 +78,31 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    impl<User: Clone + Eq + Hash, Item> FairQueue<User, Item> {
+        /// Where nobody holds anything, users simply take turns.
+        fn pop(&mut self) -> Option<Item> {
+            self.pop_for(|_| 0, usize::MAX).map(|(_, item)| item)
+        }
+    }
+
+    #[test]
+    fn who_holds_many_places_waits_for_who_holds_few() {
+        let mut queue = FairQueue::new(8, 64);
+        for number in 0..3 {
+            queue.push("greedy", number).unwrap();
+        }
+        queue.push("modest", 10).unwrap();
+        queue.push("modest", 11).unwrap();
+        let mut held = HashMap::from([("greedy", 2)]);
+        let mut order = Vec::new();
+        while let Some((user, _)) = queue.pop_for(|user| held.get(user).copied().unwrap_or(0), 4) {
+            *held.entry(user).or_default() += 1;
+            order.push(user);
+        }
+        assert_eq!(order, ["modest", "modest", "greedy", "greedy"], "and nobody holds more than four");
+        assert_eq!(queue.len(), 1);
+    }
 
     #[test]
     fn a_second_user_waits_for_one_request_of_the_first_not_for_all() {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 use stoa_model::SystemClock;
-use stoa_model::completion::{Parameters, PromptMessage, Timers};
+use stoa_model::completion::{LocalOptions, Parameters, PromptMessage, Timers};
 use stoa_model::conversation::MessageRole;
 use tempfile::TempDir;
 
@@ -47,6 +47,7 @@ impl House {
             seed: None,
             tenant: None,
             timers: Timers::default(),
+            local: LocalOptions::default(),
         };
         let mut stream = Arc::clone(&self.runtime).open(request).await.unwrap();
         match stream.next().await.unwrap().unwrap_err() {
@@ -89,7 +90,7 @@ async fn another_version_is_refused() {
     let script = format!("printf '\\{:o}\\0\\0\\0%s' '{hello}' >&0; sleep 60", hello.len());
     assert_eq!(
         House::new("/bin/sh", &["-c", &script]).fail().await,
-        "it speaks version 99 of the worker protocol, not 1"
+        "it speaks version 99 of the worker protocol, not 2"
     );
 }
 

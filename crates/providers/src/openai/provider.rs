@@ -9,8 +9,8 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, Header
 use http::{Response, StatusCode};
 use stoa_egress::{CappedBody, Egress, EgressError, Host, Limits, Redirects, Request, Target};
 use stoa_model::completion::{
-    CompletionError, CompletionEvent, CompletionRequest, CompletionStream, OpenFuture, Parameters, PromptMessage,
-    Timers, Upstream,
+    CompletionError, CompletionEvent, CompletionRequest, CompletionStream, LocalOptions, OpenFuture, Parameters,
+    PromptMessage, Timers, Upstream,
 };
 use stoa_model::conversation::MessageRole;
 use stoa_model::provider::ProviderModel;
@@ -126,12 +126,13 @@ impl OpenAiProvider {
             seed: None,
             tenant: None,
             timers,
+            local: LocalOptions::default(),
         };
         let started = Instant::now();
         let mut answer = Arc::clone(self).open(request).await.map_err(failed)?;
         loop {
             match answer.next().await {
-                Some(Ok(CompletionEvent::Usage(_))) => {}
+                Some(Ok(CompletionEvent::Usage(_) | CompletionEvent::Local(_))) => {}
                 Some(Ok(CompletionEvent::Delta { .. } | CompletionEvent::Finish(_))) => break,
                 Some(Err(error)) => return Err(failed(error)),
                 None => return Err(failed(CompletionError::CutOff)),

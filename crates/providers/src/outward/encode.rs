@@ -190,6 +190,7 @@ impl Collector {
         match event {
             CompletionEvent::Delta { part: PartKind::Text, text } => self.text.push_str(&text),
             CompletionEvent::Delta { part: PartKind::Reasoning, text } => self.reasoning.push_str(&text),
+            CompletionEvent::Local(_) => {}
             CompletionEvent::Usage(usage) => self.usage = Some(usage),
             CompletionEvent::Finish(reason) => self.finish = Some(reason),
         }

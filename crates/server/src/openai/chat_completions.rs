@@ -11,7 +11,7 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use rand::Rng as _;
 use stoa_dispatch::Call;
-use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream, Timers};
+use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream, LocalOptions, Timers};
 use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, Collector};
 use tokio::time::Instant;
 
@@ -32,6 +32,7 @@ pub(super) async fn complete(State(app): State<App>, request: Request) -> Result
         stop: request.stop,
         seed: request.seed,
         timers: Timers::default(),
+        local: LocalOptions::default(),
         generation: None,
         receipt: None,
     };
@@ -118,6 +119,7 @@ impl Outgoing {
     fn write(&mut self, out: &mut BytesMut, event: Option<Result<CompletionEvent, CompletionError>>) {
         match event {
             Some(Ok(CompletionEvent::Delta { part, text })) => self.encoder.append_delta(out, part, &text),
+            Some(Ok(CompletionEvent::Local(_))) => {}
             Some(Ok(CompletionEvent::Usage(usage))) => self.usage = Some(usage),
             Some(Ok(CompletionEvent::Finish(reason))) => {
                 out.extend_from_slice(&self.encoder.finish(reason));

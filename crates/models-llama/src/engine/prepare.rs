@@ -1,0 +1,233 @@
+//! From what is asked to tokens: templates and the tokenizer, which need no context and so hold up nobody's answer.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::token::LlamaToken;
+use stoa_model::Timestamp;
+use stoa_models::protocol::{
+    MAX_EMBED_INPUTS, MAX_LOGPROBS, MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Prompt, Refusal,
+};
+use stoa_models::template::ChatTemplate;
+
+use super::model::Traits;
+use super::{Embed, Request};
+use crate::link::Vitals;
+
+/// A longer prompt is counted in slices of this many bytes before it is taken apart whole: llama.cpp's way of splitting
+/// text needs memory, and for some models stack, in proportion to its length.
+const SLICE_BYTES: usize = 64 * 1024;
+
+/// What opens the reasoning of models that think aloud.
+const OPENS_REASONING: &str = "<think>";
+
+/// A prompt taken apart.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(super) tokens: Vec<LlamaToken>,
+    pub(super) in_reasoning: bool,
+}
+
+/// A text to embed, taken apart.
+#[derive(Debug)]
+pub(crate) struct PreparedText {
+    pub(super) tokens: Vec<LlamaToken>,
+    pub(super) truncated: bool,
+}
+
+/// Shared by all threads that prepare something.
+pub(crate) struct Preparer<'engine> {
+    pub(super) model: &'engine LlamaModel,
+    pub(super) traits: Traits,
+    pub(super) template: Result<ChatTemplate, Refusal>,
+    pub(super) window: u32,
+}
+
+/// What a thread that prepares something looks at and shows meanwhile.
+pub(crate) struct Watch<'link> {
+    /// Nobody wants the result any more.
+    pub(crate) cancelled: &'link AtomicBool,
+    pub(crate) vitals: &'link Vitals,
+}
+
+impl Preparer<'_> {
+    /// The tokens of a prompt; `None` when nobody wants them any more.
+    pub(crate) fn prompt(&self, request: &Request, watch: &Watch<'_>) -> Result<Option<Prepared>, Refusal> {
+        check(request)?;
+        if !self.traits.writes {
+            return Err(Refusal::NoText);
+        }
+        let text = match &request.prompt {
+            Prompt::Messages { messages } => {
+                let template = self.template.as_ref().map_err(Clone::clone)?;
+                &template
+                    .render(messages, Timestamp::from_millis(request.now_ms))
+                    .map_err(|error| Refusal::Template { detail: error.to_string() })?
+            }
+            Prompt::Raw { text } => text,
+        };
+        let Some(tokens) = self.tokenize(text, watch)? else { return Ok(None) };
+        if tokens.is_empty() {
+            return Err(match request.prompt {
+                Prompt::Messages { .. } => Refusal::Template { detail: "it renders nothing".to_owned() },
+                Prompt::Raw { .. } => Refusal::Sampling { detail: "the prompt is empty".to_owned() },
+            });
+        }
+        if !fits(tokens.len(), self.window) {
+            return Err(self.too_long(tokens.len()));
+        }
+        Ok(Some(Prepared { tokens, in_reasoning: text.trim_end().ends_with(OPENS_REASONING) }))
+    }
+
+    fn tokenize(&self, text: &str, watch: &Watch<'_>) -> Result<Option<Vec<LlamaToken>>, Refusal> {
+        let vocabulary = self.model.vocab();
+        if text.len() > MAX_PROMPT_BYTES {
+            return Err(Refusal::TooManyBytes { bytes: text.len() as u64, maximum: MAX_PROMPT_BYTES as u64 });
+        }
+        let Some(count) = self.count(text, watch) else { return Ok(None) };
+        if !fits(count, self.window) {
+            return Err(self.too_long(count));
+        }
+        let mut tokens = vocabulary.tokenize(text.as_bytes(), false, true);
+        // Most templates write the mark of the beginning themselves.
+        if vocabulary.should_add_bos() && tokens.first() != Some(&vocabulary.bos()) {
+            tokens.insert(0, vocabulary.bos());
+        }
+        watch.vitals.step();
+        Ok(Some(tokens))
+    }
+
+    /// About how many tokens a long text has; 0 for a short one. `None` when nobody wants to know any more.
+    fn count(&self, text: &str, watch: &Watch<'_>) -> Option<usize> {
+        let mut count = 0;
+        if text.len() > SLICE_BYTES {
+            for slice in slices(text) {
+                if watch.cancelled.load(Ordering::Relaxed) {
+                    return None;
+                }
+                count += self.model.vocab().tokenize(slice.as_bytes(), false, true).len();
+                watch.vitals.step();
+            }
+        }
+        Some(count)
+    }
+
+    /// The tokens of texts to embed, each with the marks that the model was trained with; `None` when nobody wants
+    /// them any more.
+    pub(crate) fn texts(&self, embed: &Embed, watch: &Watch<'_>) -> Result<Option<Vec<PreparedText>>, Refusal> {
+        if self.traits.pooling.is_none() {
+            return Err(Refusal::NoEmbeddings);
+        }
+        if embed.inputs.len() > MAX_EMBED_INPUTS {
+            return Err(Refusal::Sampling { detail: format!("at most {MAX_EMBED_INPUTS} texts are taken at once") });
+        }
+        if let Some(wanted) = embed.dimensions
+            && !(1..=self.traits.dimensions).contains(&wanted)
+        {
+            return Err(Refusal::Dimensions { wanted, dimensions: self.traits.dimensions });
+        }
+        let bytes: usize = embed.inputs.iter().map(String::len).sum();
+        if bytes > MAX_PROMPT_BYTES {
+            return Err(Refusal::TooManyBytes { bytes: bytes as u64, maximum: MAX_PROMPT_BYTES as u64 });
+        }
+        let mut texts = Vec::with_capacity(embed.inputs.len());
+        for (index, input) in embed.inputs.iter().enumerate() {
+            match self.text(input, embed.truncate, watch)? {
+                None => return Ok(None),
+                Some(text) if text.tokens.is_empty() => {
+                    return Err(Refusal::Sampling { detail: format!("text {index} is empty") });
+                }
+                Some(text) => texts.push(text),
+            }
+        }
+        Ok(Some(texts))
+    }
+
+    fn text(&self, text: &str, truncate: bool, watch: &Watch<'_>) -> Result<Option<PreparedText>, Refusal> {
+        let most = usize::try_from(self.window).unwrap_or(usize::MAX);
+        let Some(count) = self.count(text, watch) else { return Ok(None) };
+        let (text, mut truncated) = match (count > most, truncate) {
+            (true, false) => return Err(self.too_long(count)),
+            // A token has at least one byte, but what it was made of may have had many: spaces, for one.
+            (true, true) => (&text[..text.floor_char_boundary(SLICE_BYTES.max(most.saturating_mul(32)))], true),
+            (false, _) => (text, false),
+        };
+        let vocabulary = self.model.vocab();
+        let mut tokens = vocabulary.tokenize(text.as_bytes(), true, false);
+        watch.vitals.step();
+        if tokens.len() > most {
+            if !truncate {
+                return Err(self.too_long(tokens.len()));
+            }
+            let last = tokens.last().copied();
+            tokens.truncate(most);
+            // The mark of the end stays.
+            if (vocabulary.should_add_eos() || vocabulary.should_add_sep())
+                && let (Some(place), Some(last)) = (tokens.last_mut(), last)
+            {
+                *place = last;
+            }
+            truncated = true;
+        }
+        Ok(Some(PreparedText { tokens, truncated }))
+    }
+
+    fn too_long(&self, tokens: usize) -> Refusal {
+        Refusal::TooLong { prompt_tokens: tokens as u64, context_window: u64::from(self.window) }
+    }
+}
+
+/// Whether a prompt leaves room for at least one token of the answer.
+pub(super) fn fits(prompt_tokens: usize, window: u32) -> bool {
+    u32::try_from(prompt_tokens).is_ok_and(|tokens| tokens < window)
+}
+
+/// The server has checked all of it; nothing unchecked reaches llama.cpp even so.
+fn check(request: &Request) -> Result<(), Refusal> {
+    let refused = |detail: String| Refusal::Sampling { detail };
+    request.sampling.check().map_err(|error| refused(error.to_string()))?;
+    if request.stop.len() > MAX_STOPS || request.stop.iter().any(|stop| stop.len() > MAX_STOP_BYTES) {
+        return Err(refused(format!("at most {MAX_STOPS} stop strings of at most {MAX_STOP_BYTES} bytes are taken")));
+    }
+    if request.logprobs.is_some_and(|top| top > MAX_LOGPROBS) {
+        return Err(refused(format!("at most {MAX_LOGPROBS} likely tokens are told")));
+    }
+    let bytes = request.prompt.len();
+    if bytes > MAX_PROMPT_BYTES {
+        return Err(Refusal::TooManyBytes { bytes: bytes as u64, maximum: MAX_PROMPT_BYTES as u64 });
+    }
+    Ok(())
+}
+
+/// `text` in slices of at most [`SLICE_BYTES`], cut between characters and where possible at white space.
+fn slices(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let longest = rest.floor_char_boundary(SLICE_BYTES);
+        let end = if longest == rest.len() {
+            longest
+        } else {
+            rest[..longest].rfind(char::is_whitespace).filter(|end| *end > 0).unwrap_or(longest)
+        };
+        let (slice, after) = rest.split_at(end);
+        rest = after;
+        Some(slice)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_sliced_without_loss() {
+        for text in ["word ".repeat(50_000), "\u{1f600}".repeat(40_000), " ".repeat(SLICE_BYTES * 2)] {
+            let slices: Vec<&str> = slices(&text).collect();
+            assert!(slices.len() > 1 && slices.iter().all(|slice| slice.len() <= SLICE_BYTES));
+            assert_eq!(slices.concat(), text);
+        }
+    }
+}

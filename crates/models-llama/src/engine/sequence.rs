@@ -1,0 +1,74 @@
+//! One running sequence: how it chooses its tokens, what it has said, and when it ends.
+
+use std::time::Instant;
+
+use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::token::LlamaToken;
+use llama_cpp_2::vocab::LlamaVocab;
+use stoa_model::completion::Usage;
+use stoa_models::protocol::{Outcome, Report};
+
+use super::output::{Output, logprob};
+use super::sampler::Chooser;
+
+pub(super) struct Sequence {
+    pub(super) number: u64,
+    /// Its place in the context.
+    pub(super) slot: usize,
+    /// It asked to share no call with others.
+    pub(super) alone: bool,
+    /// A call that it shared has failed. It is computed alone once, to find out whose fault that was.
+    pub(super) suspect: bool,
+    pub(super) chooser: Chooser,
+    pub(super) output: Output,
+    pub(super) usage: Usage,
+    /// Tokens of its longest answer.
+    pub(super) longest: u64,
+    pub(super) logprobs: Option<u8>,
+    pub(super) submitted: Instant,
+    /// When its whole prompt was computed.
+    pub(super) answering: Option<Instant>,
+}
+
+/// Tokens whose text is shown although they are special.
+pub(super) type Marks = Vec<LlamaToken>;
+
+impl Sequence {
+    /// Chooses the token behind the `place`th of the last call. `None` is the end; what came before it has been said.
+    pub(super) fn choose(
+        &mut self,
+        context: &LlamaContext<'_>,
+        place: i32,
+        vocabulary: &LlamaVocab<'_>,
+        marks: &Marks,
+        reports: &mut Vec<Report>,
+    ) -> Option<LlamaToken> {
+        self.answering.get_or_insert_with(Instant::now);
+        let token = self.chooser.choose(context, place);
+        if vocabulary.is_eog(token) {
+            self.output.finish(reports);
+            return None;
+        }
+        self.usage.completion_tokens += 1;
+        let likely = self.logprobs.map(|top| logprob(vocabulary, context.get_logits_ith(place), token, top));
+        self.output.push(&vocabulary.token_to_piece(token, marks.contains(&token), None), likely, reports);
+        (!self.output.is_stopped()).then_some(token)
+    }
+
+    /// The answer is as long as it may be.
+    pub(super) fn cut(&mut self, reports: &mut Vec<Report>) {
+        self.output.finish(reports);
+    }
+
+    pub(super) fn finished(&self, outcome: Outcome) -> Report {
+        let answering = self.answering.unwrap_or_else(Instant::now);
+        let micros = |since: Instant, until: Instant| u64::try_from((until - since).as_micros()).unwrap_or(u64::MAX);
+        Report::Finished {
+            sequence: self.number,
+            outcome,
+            usage: self.usage,
+            prompt_us: micros(self.submitted, answering),
+            answer_us: micros(answering, Instant::now()),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The worker's loop: takes what the server asks, gives prompts to threads that take them apart, and computes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::TryRecvError;
+use std::thread::{self, Scope};
+use std::time::Instant;
+
+use stoa_model::completion::Usage;
+use stoa_models::protocol::{Command, Outcome, Refusal, Report};
+
+use crate::engine::{Embed, Embedder, Preparer, Request, Session, Watch};
+use crate::link::{Input, Link, LinkError};
+
+/// llama.cpp's way of splitting text may go deep; this is what a program's first thread has.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
+/// Serves until the server says that it is over.
+pub(crate) fn serve(
+    session: Session<'_>,
+    embedder: Embedder<'_>,
+    preparer: &Preparer<'_>,
+    link: &Link,
+) -> Result<(), LinkError> {
+    thread::scope(|scope| {
+        let mut serving =
+            Serving { scope, preparer, link, session, embedder, preparing: HashMap::new(), reports: Vec::new() };
+        let ended = serving.run();
+        // The scope waits for them.
+        for cancelled in serving.preparing.values() {
+            cancelled.store(true, Ordering::Relaxed);
+        }
+        ended
+    })
+}
+
+struct Serving<'scope, 'env, 'engine> {
+    scope: &'scope Scope<'scope, 'env>,
+    preparer: &'env Preparer<'engine>,
+    link: &'env Link,
+    session: Session<'engine>,
+    embedder: Embedder<'engine>,
+    /// What threads are at work on, and how each is told that it is for nothing.
+    preparing: HashMap<u64, Arc<AtomicBool>>,
+    /// What the server is told at the end of the step.
+    reports: Vec<Report>,
+}
+
+enum Next {
+    Step,
+    Over,
+}
+
+impl<'scope> Serving<'scope, '_, '_> {
+    fn run(&mut self) -> Result<(), LinkError> {
+        while matches!(self.listen()?, Next::Step) {
+            if self.session.running() > 0 {
+                self.session.step(&self.link.vitals, &mut self.reports);
+            }
+            self.embedder.step(&self.link.vitals, &mut self.reports);
+        }
+        Ok(())
+    }
+
+    /// Takes everything that has come, and waits for something when there is nothing to compute.
+    fn listen(&mut self) -> Result<Next, LinkError> {
+        loop {
+            let computing = self.session.running() + self.embedder.running() > 0;
+            self.link.vitals.set_busy(computing || !self.preparing.is_empty());
+            let input = match self.link.inputs.try_recv() {
+                Err(TryRecvError::Empty) => {
+                    self.link.reports.send_all(&mut self.reports)?;
+                    if computing {
+                        return Ok(Next::Step);
+                    }
+                    self.link.inputs.recv().map_err(|_| TryRecvError::Disconnected)
+                }
+                received => received,
+            };
+            match input {
+                Ok(Input::Command(Command::Shutdown)) | Err(_) => return Ok(Next::Over),
+                Ok(Input::Command(command)) => self.take(command),
+                Ok(Input::Prompt { request, prepared }) => {
+                    // A cancelled one has been told of already.
+                    if self.preparing.remove(&request.sequence).is_some() {
+                        let sequence = request.sequence;
+                        let begun = match prepared {
+                            Ok(Some(prepared)) => self.session.begin(request, prepared, &mut self.reports),
+                            Ok(None) => Ok(()),
+                            Err(refusal) => Err(refusal),
+                        };
+                        self.refuse(sequence, begun.err());
+                    }
+                }
+                Ok(Input::Texts { embed, prepared }) => {
+                    if self.preparing.remove(&embed.sequence).is_some() {
+                        match prepared {
+                            Ok(texts) => self.embedder.begin(&embed, texts.unwrap_or_default()),
+                            Err(refusal) => self.refuse(embed.sequence, Some(refusal)),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, command: Command) {
+        match command {
+            Command::Submit { sequence, prompt, sampling, max_tokens, stop, cache_scope, alone, logprobs, now_ms } => {
+                let submitted = Instant::now();
+                let request = Request {
+                    sequence,
+                    prompt,
+                    sampling,
+                    max_tokens,
+                    stop,
+                    cache_scope,
+                    alone,
+                    logprobs,
+                    now_ms,
+                    submitted,
+                };
+                self.prepare(sequence, |preparer, watch| {
+                    let prepared = preparer.prompt(&request, watch);
+                    Input::Prompt { request, prepared }
+                });
+            }
+            Command::Embed { sequence, inputs, truncate, dimensions } => {
+                let embed = Embed { sequence, inputs, truncate, dimensions, submitted: Instant::now() };
+                self.prepare(sequence, |preparer, watch| {
+                    let prepared = preparer.texts(&embed, watch);
+                    Input::Texts { embed, prepared }
+                });
+            }
+            Command::Cancel { sequence } => self.cancel(sequence),
+            // The reading thread answers these itself.
+            Command::Hello { .. } | Command::Ping { .. } | Command::Shutdown => {}
+        }
+    }
+
+    /// Does `work` on a thread of its own: a long prompt holds up nobody's answer, and no short prompt behind it.
+    fn prepare(&mut self, sequence: u64, work: impl FnOnce(&Preparer<'_>, &Watch<'_>) -> Input + Send + 'scope) {
+        let taken = self.preparing.len() + self.session.running() + self.embedder.running();
+        if taken >= self.session.slots() {
+            return self.refuse(sequence, Some(Refusal::Occupied));
+        }
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let (preparer, vitals, sender) = (self.preparer, &self.link.vitals, self.link.sender.clone());
+        let flag = Arc::clone(&cancelled);
+        let started = thread::Builder::new().name("prepare".to_owned()).stack_size(STACK_BYTES).spawn_scoped(
+            self.scope,
+            move || {
+                let input = work(preparer, &Watch { cancelled: &flag, vitals });
+                // The loop is gone only when the process is about to end.
+                let _ = sender.send(input);
+            },
+        );
+        match started {
+            Ok(_) => drop(self.preparing.insert(sequence, cancelled)),
+            Err(error) => {
+                let detail = format!("no thread could be started: {error}");
+                self.refuse(sequence, Some(Refusal::Engine { detail }));
+            }
+        }
+    }
+
+    /// A cancellation may cross the end of its sequence on the way, and then there is nothing to do.
+    fn cancel(&mut self, sequence: u64) {
+        if let Some(cancelled) = self.preparing.remove(&sequence) {
+            cancelled.store(true, Ordering::Relaxed);
+            let (outcome, usage) = (Outcome::Cancelled, Usage::default());
+            self.reports.push(Report::Finished { sequence, outcome, usage, prompt_us: 0, answer_us: 0 });
+        } else if !self.session.cancel(sequence, &mut self.reports) {
+            self.embedder.cancel(sequence, &mut self.reports);
+        }
+    }
+
+    fn refuse(&mut self, sequence: u64, refusal: Option<Refusal>) {
+        if let Some(refusal) = refusal {
+            self.reports.push(Report::Refused { sequence, refusal });
+        }
+    }
+}

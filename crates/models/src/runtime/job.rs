@@ -1,0 +1,95 @@
+//! One request on its way to a worker, and whoever waits for what comes of it.
+
+use stoa_model::completion::{CompletionError, CompletionEvent, KeepAlive, LocalTimings};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
+
+use super::answer::Event;
+use super::lane::shutting_down;
+use crate::protocol::{Prompt, Sampling};
+
+pub(super) struct Job {
+    pub(super) task: Task,
+    pub(super) keep_alive: Option<KeepAlive>,
+    pub(super) outlet: Outlet,
+    pub(super) queued_at: Instant,
+}
+
+/// What a worker is to do.
+pub(super) enum Task {
+    Complete(Completion),
+    Embed {
+        inputs: Vec<String>,
+        truncate: bool,
+        dimensions: Option<u32>,
+    },
+    /// Nothing but to be there.
+    Load,
+}
+
+pub(super) struct Completion {
+    pub(super) prompt: Prompt,
+    pub(super) sampling: Sampling,
+    pub(super) max_tokens: Option<u32>,
+    pub(super) stop: Vec<String>,
+    pub(super) cache_scope: Option<String>,
+    pub(super) alone: bool,
+    pub(super) logprobs: Option<u8>,
+}
+
+/// What comes of a task that is no answer.
+#[derive(Debug)]
+pub(super) enum Part {
+    Vector { values: Vec<f32>, truncated: bool },
+    Done { prompt_tokens: u64, timings: LocalTimings },
+}
+
+/// Where the result goes. It is closed as soon as nobody wants it any more.
+#[derive(Clone)]
+pub(super) enum Outlet {
+    Answer(UnboundedSender<Event>),
+    Parts(UnboundedSender<Result<Part, CompletionError>>),
+}
+
+// Nobody may be listening any more, so that nothing said here needs to arrive.
+impl Outlet {
+    pub(super) fn is_closed(&self) -> bool {
+        match self {
+            Self::Answer(events) => events.is_closed(),
+            Self::Parts(parts) => parts.is_closed(),
+        }
+    }
+
+    pub(super) async fn closed(&self) {
+        match self {
+            Self::Answer(events) => events.closed().await,
+            Self::Parts(parts) => parts.closed().await,
+        }
+    }
+
+    pub(super) fn event(&self, event: CompletionEvent) {
+        if let Self::Answer(events) = self {
+            let _ = events.send(Ok(event));
+        }
+    }
+
+    pub(super) fn part(&self, part: Part) {
+        if let Self::Parts(parts) = self {
+            let _ = parts.send(Ok(part));
+        }
+    }
+
+    pub(super) fn fail(&self, error: CompletionError) {
+        match self {
+            Self::Answer(events) => drop(events.send(Err(error))),
+            Self::Parts(parts) => drop(parts.send(Err(error))),
+        }
+    }
+}
+
+/// A job that is dropped without an end was dropped with its lane's task. After an end nobody listens any more.
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.outlet.fail(shutting_down());
+    }
+}

@@ -1,0 +1,219 @@
+//! The part of a lane that others touch: its queue, and what is known of its worker.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use stoa_model::completion::{CompletionError, KeepAlive};
+use stoa_model::{Clock, Timestamp, UserId};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::status::{LaneState, LaneStatus, Latest, resident_bytes};
+use crate::runtime::job::Job;
+use crate::runtime::options::RuntimeOptions;
+use crate::runtime::process::WorkerFault;
+use crate::runtime::queue::FairQueue;
+use crate::runtime::{locked, round_up};
+use crate::store::StoredModel;
+
+pub(in crate::runtime) struct LaneShared {
+    pub(super) model: StoredModel,
+    inner: Mutex<Inner>,
+    pub(super) queued: Notify,
+    pub(super) evicted: Notify,
+}
+
+struct Inner {
+    queue: FairQueue<Option<UserId>, Job>,
+    state: LaneState,
+    idle_since: Instant,
+    keep_alive: KeepAlive,
+    /// Somebody wants the worker to end as soon as it has nothing to do.
+    leaving: bool,
+    worker: Option<Worker>,
+    context_window: u32,
+    running: usize,
+    served: u64,
+    failures: u64,
+    last_failure: Option<String>,
+    /// How long an answer takes, as an average that forgets.
+    average: Duration,
+    waits: Latest,
+    first_tokens: Latest,
+}
+
+#[derive(Clone, Copy)]
+struct Worker {
+    id: Option<u32>,
+    slots: u32,
+}
+
+impl LaneShared {
+    pub(in crate::runtime) fn new(model: StoredModel, options: &RuntimeOptions) -> Self {
+        let inner = Inner {
+            queue: FairQueue::new(options.queue_per_user, options.queue_per_model),
+            state: LaneState::Cold,
+            idle_since: Instant::now(),
+            keep_alive: KeepAlive::For(options.keep_alive),
+            leaving: false,
+            worker: None,
+            context_window: options.context_window(&model),
+            running: 0,
+            served: 0,
+            failures: 0,
+            last_failure: None,
+            average: Duration::from_secs(5),
+            waits: Latest::default(),
+            first_tokens: Latest::default(),
+        };
+        Self { model, inner: Mutex::new(inner), queued: Notify::new(), evicted: Notify::new() }
+    }
+
+    pub(in crate::runtime) fn enqueue(
+        &self,
+        tenant: Option<UserId>,
+        job: Job,
+        options: &RuntimeOptions,
+    ) -> Result<(), CompletionError> {
+        let mut inner = locked(&self.inner);
+        inner.queue.retain(|job| !job.outlet.is_closed());
+        inner.queue.push(tenant, job).map_err(|_| {
+            let slots = inner.worker.map_or(1, |worker| worker.slots.max(1));
+            let ahead = u32::try_from(inner.queue.len()).unwrap_or(u32::MAX).div_ceil(slots);
+            let wait = inner.average.saturating_mul(ahead).min(options.longest_backoff);
+            CompletionError::Busy { retry_after: round_up(wait.max(Duration::from_secs(1))) }
+        })?;
+        drop(inner);
+        self.queued.notify_one();
+        Ok(())
+    }
+
+    /// Asks the lane to unload its model once it has nothing to do. Until then it takes nothing new.
+    pub(in crate::runtime) fn evict(&self) {
+        locked(&self.inner).leaving = true;
+        self.evicted.notify_one();
+    }
+
+    pub(in crate::runtime) fn status(&self, clock: &dyn Clock) -> LaneStatus {
+        let inner = locked(&self.inner);
+        let worker_id = inner.worker.and_then(|worker| worker.id);
+        let mut status = LaneStatus {
+            model: self.model.name.to_string(),
+            digest: self.model.digest.clone(),
+            state: inner.state,
+            worker_id,
+            resident_bytes: None,
+            context_window: inner.context_window,
+            slots: inner.worker.map_or(0, |worker| worker.slots),
+            running: inner.running,
+            queued: inner.queue.len(),
+            keep_alive: inner.keep_alive,
+            expires_at: inner.worker.and_then(|_| inner.expires_at(clock.now())),
+            served: inner.served,
+            failures: inner.failures,
+            last_failure: inner.last_failure.clone(),
+            wait_p50: inner.waits.median(),
+            first_token_p50: inner.first_tokens.median(),
+        };
+        drop(inner);
+        status.resident_bytes = worker_id.and_then(resident_bytes);
+        status
+    }
+
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let inner = locked(&self.inner);
+        (inner.state == LaneState::Idle && inner.queue.is_empty()).then_some(inner.idle_since)
+    }
+
+    /// When an idle worker has been idle for long enough; `None` when it stays for ever.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let inner = locked(&self.inner);
+        match inner.keep_alive {
+            KeepAlive::Forever => None,
+            // So long that no clock counts it is for ever, too.
+            KeepAlive::For(keep_alive) => inner.idle_since.checked_add(keep_alive),
+        }
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        locked(&self.inner).leaving
+    }
+
+    pub(super) fn set_state(&self, state: LaneState) {
+        let mut inner = locked(&self.inner);
+        inner.state = state;
+        inner.idle_since = Instant::now();
+        if matches!(state, LaneState::Cold | LaneState::Waiting) {
+            inner.worker = None;
+            inner.leaving = false;
+        }
+    }
+
+    pub(super) fn note_loaded(&self, id: Option<u32>, slots: u32, context_window: u32) {
+        let mut inner = locked(&self.inner);
+        inner.worker = Some(Worker { id, slots });
+        inner.context_window = context_window;
+    }
+
+    pub(super) fn note_failure(&self, fault: &WorkerFault) {
+        let mut inner = locked(&self.inner);
+        inner.failures += 1;
+        inner.last_failure = Some(fault.to_string());
+    }
+
+    pub(super) fn note_running(&self, running: usize) {
+        locked(&self.inner).running = running;
+    }
+
+    /// A request leaves the queue for the worker; what it says of the model's stay holds from now on.
+    pub(super) fn note_begun(&self, job: &Job) {
+        let mut inner = locked(&self.inner);
+        inner.waits.push(job.queued_at.elapsed());
+        if let Some(keep_alive) = job.keep_alive {
+            inner.keep_alive = keep_alive;
+        }
+    }
+
+    pub(super) fn note_first_token(&self, took: Duration) {
+        locked(&self.inner).first_tokens.push(took);
+    }
+
+    pub(super) fn note_served(&self, took: Duration) {
+        let mut inner = locked(&self.inner);
+        inner.served += 1;
+        inner.average = (inner.average * 3 + took) / 4;
+    }
+
+    pub(super) fn last_failure(&self) -> String {
+        locked(&self.inner).last_failure.clone().unwrap_or_default()
+    }
+
+    /// Whoever is next, if nobody who waits has fewer than so many already, of which the worker is at work on `held`.
+    pub(super) fn next_job(
+        &self,
+        held: impl Fn(&Option<UserId>) -> usize,
+        most: usize,
+    ) -> Option<(Option<UserId>, Job)> {
+        let mut inner = locked(&self.inner);
+        inner.queue.retain(|job| !job.outlet.is_closed());
+        inner.queue.pop_for(held, most)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        locked(&self.inner).queue.is_empty()
+    }
+
+    /// Ends everything that waits.
+    pub(super) fn drain(&self) {
+        locked(&self.inner).queue.retain(|_| false);
+    }
+}
+
+impl Inner {
+    fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let KeepAlive::For(keep_alive) = self.keep_alive else { return None };
+        let idle = if self.state == LaneState::Idle { self.idle_since.elapsed() } else { Duration::ZERO };
+        let left = i64::try_from(keep_alive.saturating_sub(idle).as_millis()).ok()?;
+        now.as_millis().checked_add(left).map(Timestamp::from_millis)
+    }
+}

@@ -1,0 +1,104 @@
+//! What a lane tells about itself, to operators and to metrics.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use stoa_model::Timestamp;
+use stoa_model::completion::KeepAlive;
+
+use crate::store::Digest;
+
+/// What a lane is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaneState {
+    /// Nothing is loaded.
+    Cold,
+    /// Waiting for another model to make room, or for the end of a pause after failures.
+    Waiting,
+    Loading,
+    Idle,
+    Busy,
+}
+
+/// A lane as operators see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneStatus {
+    pub model: String,
+    pub digest: Digest,
+    pub state: LaneState,
+    pub worker_id: Option<u32>,
+    /// Memory of the worker that is in use; the part of the weights that has been read is in it.
+    pub resident_bytes: Option<u64>,
+    /// Tokens of prompt and answer together.
+    pub context_window: u32,
+    /// Requests that the worker takes at once; 0 when nothing is loaded.
+    pub slots: u32,
+    /// Requests that it is at work on.
+    pub running: usize,
+    pub queued: usize,
+    pub keep_alive: KeepAlive,
+    /// When the model is unloaded if nobody asks for it any more; `None` when nothing is loaded, or it stays for ever.
+    pub expires_at: Option<Timestamp>,
+    /// Requests that came to an end, good or cancelled.
+    pub served: u64,
+    /// Workers that failed since the lane opened.
+    pub failures: u64,
+    pub last_failure: Option<String>,
+    /// The middle of how long the latest requests waited for their turn.
+    pub wait_p50: Option<Duration>,
+    /// The middle of how long the latest answers took to their first text, waiting included.
+    pub first_token_p50: Option<Duration>,
+}
+
+/// How many of the latest durations are remembered.
+const KEPT: usize = 128;
+
+/// The latest durations of something.
+#[derive(Debug, Default)]
+pub(super) struct Latest {
+    durations: VecDeque<Duration>,
+}
+
+impl Latest {
+    pub(super) fn push(&mut self, duration: Duration) {
+        if self.durations.len() == KEPT {
+            self.durations.pop_front();
+        }
+        self.durations.push_back(duration);
+    }
+
+    pub(super) fn median(&self) -> Option<Duration> {
+        let mut sorted: Vec<Duration> = self.durations.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).copied()
+    }
+}
+
+/// Memory of a process in use, as its kernel tells it.
+pub(super) fn resident_bytes(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1_024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_of_the_latest() {
+        let mut latest = Latest::default();
+        assert_eq!(latest.median(), None);
+        for second in 0..1_000 {
+            latest.push(Duration::from_secs(second));
+        }
+        assert_eq!(latest.durations.len(), KEPT);
+        assert_eq!(latest.median(), Some(Duration::from_secs(936)));
+    }
+
+    #[test]
+    fn this_process_uses_memory() {
+        assert!(resident_bytes(std::process::id()).is_some_and(|bytes| bytes > 100_000));
+        assert_eq!(resident_bytes(u32::MAX), None);
+    }
+}
