@@ -41,7 +41,7 @@ impl Dispatch {
             .check()
             .and_then(|()| call.local.check())
             .map_err(|error| CompletionError::Invalid { detail: error.to_string() })?;
-        let targets = self.shared.catalogue.resolve(&call.model)?;
+        let targets = self.shared.catalogue.resolve(principal, &call.model)?;
         let reservation = self
             .shared
             .budget

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use stoa_model::ProviderId;
 use stoa_model::completion::{CompletionError, Upstream};
 use stoa_model::provider::{AvailableModel, LOCAL_SLUG, split_model_id};
+use stoa_model::{Principal, ProviderId};
 use stoa_storage::StoredProvider;
 
 /// Makes the client of a provider from its settings.
@@ -16,7 +16,10 @@ pub trait UpstreamFactory: Send + Sync {
 
 /// The models that run on this machine.
 pub trait LocalModels: Send + Sync {
+    /// Those that people can chat with.
     fn models(&self) -> Vec<AvailableModel>;
+    /// Whether there is a model of that name, of whatever kind.
+    fn has(&self, name: &str) -> bool;
     fn upstream(&self) -> Arc<dyn Upstream>;
 }
 
@@ -26,6 +29,10 @@ pub struct NoLocalModels;
 impl LocalModels for NoLocalModels {
     fn models(&self) -> Vec<AvailableModel> {
         Vec::new()
+    }
+
+    fn has(&self, _name: &str) -> bool {
+        false
     }
 
     fn upstream(&self) -> Arc<dyn Upstream> {
@@ -78,8 +85,12 @@ impl Catalogue {
         self.providers.store(Arc::new(offers));
     }
 
-    pub(crate) fn models(&self) -> Vec<AvailableModel> {
+    /// What the principal may pick, local models first.
+    pub(crate) fn models(&self, principal: &Principal) -> Vec<AvailableModel> {
         let mut models = self.local.models();
+        if !principal.may_use_providers() {
+            return models;
+        }
         let providers = self.providers.load();
         let mut offers: Vec<_> = providers.values().collect();
         offers.sort_by_key(|offer| offer.stored.provider.id);
@@ -98,14 +109,16 @@ impl Catalogue {
         models
     }
 
-    /// The targets to try for a model, in order. A model that is not enabled does not exist.
-    pub(crate) fn resolve(&self, id: &str) -> Result<Vec<Target>, CompletionError> {
+    /// The targets to try for a model, in order. A model that is not enabled, or not for the principal, does not exist.
+    pub(crate) fn resolve(&self, principal: &Principal, id: &str) -> Result<Vec<Target>, CompletionError> {
         let unknown = || CompletionError::UnknownModel { model: id.to_owned() };
         let (slug, name) = split_model_id(id).ok_or_else(unknown)?;
         if slug == LOCAL_SLUG {
-            let known = self.local.models().iter().any(|model| model.name == name);
-            let target = Target { upstream: self.local.upstream(), model: name.to_owned(), provider: None };
-            return if known { Ok(vec![target]) } else { Err(unknown()) };
+            let target = || Target { upstream: self.local.upstream(), model: name.to_owned(), provider: None };
+            return self.local.has(name).then(|| vec![target()]).ok_or_else(unknown);
+        }
+        if !principal.may_use_providers() {
+            return Err(unknown());
         }
         let providers = self.providers.load();
         let offer = providers.get(slug).ok_or_else(unknown)?;

@@ -75,8 +75,8 @@ impl Dispatch {
     }
 
     /// Every model that the principal may pick, local ones first.
-    pub fn models(&self, _principal: &Principal) -> Vec<AvailableModel> {
-        self.shared.catalogue.models()
+    pub fn models(&self, principal: &Principal) -> Vec<AvailableModel> {
+        self.shared.catalogue.models(principal)
     }
 
     /// For calls whose rows of the ledger the caller writes itself.

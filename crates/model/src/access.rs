@@ -15,6 +15,8 @@ pub enum Principal {
         epoch: i64,
         via: Via,
     },
+    /// Somebody at this very machine who has shown no credential. They may run its models and list them, and that is all.
+    AtTheMachine,
     /// The server itself, doing the named job.
     System(&'static str),
 }
@@ -34,10 +36,12 @@ pub enum Scope {
     Infer,
     /// Everything that the user may do in the browser, short of changing passwords, sessions and keys.
     Account,
+    /// Bring models to this machine, change and remove them; good in the hands of administrators only.
+    Models,
 }
 
 impl Scope {
-    pub const ALL: [Self; 2] = [Self::Infer, Self::Account];
+    pub const ALL: [Self; 3] = [Self::Infer, Self::Account, Self::Models];
 }
 
 /// Which rows of a kind a principal may touch.
@@ -52,7 +56,7 @@ impl Principal {
     pub const fn user_id(&self) -> Option<UserId> {
         match self {
             Self::User { id, .. } => Some(*id),
-            Self::System(_) => None,
+            Self::AtTheMachine | Self::System(_) => None,
         }
     }
 
@@ -75,6 +79,7 @@ impl Principal {
         match self {
             Self::User { via: Via::ApiKey { scopes, .. }, .. } => scopes.contains(&scope),
             Self::User { via: Via::Session(_), .. } | Self::System(_) => true,
+            Self::AtTheMachine => scope == Scope::Infer,
         }
     }
 
@@ -103,6 +108,16 @@ impl Principal {
         self.administered()
     }
 
+    /// Whether this principal may use the models of providers, which cost money, beside those of this machine.
+    pub const fn may_use_providers(&self) -> bool {
+        !matches!(self, Self::AtTheMachine)
+    }
+
+    /// Whether this principal may bring models to this machine, change and remove them.
+    pub fn may_manage_models(&self) -> bool {
+        self.may_administer() && self.allows(Scope::Models)
+    }
+
     pub const fn may_administer(&self) -> bool {
         matches!(self, Self::System(_) | Self::User { role: Role::Owner | Role::Admin, .. })
     }
@@ -112,7 +127,7 @@ impl Principal {
         match self {
             Self::System(_) | Self::User { role: Role::Owner, .. } => true,
             Self::User { role: Role::Admin, .. } => matches!(role, Role::Member),
-            Self::User { role: Role::Member, .. } => false,
+            Self::User { role: Role::Member, .. } | Self::AtTheMachine => false,
         }
     }
 
@@ -120,6 +135,7 @@ impl Principal {
         match self {
             Self::User { id, .. } => Predicate::OwnedBy(*id),
             Self::System(_) => Predicate::All,
+            Self::AtTheMachine => Predicate::None,
         }
     }
 
@@ -149,6 +165,15 @@ mod tests {
         assert_eq!(user(Role::Member).providers(), Predicate::None);
         assert_eq!(user(Role::Member).people(), Predicate::None);
         assert_eq!(user(Role::Admin).providers(), Predicate::All);
+    }
+
+    #[test]
+    fn who_shows_no_credential_runs_models_and_nothing_else() {
+        let somebody = Principal::AtTheMachine;
+        assert!(somebody.allows(Scope::Infer) && !somebody.allows(Scope::Account));
+        assert!(!somebody.may_use_providers() && !somebody.may_manage_models() && !somebody.may_administer());
+        let rows = [somebody.conversations(), somebody.credentials(), somebody.providers(), somebody.people()];
+        assert_eq!(rows, [Predicate::None; 4]);
     }
 
     #[test]

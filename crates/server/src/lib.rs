@@ -7,6 +7,7 @@ mod documentation;
 mod endpoints;
 mod events_body;
 mod extract;
+mod ollama;
 mod openai;
 mod pages;
 mod problem;
@@ -19,6 +20,7 @@ mod visitor;
 
 pub use app::{App, AppOptions};
 pub use documentation::openapi_json;
+pub use ollama::{LocalModelService, OllamaOptions, ollama_application};
 pub use problem::{Problem, ProblemBody};
 pub use routes::application;
 pub use visitor::{NotANetwork, TrustedProxies};

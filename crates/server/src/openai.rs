@@ -3,19 +3,22 @@
 mod chat_completions;
 mod models;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use stoa_identity::{Credential, IdentityError};
+use stoa_model::provider::LOCAL_SLUG;
 use stoa_model::{Principal, Scope};
+use stoa_models::ModelName;
 use stoa_providers::outward::ApiError;
 
 use crate::app::App;
+use crate::ollama::at_the_machine;
 use crate::problem::Problem;
 
 /// Bytes of a request: a long conversation with room to spare.
@@ -26,6 +29,48 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/models", get(models::list_models))
         .route("/v1/models/{*model}", get(models::get_model))
         .route("/v1/chat/completions", post(chat_completions::complete))
+}
+
+/// The same on Ollama's listener: only the models of this machine, by their names there. What comes in has passed that
+/// listener's guard.
+pub(crate) fn local_routes(loopback_only: bool) -> Router<App> {
+    routes().layer(Extension(Surface::ThisMachine { loopback_only }))
+}
+
+/// Which models a door leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Surface {
+    /// All, as `slug/name`.
+    #[default]
+    All,
+    /// Those of this machine, by their names there.
+    ThisMachine { loopback_only: bool },
+}
+
+impl Surface {
+    fn of(parts: &Parts) -> Self {
+        parts.extensions.get::<Self>().copied().unwrap_or_default()
+    }
+
+    /// The id of a model that a request names.
+    fn model_id(self, name: &str) -> String {
+        match self {
+            Self::All => name.to_owned(),
+            // A name without a tag means the latest, as it does to Ollama.
+            Self::ThisMachine { .. } => {
+                let name = name.parse::<ModelName>().map_or_else(|_| name.to_owned(), |name| name.to_string());
+                format!("{LOCAL_SLUG}/{name}")
+            }
+        }
+    }
+
+    /// What a model is called here; `None` when it is not to be seen.
+    fn name_of(self, id: &str) -> Option<&str> {
+        match self {
+            Self::All => Some(id),
+            Self::ThisMachine { .. } => id.strip_prefix(LOCAL_SLUG)?.strip_prefix('/'),
+        }
+    }
 }
 
 /// An error on its way out, in OpenAI's shape.
@@ -51,6 +96,11 @@ impl IntoResponse for Refusal {
 
 /// Whoever calls, by API key alone: a cookie is for pages, and no page calls this.
 async fn caller(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
+    if let Surface::ThisMachine { loopback_only } = Surface::of(parts)
+        && at_the_machine(parts, loopback_only)
+    {
+        return Ok(Principal::AtTheMachine);
+    }
     let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let key =
         header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));

@@ -91,7 +91,7 @@ impl FromRequestParts<App> for Visitor {
 }
 
 /// Whether nothing says that a proxy stands between.
-fn is_direct(headers: &HeaderMap) -> bool {
+pub(crate) fn is_direct(headers: &HeaderMap) -> bool {
     !MARKS_OF_PROXIES.iter().any(|mark| headers.contains_key(mark))
 }
 

@@ -15,7 +15,7 @@ use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream,
 use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, Collector};
 use tokio::time::Instant;
 
-use super::{Refusal, body, caller};
+use super::{Refusal, Surface, body, caller};
 use crate::app::App;
 
 /// Silence after which a stream says that it lives, for the proxies between.
@@ -24,9 +24,10 @@ const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(15);
 pub(super) async fn complete(State(app): State<App>, request: Request) -> Result<Response, Refusal> {
     let (parts, rest) = request.into_parts();
     let principal = caller(&parts, &app).await?;
+    let surface = Surface::of(&parts);
     let request = ChatRequest::parse(&body(Request::from_parts(parts, rest)).await?)?;
     let call = Call {
-        model: request.model.clone(),
+        model: surface.model_id(&request.model),
         messages: request.messages,
         parameters: request.parameters,
         stop: request.stop,

@@ -8,13 +8,14 @@ use stoa_model::Timestamp;
 use stoa_model::provider::AvailableModel;
 use stoa_providers::outward::{ApiError, ListedModel, encode_models};
 
-use super::{Refusal, caller};
+use super::{Refusal, Surface, caller};
 use crate::app::App;
 
 pub(super) async fn list_models(State(app): State<App>, parts: Parts) -> Result<Response, Refusal> {
     let principal = caller(&parts, &app).await?;
     let models = app.dispatch.models(&principal);
-    Ok(json(encode_models(models.iter().map(listed))))
+    let surface = Surface::of(&parts);
+    Ok(json(encode_models(models.iter().filter_map(|model| listed(surface, model)))))
 }
 
 pub(super) async fn get_model(
@@ -24,16 +25,20 @@ pub(super) async fn get_model(
 ) -> Result<Response, Refusal> {
     let principal = caller(&parts, &app).await?;
     let models = app.dispatch.models(&principal);
-    let model = models.iter().find(|model| model.id == id).ok_or_else(|| ApiError::model_not_found(&id))?;
+    let surface = Surface::of(&parts);
+    let wanted = surface.model_id(&id);
+    let model = models.iter().find(|model| model.id == wanted).and_then(|model| listed(surface, model));
+    let model = model.ok_or_else(|| ApiError::model_not_found(&id))?;
     let body = serde_json::json!({
-        "id": model.id, "object": "model", "created": listed(model).created.as_seconds(), "owned_by": model.provider,
+        "id": model.id, "object": "model", "created": model.created.as_seconds(), "owned_by": model.owned_by,
     });
     Ok(json(body.to_string().into_bytes()))
 }
 
-fn listed(model: &AvailableModel) -> ListedModel<'_> {
+fn listed(surface: Surface, model: &AvailableModel) -> Option<ListedModel<'_>> {
     // Nobody knows when a provider made a model; clients only show this.
-    ListedModel { id: &model.id, created: Timestamp::from_millis(0), owned_by: &model.provider }
+    let id = surface.name_of(&model.id)?;
+    Some(ListedModel { id, created: Timestamp::from_millis(0), owned_by: &model.provider })
 }
 
 fn json(body: Vec<u8>) -> Response {

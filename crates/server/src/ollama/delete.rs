@@ -1,0 +1,42 @@
+//! `DELETE /api/delete`
+
+use axum::extract::{Request, State};
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::caller::Manager;
+use super::error::Refusal;
+use super::{Ollama, body};
+
+#[derive(Deserialize)]
+pub(super) struct Named {
+    /// As it was once called.
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    model: String,
+}
+
+impl Named {
+    pub(super) fn model(self) -> Result<String, Refusal> {
+        let name = if self.model.is_empty() { self.name } else { self.model };
+        if name.is_empty() { Err(Refusal::invalid("model is required")) } else { Ok(name) }
+    }
+}
+
+/// The model goes from memory, too: nobody keeps what they were told is gone.
+pub(super) async fn delete(
+    State(state): State<Ollama>,
+    _manager: Manager,
+    request: Request,
+) -> Result<StatusCode, Refusal> {
+    let name = body::<Named>(request).await?.model()?;
+    let wanted = name.clone();
+    let model = state.models.on_store(move |store| store.find(&wanted)).await?;
+    state.models.on_store(move |store| store.remove(&name)).await??;
+    (state.models.refresh)().await;
+    if let Ok(model) = model {
+        state.models.runtime.unload(&model.digest);
+    }
+    Ok(StatusCode::OK)
+}

@@ -1,0 +1,72 @@
+//! `POST /api/generate`
+
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde::Deserialize;
+use stoa_model::completion::PromptMessage;
+use stoa_model::conversation::MessageRole;
+use stoa_models::json::Json;
+
+use super::answer::Common;
+use super::caller::Caller;
+use super::error::Refusal;
+use super::stream::{Answer, Shape};
+use super::{Ollama, body};
+
+#[derive(Deserialize)]
+struct GenerateRequest {
+    #[serde(flatten)]
+    common: Common,
+    #[serde(default)]
+    prompt: String,
+    #[serde(default)]
+    suffix: String,
+    #[serde(default)]
+    system: String,
+    #[serde(default)]
+    template: String,
+    #[serde(default)]
+    raw: bool,
+    #[serde(default)]
+    images: Option<Vec<Json>>,
+    /// Tokens of an earlier answer; Ollama itself wants it no more.
+    #[serde(default)]
+    context: Option<Vec<i64>>,
+}
+
+pub(super) async fn generate(
+    State(state): State<Ollama>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let begun = Instant::now();
+    let request: GenerateRequest = body(request).await?;
+    let prepared = request.common.prepare(&state.models).await?;
+    let name = &request.common.model;
+    let filled = |list: bool, what: &str| {
+        if list { Err(Refusal::invalid(format!("{name} does not support {what}"))) } else { Ok(()) }
+    };
+    filled(!request.suffix.is_empty(), "insert")?;
+    filled(request.images.as_ref().is_some_and(|images| !images.is_empty()), "images here yet")?;
+    filled(!request.template.is_empty(), "templates of a single request; make a model with it")?;
+    filled(request.context.as_ref().is_some_and(|context| !context.is_empty()), "`context`; use /api/chat")?;
+    let answer = Answer { shape: Shape::Generate, model: name.clone(), begun, app: state.app.clone() };
+    if request.prompt.is_empty() {
+        let (reason, loading) = state.load_or_unload(&prepared, caller.0.user_id()).await?;
+        return Ok(answer.done(reason, loading));
+    }
+    let call = if request.raw {
+        prepared.call(Vec::new(), Some(request.prompt))
+    } else {
+        let mut messages = prepared.begin(!request.system.is_empty())?;
+        if !request.system.is_empty() {
+            messages.insert(0, PromptMessage { role: MessageRole::System, text: request.system });
+        }
+        messages.push(PromptMessage { role: MessageRole::User, text: request.prompt });
+        prepared.call(messages, None)
+    };
+    let events = state.app.dispatch.call(&caller.0, call).await?;
+    answer.send(events, request.common.stream.unwrap_or(true)).await
+}
