@@ -50,7 +50,8 @@ impl CreateEvent {
 }
 
 impl Store {
-    /// Makes a model and gives it `name`; a model that had the name loses it.
+    /// Makes a model and gives it `name`; a model that had the name loses it. `progress` must not block: the store is
+    /// locked meanwhile.
     pub fn create(
         &self,
         name: &ModelName,

@@ -12,7 +12,7 @@ use stoa_models::registry::{RegistryError, RegistryOptions};
 use stoa_models::{Digest, ModelName};
 
 use crate::proxy::{Do, Proxy, Seen};
-use crate::support::{Distribution, House, KIB, Model, named, quick};
+use crate::support::{Distribution, House, KIB, Model, named, quick, saved};
 
 struct Setup {
     _registry: Distribution,
@@ -158,9 +158,7 @@ async fn a_pull_that_failed_is_taken_up_where_it_stopped() {
     assert!(!setup.house.files("partial").is_empty() && !setup.house.files("claims").is_empty());
     // Nothing of it is taken for rubbish.
     setup.house.store().collect().unwrap();
-    let map = setup.house.files("partial").into_iter().find(|path| path.extension().is_some_and(|kind| kind == "map"));
-    let map: serde_json::Value = serde_json::from_slice(&fs::read(map.unwrap()).unwrap()).unwrap();
-    let done: Vec<u64> = map["done"].as_array().unwrap().iter().filter_map(serde_json::Value::as_u64).collect();
+    let done = saved(&setup.house, &setup.model.digest(0));
     assert!(done.iter().sum::<u64>() > 0);
     let before = setup.weights().len();
     broken.store(false, Ordering::SeqCst);
