@@ -123,6 +123,8 @@ async fn a_server_that_loses_ranges_midway_sends_one_stream() {
 async fn a_server_in_trouble_is_asked_again_but_not_for_ever() {
     let answer = |status| Do::Answer(status, Vec::new(), Vec::new());
     let setup = Setup::new(move |seen| match seen.earlier {
+        0 if seen.is_manifest() => Do::HangUp,
+        1 if seen.is_manifest() => answer(StatusCode::SERVICE_UNAVAILABLE),
         0 if seen.is_blob() => answer(StatusCode::SERVICE_UNAVAILABLE),
         1 if seen.is_blob() => answer(StatusCode::TOO_MANY_REQUESTS),
         2 if seen.is_blob() => Do::HangUp,
@@ -141,6 +143,10 @@ async fn a_server_in_trouble_is_asked_again_but_not_for_ever() {
     let error = setup.error().await;
     assert!(matches!(&*error, RegistryError::BlobNotFound { .. }), "{error}");
     assert_eq!(setup.weights().len(), 1, "what will not pass is not tried again");
+
+    let setup = Setup::new(move |_| answer(StatusCode::BAD_GATEWAY)).await;
+    setup.error().await;
+    assert_eq!(setup.proxy.seen().len(), 3);
 }
 
 #[tokio::test]

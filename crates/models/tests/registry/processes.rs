@@ -1,6 +1,7 @@
 //! Several who want the same: watchers of one pull, stores in several processes, and processes that are killed.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -307,6 +308,7 @@ async fn a_disk_that_fills_up_stops_the_pull_and_keeps_what_came() {
         eprintln!("skipped: a small disk cannot be mounted here");
         return;
     }
+    let _mounted = Mounted(disk.to_owned());
     let registries = setup.neighbour();
     let mut events = registries.pull(&setup.name());
     until_half(&mut events).await;
@@ -323,7 +325,15 @@ async fn a_disk_that_fills_up_stops_the_pull_and_keeps_what_came() {
     fs::remove_file(disk.join("filler")).unwrap();
     pull(&registries, &setup.name()).await.unwrap();
     setup.assert_brought_once();
-    assert!(Command::new("umount").arg("-l").arg(disk).status().unwrap().success());
+}
+
+/// A small disk, taken away again however the test ends.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
 }
 
 #[tokio::test]
