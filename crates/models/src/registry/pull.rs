@@ -26,13 +26,13 @@ pub(super) async fn run(inner: &Inner, name: &ModelName, report: &Report<PullEve
     if size_bytes > limit_bytes {
         return Err(RegistryError::TooLarge { size_bytes, limit_bytes });
     }
+    check_space(inner, &layers).await?;
     let (store, claimant, wanted) = (Arc::clone(&inner.store), name.clone(), layers.clone());
     let claim = blocking(move || {
         let digests: Vec<&Digest> = wanted.iter().map(|layer| &layer.digest).collect();
         store.claim_for_pull(&claimant, &digests)
     });
     let claim = claim.await?;
-    check_space(inner, &layers).await?;
     for layer in &layers {
         bring(inner, &repository, layer, report).await?;
     }
