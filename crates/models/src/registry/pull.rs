@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::download::Download;
+use super::options::patiently;
 use super::repository::{Fetched, Repository, Rights};
 use super::watch::Report;
 use super::{Inner, PullEvent, RegistryError};
@@ -14,12 +15,10 @@ use crate::store::blocking;
 use crate::store::partial::Partial;
 use crate::store::{Digest, Layer, Manifest, ModelName};
 
-const MANIFEST_TRIES: u32 = 3;
-
 pub(super) async fn run(inner: &Inner, name: &ModelName, report: &Report<PullEvent>) -> Result<(), RegistryError> {
     report.say(PullEvent::PullingManifest);
     let repository = inner.repository(name, Rights::Pull)?;
-    let fetched = manifest(inner, &repository).await?;
+    let fetched = patiently(&inner.options, || repository.manifest()).await?;
     let layers = distinct(&fetched.manifest, &repository)?;
     let size_bytes = layers.iter().fold(0_u64, |total, layer| total.saturating_add(layer.size));
     let limit_bytes = inner.options.max_model_bytes;
@@ -64,19 +63,9 @@ pub(super) async fn run(inner: &Inner, name: &ModelName, report: &Report<PullEve
         let store = Arc::clone(&inner.store);
         blocking(move || store.discard(&replaced)).await?;
     }
+    tracing::info!(model = %repository.name(), "a model was pulled");
     report.say(PullEvent::Success);
     Ok(())
-}
-
-/// A registry that stumbles is asked again, but whoever waits learns soon that it is not there.
-async fn manifest(inner: &Inner, repository: &Repository) -> Result<Fetched, RegistryError> {
-    for tries in 1..MANIFEST_TRIES {
-        match repository.manifest().await {
-            Err(error) if error.may_pass() => sleep(inner.options.pause_after(tries)).await,
-            fetched => return fetched,
-        }
-    }
-    repository.manifest().await
 }
 
 /// Every blob once, in the manifest's order.

@@ -198,8 +198,10 @@ impl Making<'_> {
     }
 
     fn add(&mut self, role: &str, text: &[u8]) -> Result<(), StoreError> {
-        let digest = self.text_blob(text)?;
-        self.layers.push(Layer::new(role, digest, text.len() as u64));
+        let layer = Layer::new(role, self.text_blob(text)?, text.len() as u64);
+        if !self.layers.contains(&layer) {
+            self.layers.push(layer);
+        }
         Ok(())
     }
 
