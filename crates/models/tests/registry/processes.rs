@@ -27,7 +27,9 @@ struct Setup {
 impl Setup {
     async fn new() -> Self {
         let registry = Distribution::start();
-        let model = Model::of(1_024 * KIB);
+        let mut model = Model::of(1_024 * KIB);
+        // Whole before the weights begin, and named by no manifest until they end.
+        model.layers.insert(0, ("application/vnd.ollama.image.license", b"MIT".to_vec()));
         model.upload(&registry, &registry.name("library/tiny:latest")).await;
         let (gate, closed) = watch::channel(false);
         let proxy = Proxy::start(&registry.authority, move |seen| match seen.range {
@@ -75,7 +77,7 @@ impl Setup {
 
 /// How much of the weights is written down.
 fn saved(house: &House, model: &Model) -> u64 {
-    support::saved(house, &model.digest(0)).iter().sum()
+    support::saved(house, &model.digest(model.layers.len() - 1)).iter().sum()
 }
 
 /// Waits for a connection that is held back as long as the test takes.
@@ -289,6 +291,7 @@ async fn a_collection_takes_nothing_from_a_pull_that_runs() {
             assert!(old.unwrap().success());
         }
     }
+    assert_eq!(setup.house.files("blobs").len(), 1);
     assert_eq!(neighbour.store().collect().unwrap(), 0);
     setup.open();
     to_the_end(here).await;
