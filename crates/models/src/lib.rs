@@ -1,4 +1,4 @@
-//! Models that run on this machine: the store, the worker processes, and who gets to use them when.
+//! Models that run on this machine: where they come from, the store, the worker processes, and who gets to use them when.
 
 pub mod gguf;
 pub mod json;
@@ -11,6 +11,7 @@ pub mod store;
 pub mod template;
 pub mod text;
 
+pub use registry::{PullEvent, PushEvent, Registries, RegistryError, RegistryOptions};
 pub use runtime::{
     EmbedRequest, Embeddings, LaneState, LaneStatus, LocalModel, Runtime, RuntimeOptions, RuntimeStatus, WorkerProgram,
 };

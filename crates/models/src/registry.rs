@@ -15,7 +15,7 @@ mod repository;
 mod watch;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures_util::stream::BoxStream;
 use stoa_egress::Egress;
@@ -42,6 +42,8 @@ pub struct Registries {
     inner: Arc<Inner>,
 }
 
+type Pulls = HashMap<ModelName, Weak<Work<PullEvent>>>;
+
 struct Inner {
     egress: Egress,
     store: Arc<Store>,
@@ -49,7 +51,7 @@ struct Inner {
     /// One for each connection that brings a part of a blob.
     connections: Semaphore,
     /// What runs, so that several who want one model watch one pull.
-    pulls: Mutex<HashMap<ModelName, Weak<Work<PullEvent>>>>,
+    pulls: Mutex<Pulls>,
     tracker: TaskTracker,
     /// The pulls and pushes alone, so that shutdown can wait for them.
     tasks: TaskTracker,
@@ -76,9 +78,8 @@ impl Registries {
     /// Brings a model into the store under its own name; a model that had the name loses it. Who asks for what is being
     /// pulled already watches that pull, from its beginning. Must be called inside a tokio runtime.
     pub fn pull(&self, name: &ModelName) -> Events<PullEvent> {
-        let mut pulls = self.inner.pulls.lock().unwrap_or_else(PoisonError::into_inner);
-        pulls.retain(|_, work| work.upgrade().is_some_and(|work| !work.has_ended()));
-        if let Some(work) = pulls.get(name).and_then(Weak::upgrade) {
+        let mut pulls = self.pulls();
+        if let Some(work) = running(&pulls, name) {
             return watch::events(work);
         }
         let (work, report) = Work::begin(&self.inner.shutdown);
@@ -86,6 +87,23 @@ impl Registries {
         let (inner, name) = (Arc::clone(&self.inner), name.clone());
         self.run(report.run(move |report| async move { pull::run(&inner, &name, &report).await }));
         watch::events(work)
+    }
+
+    /// What a pull that runs says, from its beginning; `None` when nobody is pulling that model here.
+    pub fn watch(&self, name: &ModelName) -> Option<Events<PullEvent>> {
+        running(&self.pulls(), name).map(watch::events)
+    }
+
+    /// The models that are being pulled here.
+    pub fn running(&self) -> Vec<ModelName> {
+        self.pulls().keys().cloned().collect()
+    }
+
+    /// Those pulls that have not ended.
+    fn pulls(&self) -> MutexGuard<'_, Pulls> {
+        let mut pulls = self.inner.pulls.lock().unwrap_or_else(PoisonError::into_inner);
+        pulls.retain(|_, work| work.upgrade().is_some_and(|work| !work.has_ended()));
+        pulls
     }
 
     /// Sends a model of the store to the registry that its name says.
@@ -110,6 +128,10 @@ impl Registries {
     fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.inner.tracker.spawn(self.inner.tasks.track_future(work));
     }
+}
+
+fn running(pulls: &Pulls, name: &ModelName) -> Option<Arc<Work<PullEvent>>> {
+    pulls.iter().find(|(running, _)| running.is_same(name)).and_then(|(_, work)| work.upgrade())
 }
 
 impl Inner {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, Version};
+use http::header::{HeaderValue, LOCATION};
+use http::{Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, StreamBody, combinators::BoxBody};
 use hyper::body::Frame;
 use hyper::service::service_fn;
@@ -43,7 +44,7 @@ fn certified(names: &str, alpn: &[&[u8]]) -> Certified {
     Certified { acceptor: TlsAcceptor::from(Arc::new(config)), _folder: folder, roots }
 }
 
-/// Answers `/` at once and everything else with a body that never ends.
+/// Answers `/` at once, `/to` with a redirect to its query, and everything else with a body that never ends.
 async fn secure_server(certified: &Certified) -> Server {
     let acceptor = certified.acceptor.clone();
     Server::raw(move |stream| {
@@ -52,6 +53,13 @@ async fn secure_server(certified: &Certified) -> Server {
             let Ok(stream) = acceptor.accept(stream).await else { return };
             let service = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
                 let version = format!("{:?}", request.version());
+                if request.uri().path() == "/to" {
+                    let mut redirect = Response::new(BoxBody::default());
+                    *redirect.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+                    let location = HeaderValue::from_str(request.uri().query().unwrap()).unwrap();
+                    redirect.headers_mut().insert(LOCATION, location);
+                    return Ok::<_, Infallible>(redirect);
+                }
                 let body: BoxBody<Bytes, Infallible> = if request.uri().path() == "/" {
                     http_body_util::Full::new(Bytes::from(version)).boxed()
                 } else {
@@ -102,6 +110,23 @@ async fn http_2_is_spoken_where_both_sides_can_and_shared() {
     assert_eq!(server.accepted(), 1);
     egress.close_idle();
     eventually("the connection is closed", || server.open() == 0).await;
+}
+
+#[tokio::test]
+async fn a_redirect_never_takes_tls_away() {
+    let certified = certified("models.test", &[b"h2", b"http/1.1"]);
+    let server = secure_server(&certified).await;
+    let plain = Server::canned("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    let egress = trusting(Some(certified.roots.clone()), &server, ProxyOptions::default());
+    let secure = format!("models.test:{}", server.port());
+    egress.allowances().replace([secure.parse().unwrap(), plain.authority()]);
+    let url = format!("https://{secure}/to?");
+    assert!(egress.send(get(&format!("{url}/")), quick()).await.is_ok());
+    for location in [plain.url("/"), format!("http://{secure}/")] {
+        let error = egress.send(get(&format!("{url}{location}")), quick()).await.unwrap_err();
+        assert!(matches!(error, EgressError::InsecureRedirect), "{location}: {error}");
+    }
+    assert_eq!(plain.accepted(), 0);
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let egress = Egress::new(EgressOptions { allowances, ..EgressOptions::default() })?;
     let options = RegistryOptions {
         part_bytes: part_bytes..=part_bytes,
+        pause: Duration::from_millis(1),
         save_every: Duration::from_millis(20),
         look_every: Duration::from_millis(20),
         ..RegistryOptions::default()

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::Access;
+use tokio::time::sleep;
+
+use super::{Access, RegistryError};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -73,4 +75,18 @@ impl RegistryOptions {
         // Clients that were cut off together do not come back together.
         doubled.min(LONGEST).mul_f64(rand::random_range(0.5..1.0))
     }
+}
+
+/// Asks a registry that stumbles again, but not for so long that whoever waits does not learn that it is not there.
+pub(super) async fn patiently<T, F>(options: &RegistryOptions, attempt: impl Fn() -> F) -> Result<T, RegistryError>
+where
+    F: Future<Output = Result<T, RegistryError>>,
+{
+    for tries in 1..3 {
+        match attempt().await {
+            Err(error) if error.may_pass() => sleep(options.pause_after(tries)).await,
+            ended => return ended,
+        }
+    }
+    attempt().await
 }

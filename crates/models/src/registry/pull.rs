@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::download::Download;
+use super::options::patiently;
 use super::repository::{Fetched, Repository, Rights};
 use super::watch::Report;
 use super::{Inner, PullEvent, RegistryError};
@@ -17,20 +18,20 @@ use crate::store::{Digest, Layer, Manifest, ModelName};
 pub(super) async fn run(inner: &Inner, name: &ModelName, report: &Report<PullEvent>) -> Result<(), RegistryError> {
     report.say(PullEvent::PullingManifest);
     let repository = inner.repository(name, Rights::Pull)?;
-    let fetched = repository.manifest().await?;
+    let fetched = patiently(&inner.options, || repository.manifest()).await?;
     let layers = distinct(&fetched.manifest, &repository)?;
     let size_bytes = layers.iter().fold(0_u64, |total, layer| total.saturating_add(layer.size));
     let limit_bytes = inner.options.max_model_bytes;
     if size_bytes > limit_bytes {
         return Err(RegistryError::TooLarge { size_bytes, limit_bytes });
     }
+    check_space(inner, &layers).await?;
     let (store, claimant, wanted) = (Arc::clone(&inner.store), name.clone(), layers.clone());
     let claim = blocking(move || {
         let digests: Vec<&Digest> = wanted.iter().map(|layer| &layer.digest).collect();
         store.claim_for_pull(&claimant, &digests)
     });
     let claim = claim.await?;
-    check_space(inner, &layers).await?;
     for layer in &layers {
         bring(inner, &repository, layer, report).await?;
     }
@@ -62,6 +63,7 @@ pub(super) async fn run(inner: &Inner, name: &ModelName, report: &Report<PullEve
         let store = Arc::clone(&inner.store);
         blocking(move || store.discard(&replaced)).await?;
     }
+    tracing::info!(model = %repository.name(), "a model was pulled");
     report.say(PullEvent::Success);
     Ok(())
 }

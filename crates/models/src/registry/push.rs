@@ -10,6 +10,7 @@ use http::{Method, StatusCode};
 use stoa_egress::{Limits, Redirects, Request, Target};
 use tokio::time::sleep;
 
+use super::options::patiently;
 use super::repository::{Repository, Rights};
 use super::watch::Report;
 use super::{Inner, PushEvent, RegistryError, RegistryOptions};
@@ -48,8 +49,13 @@ pub(super) async fn run(inner: &Inner, name: &ModelName, report: &Report<PushEve
     let kind = if manifest.media_type.is_empty() { MANIFEST_TYPE } else { &manifest.media_type };
     let kind = HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static(MANIFEST_TYPE));
     let request = Request::new(Method::PUT, repository.manifest_target()?, text).header(CONTENT_TYPE, kind);
-    let answer = repository.send(request, Limits { redirects: Redirects::None, ..Limits::default() }).await?;
-    repository.expect(answer, &[StatusCode::OK, StatusCode::CREATED, StatusCode::ACCEPTED]).await?;
+    let limits = Limits { redirects: Redirects::None, ..Limits::default() };
+    let put = || async {
+        let answer = repository.send(request.clone(), limits).await?;
+        repository.expect(answer, &[StatusCode::OK, StatusCode::CREATED, StatusCode::ACCEPTED]).await
+    };
+    patiently(&inner.options, put).await?;
+    tracing::info!(model = %name, "a model was pushed");
     report.say(PushEvent::Success);
     Ok(())
 }
@@ -73,20 +79,27 @@ struct Session {
 impl Upload<'_> {
     async fn run(&self) -> Result<(), RegistryError> {
         self.report.say(self.progress(0));
-        if !self.repository.has_blob(&self.layer.digest).await? {
-            let mut tries = 0;
-            let mut session = self.begin().await?;
-            while let Err(error) = self.send(&mut session, &mut tries).await {
-                tries += 1;
-                if !error.may_pass() || tries >= self.options.tries {
-                    return Err(error);
-                }
-                sleep(self.options.pause_after(tries)).await;
-                session = self.resume(session).await?;
+        let (mut session, mut tries) = (None, 0);
+        while let Err(error) = self.attempt(&mut session, &mut tries).await {
+            tries += 1;
+            if !error.may_pass() || tries >= self.options.tries {
+                return Err(error);
             }
+            sleep(self.options.pause_after(tries)).await;
         }
         self.report.update(self.progress(self.layer.size));
         Ok(())
+    }
+
+    async fn attempt(&self, session: &mut Option<Session>, tries: &mut u32) -> Result<(), RegistryError> {
+        let mut current = match session.take() {
+            Some(interrupted) => self.resume(interrupted).await?,
+            None if self.repository.has_blob(&self.layer.digest).await? => return Ok(()),
+            None => self.begin().await?,
+        };
+        let sent = self.send(&mut current, tries).await;
+        *session = Some(current);
+        sent
     }
 
     fn progress(&self, completed: u64) -> PushEvent {

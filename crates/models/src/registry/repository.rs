@@ -99,6 +99,11 @@ impl Repository {
         &self.host
     }
 
+    /// The model's whole name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A URL of this repository.
     pub(super) fn target(&self, rest: &str) -> Result<Target, RegistryError> {
         self.root
@@ -329,10 +334,12 @@ impl Repository {
     pub(super) async fn has_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
         let request = Request::new(Method::HEAD, self.target(&format!("blobs/{digest}"))?, Bytes::new());
         // A HEAD announces the length of a body that never comes.
-        let limits = Limits { body_bytes: u64::MAX, ..Limits::default() };
+        let limits = Limits { body_bytes: u64::MAX, redirects: Redirects::None, ..Limits::default() };
         let answer = self.send(request, limits).await?;
         match answer.status() {
             StatusCode::NOT_FOUND => Ok(false),
+            // To where it lies: it is there.
+            StatusCode::FOUND | StatusCode::SEE_OTHER | StatusCode::TEMPORARY_REDIRECT => Ok(true),
             _ => self.expect(answer, &[StatusCode::OK]).await.map(|_| true),
         }
     }

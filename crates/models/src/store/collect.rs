@@ -68,7 +68,13 @@ impl Store {
 
     /// What manifests name and claims want. `None` when it cannot be known: then nothing can be said to be unused.
     fn in_use(&self) -> Result<Option<HashSet<Digest>>, StoreError> {
-        let mut used = self.claimed()?;
+        let mut used = match self.claimed() {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "claims cannot be read; nothing is collected");
+                return Ok(None);
+            }
+        };
         let names = self.names()?;
         if names.len() >= MAX_LISTED {
             return Ok(None);

@@ -50,7 +50,8 @@ impl CreateEvent {
 }
 
 impl Store {
-    /// Makes a model and gives it `name`; a model that had the name loses it.
+    /// Makes a model and gives it `name`; a model that had the name loses it. `progress` must not block: the store is
+    /// locked meanwhile.
     pub fn create(
         &self,
         name: &ModelName,
@@ -197,8 +198,10 @@ impl Making<'_> {
     }
 
     fn add(&mut self, role: &str, text: &[u8]) -> Result<(), StoreError> {
-        let digest = self.text_blob(text)?;
-        self.layers.push(Layer::new(role, digest, text.len() as u64));
+        let layer = Layer::new(role, self.text_blob(text)?, text.len() as u64);
+        if !self.layers.contains(&layer) {
+            self.layers.push(layer);
+        }
         Ok(())
     }
 

@@ -4,91 +4,24 @@
 //! come; whoever holds the lock on `.lock` is the only one to write. The map never says more than the file holds, so a
 //! process that is killed costs its successor what came since the map was last written and nothing else.
 
+mod map;
+mod record;
+
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::{Digest, Store, StoreError, claim, durable};
+use map::Map;
+use record::Record;
 
-/// The longest map in bytes.
-const MAX_MAP_BYTES: u64 = 1024 * 1024;
-const MAX_PARTS: u64 = 64 * 1024;
-
-/// How much has come of each part of a blob. All parts but the last are equally long.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Map {
-    size_bytes: u64,
-    part_bytes: u64,
-    /// Bytes of each part that are there, from its beginning.
-    done: Vec<u64>,
-}
-
-/// How far a blob has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reach {
-    /// Bytes that are there, wherever.
-    pub(crate) completed: u64,
-    /// Bytes that are there without a gap from the beginning.
-    pub(crate) frontier: u64,
-}
-
-impl Map {
-    pub(crate) fn new(size_bytes: u64, part_bytes: u64) -> Self {
-        let part_bytes = part_bytes.max(size_bytes.div_ceil(MAX_PARTS)).max(1);
-        let parts = usize::try_from(size_bytes.div_ceil(part_bytes)).unwrap_or(usize::MAX);
-        Self { size_bytes, part_bytes, done: vec![0; parts] }
-    }
-
-    fn fits(&self, size_bytes: u64) -> bool {
-        let lengths = || (0..self.done.len()).map(|part| self.bounds(part));
-        self.size_bytes == size_bytes
-            && self.part_bytes > 0
-            && self.done.len() as u64 == size_bytes.div_ceil(self.part_bytes)
-            && lengths().zip(&self.done).all(|(bounds, done)| *done <= bounds.end - bounds.start)
-    }
-
-    pub(crate) fn parts(&self) -> usize {
-        self.done.len()
-    }
-
-    fn bounds(&self, part: usize) -> Range<u64> {
-        let start = (part as u64).saturating_mul(self.part_bytes).min(self.size_bytes);
-        start..start.saturating_add(self.part_bytes).min(self.size_bytes)
-    }
-
-    /// The bytes of a part that have yet to come.
-    pub(crate) fn missing(&self, part: usize) -> Range<u64> {
-        let bounds = self.bounds(part);
-        bounds.start + self.done.get(part).copied().unwrap_or_default()..bounds.end
-    }
-
-    /// Notes that `written` is there. Only what joins onto what was there before counts.
-    pub(crate) fn advance(&mut self, written: &Range<u64>) {
-        for part in 0..self.done.len() {
-            let bounds = self.bounds(part);
-            let missing = self.missing(part);
-            if written.start <= missing.start && missing.start < written.end {
-                self.done[part] = written.end.min(bounds.end) - bounds.start;
-            }
-        }
-    }
-
-    pub(crate) fn reach(&self) -> Reach {
-        let frontier = (0..self.done.len())
-            .map(|part| self.missing(part))
-            .find(|missing| !missing.is_empty())
-            .map_or(self.size_bytes, |missing| missing.start);
-        Reach { completed: self.done.iter().sum(), frontier }
-    }
-}
+pub(crate) use map::Reach;
 
 #[derive(Clone, Debug)]
 struct Paths {
@@ -126,6 +59,7 @@ pub(crate) struct Partial {
     resumed: bool,
     /// Whether its files are to stay when it is dropped.
     keep: AtomicBool,
+    record: Mutex<Record>,
     /// Held last of all, by every write that is still under way.
     _lock: File,
 }
@@ -152,14 +86,17 @@ impl Partial {
             .truncate(false)
             .open(&paths.data)
             .map_err(StoreError::io("making a file", &directory))?;
-        let known = read_map(&paths.map).filter(|map| map.fits(size_bytes));
+        let known = record::read(&paths.map).filter(|map| map.fits(size_bytes));
         let length = data.metadata().map_err(failed)?.len();
         let map = if let Some(map) = known.filter(|_| length == size_bytes) {
             map
         } else {
+            // First the map, so that it never speaks of what is gone.
+            let _ = fs::remove_file(&paths.map);
             data.set_len(0).and_then(|()| data.set_len(size_bytes)).map_err(failed)?;
             Map::new(size_bytes, part_bytes)
         };
+        let record = Record::begin(&paths.map, &map).map_err(failed)?;
         let reach = map.reach();
         Ok(Some(Self {
             paths,
@@ -169,6 +106,7 @@ impl Partial {
             resumed: reach.completed > 0,
             reach: watch::Sender::new(reach),
             keep: AtomicBool::new(true),
+            record: Mutex::new(record),
             _lock: lock,
         }))
     }
@@ -216,9 +154,14 @@ impl Partial {
 
     /// Writes down how far it has come, so that even a loss of power does not lose it.
     pub(crate) fn save(&self) -> Result<(), StoreError> {
+        let mut record = self.record();
         let map = self.map().clone();
         self.data.sync_data().map_err(StoreError::io("writing", &self.directory))?;
-        write_map(&self.paths.map, &map, &self.directory)
+        record.write(&map).and_then(|()| record.sync()).map_err(StoreError::io("writing", &self.paths.map))
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts the whole blob in its place.
@@ -237,7 +180,7 @@ impl Partial {
 
     /// A view for whoever waits for another's blob: how far that one has come.
     pub(crate) fn completed_elsewhere(store: &Store, digest: &Digest, size_bytes: u64) -> u64 {
-        read_map(&Paths::of(&store.partials(), digest).map)
+        record::read(&Paths::of(&store.partials(), digest).map)
             .filter(|map| map.fits(size_bytes))
             .map_or(0, |map| map.reach().completed)
     }
@@ -248,9 +191,7 @@ impl Drop for Partial {
         if self.keep.load(Ordering::Acquire) {
             // Not made durable, which takes long: it outlives the process, and a loss of power costs a little more.
             let map = self.map().clone();
-            if map.reach().completed > 0 {
-                let _ = write_map_quickly(&self.paths.map, &map, &self.directory);
-            }
+            let _ = self.record().write(&map);
         } else {
             self.paths.delete();
         }
@@ -273,21 +214,6 @@ fn try_lock(path: &Path) -> io::Result<Option<File>> {
             return Ok(Some(file));
         }
     }
-}
-
-fn read_map(path: &Path) -> Option<Map> {
-    durable::read_small(path, MAX_MAP_BYTES).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
-}
-
-fn write_map(path: &Path, map: &Map, scratch: &Path) -> Result<(), StoreError> {
-    let bytes = serde_json::to_vec(map).map_err(|error| StoreError::io("writing", path)(error.into()))?;
-    durable::write(path, &bytes, scratch)
-}
-
-fn write_map_quickly(path: &Path, map: &Map, scratch: &Path) -> Result<(), StoreError> {
-    let mut file = durable::temporary(scratch)?;
-    serde_json::to_writer(&mut file, map).map_err(|error| StoreError::io("writing", path)(error.into()))?;
-    file.persist(path).map(drop).map_err(|error| StoreError::io("renaming", path)(error.error))
 }
 
 /// Deletes what nobody is at and nobody has been at for long.
@@ -402,11 +328,14 @@ mod tests {
             r#"{"size_bytes":5,"part_bytes":5,"done":[5]}"#,
             r#"{"size_bytes":4,"part_bytes":18446744073709551615,"done":[5]}"#,
         ] {
-            fs::write(&paths.map, map).unwrap();
+            fs::write(&paths.map, record::line(map).repeat(2)).unwrap();
             let partial = Partial::open(&store, &digest, 4, 2).unwrap().unwrap();
             assert_eq!(partial.reach(), Reach::default(), "{map}");
         }
-        fs::write(&paths.map, r#"{"size_bytes":4,"part_bytes":2,"done":[2,1]}"#).unwrap();
+        let good = r#"{"size_bytes":4,"part_bytes":2,"done":[2,1]}"#;
+        fs::write(&paths.map, record::line(good).repeat(2)).unwrap();
+        assert_eq!(Partial::open(&store, &digest, 4, 2).unwrap().unwrap().reach().completed, 3);
+        fs::write(&paths.map, record::line(good).repeat(2)).unwrap();
         fs::write(&paths.data, "bl").unwrap();
         assert_eq!(Partial::open(&store, &digest, 4, 2).unwrap().unwrap().reach(), Reach::default(), "the file is cut");
     }

@@ -12,7 +12,7 @@ use stoa_models::registry::{RegistryError, RegistryOptions};
 use stoa_models::{Digest, ModelName};
 
 use crate::proxy::{Do, Proxy, Seen};
-use crate::support::{Distribution, House, KIB, Model, named, quick};
+use crate::support::{Distribution, House, KIB, Model, named, quick, saved};
 
 struct Setup {
     _registry: Distribution,
@@ -123,6 +123,8 @@ async fn a_server_that_loses_ranges_midway_sends_one_stream() {
 async fn a_server_in_trouble_is_asked_again_but_not_for_ever() {
     let answer = |status| Do::Answer(status, Vec::new(), Vec::new());
     let setup = Setup::new(move |seen| match seen.earlier {
+        0 if seen.is_manifest() => Do::HangUp,
+        1 if seen.is_manifest() => answer(StatusCode::SERVICE_UNAVAILABLE),
         0 if seen.is_blob() => answer(StatusCode::SERVICE_UNAVAILABLE),
         1 if seen.is_blob() => answer(StatusCode::TOO_MANY_REQUESTS),
         2 if seen.is_blob() => Do::HangUp,
@@ -141,6 +143,10 @@ async fn a_server_in_trouble_is_asked_again_but_not_for_ever() {
     let error = setup.error().await;
     assert!(matches!(&*error, RegistryError::BlobNotFound { .. }), "{error}");
     assert_eq!(setup.weights().len(), 1, "what will not pass is not tried again");
+
+    let setup = Setup::new(move |_| answer(StatusCode::BAD_GATEWAY)).await;
+    setup.error().await;
+    assert_eq!(setup.proxy.seen().len(), 3);
 }
 
 #[tokio::test]
@@ -158,9 +164,7 @@ async fn a_pull_that_failed_is_taken_up_where_it_stopped() {
     assert!(!setup.house.files("partial").is_empty() && !setup.house.files("claims").is_empty());
     // Nothing of it is taken for rubbish.
     setup.house.store().collect().unwrap();
-    let map = setup.house.files("partial").into_iter().find(|path| path.extension().is_some_and(|kind| kind == "map"));
-    let map: serde_json::Value = serde_json::from_slice(&fs::read(map.unwrap()).unwrap()).unwrap();
-    let done: Vec<u64> = map["done"].as_array().unwrap().iter().filter_map(serde_json::Value::as_u64).collect();
+    let done = saved(&setup.house, &setup.model.digest(0));
     assert!(done.iter().sum::<u64>() > 0);
     let before = setup.weights().len();
     broken.store(false, Ordering::SeqCst);

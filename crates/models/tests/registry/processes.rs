@@ -1,16 +1,17 @@
 //! Several who want the same: watchers of one pull, stores in several processes, and processes that are killed.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use stoa_models::ModelName;
 use stoa_models::registry::{Events, PullEvent, Registries, RegistryError, RegistryOptions};
+use stoa_models::{ModelName, StoreError};
 use tokio::sync::watch;
 
-use crate::proxy::{Do, Proxy};
-use crate::support::{Distribution, House, KIB, Model, eventually, named, pull, quick};
+use crate::proxy::{Do, Proxy, Seen};
+use crate::support::{self, Distribution, House, KIB, Model, eventually, named, pull, quick};
 
 const HALF: u64 = 512 * KIB as u64;
 
@@ -26,7 +27,9 @@ struct Setup {
 impl Setup {
     async fn new() -> Self {
         let registry = Distribution::start();
-        let model = Model::of(1_024 * KIB);
+        let mut model = Model::of(1_024 * KIB);
+        // Whole before the weights begin, and named by no manifest until they end.
+        model.layers.insert(0, ("application/vnd.ollama.image.license", b"MIT".to_vec()));
         model.upload(&registry, &registry.name("library/tiny:latest")).await;
         let (gate, closed) = watch::channel(false);
         let proxy = Proxy::start(&registry.authority, move |seen| match seen.range {
@@ -63,27 +66,18 @@ impl Setup {
 
     /// A real other process that pulls.
     fn child(&self) -> Pulling {
-        let process = Command::new(env!("CARGO_BIN_EXE_stoa-test-pull"))
-            .arg(self.house.directory.path())
-            .arg(self.name().to_string())
-            .arg((256 * KIB).to_string())
-            .stdout(Stdio::null())
-            .spawn();
-        Pulling(process.unwrap())
+        Pulling::start(&self.house, &self.name())
     }
 
     /// Waits until the map says that the first half is there.
     async fn half_is_saved(&self) {
-        eventually("the first half is written down", || {
-            let files = self.house.files("partial").into_iter();
-            let maps = files.filter(|path| path.extension().is_some_and(|kind| kind == "map"));
-            maps.filter_map(|path| fs::read(path).ok()).any(|text| {
-                let map: serde_json::Value = serde_json::from_slice(&text).unwrap();
-                map["done"].as_array().unwrap().iter().filter_map(serde_json::Value::as_u64).sum::<u64>() >= HALF
-            })
-        })
-        .await;
+        eventually("the first half is written down", || saved(&self.house, &self.model) >= HALF).await;
     }
+}
+
+/// How much of the weights is written down.
+fn saved(house: &House, model: &Model) -> u64 {
+    support::saved(house, &model.digest(model.layers.len() - 1)).iter().sum()
 }
 
 /// Waits for a connection that is held back as long as the test takes.
@@ -93,6 +87,18 @@ fn patient() -> RegistryOptions {
 
 /// Killed with SIGKILL when it is dropped.
 struct Pulling(Child);
+
+impl Pulling {
+    fn start(house: &House, name: &ModelName) -> Self {
+        let process = Command::new(env!("CARGO_BIN_EXE_stoa-test-pull"))
+            .arg(house.directory.path())
+            .arg(name.to_string())
+            .arg((256 * KIB).to_string())
+            .stdout(Stdio::null())
+            .spawn();
+        Self(process.unwrap())
+    }
+}
 
 impl Drop for Pulling {
     fn drop(&mut self) {
@@ -128,11 +134,14 @@ async fn two_who_want_one_model_watch_one_pull() {
     until_half(&mut second).await;
     // The pull outlives the one who asked for it first.
     drop(first);
-    let third = setup.house.registries.pull(&setup.name());
+    assert_eq!(setup.house.registries.running(), [setup.name()]);
+    let capitals = named(&setup.proxy.authority, "library/TINY:Latest");
+    let third = setup.house.registries.watch(&capitals).unwrap();
     setup.open();
     tokio::join!(to_the_end(second), to_the_end(third));
     setup.assert_brought_once();
     assert_eq!(setup.proxy.seen().iter().filter(|seen| seen.is_manifest()).count(), 1);
+    assert!(setup.house.registries.running().is_empty() && setup.house.registries.watch(&capitals).is_none());
 }
 
 #[tokio::test]
@@ -202,6 +211,34 @@ async fn a_pull_whose_process_was_killed_is_taken_up_by_another() {
 }
 
 #[tokio::test]
+async fn a_pull_that_is_killed_again_and_again_keeps_what_it_had() {
+    let registry = Distribution::start();
+    let model = Model::of(2_048 * KIB);
+    model.upload(&registry, &registry.name("library/tiny:latest")).await;
+    // No connection brings more than a little.
+    let behave = |seen: &Seen| if seen.range.is_some() { Do::Cut(20 * KIB) } else { Do::Pass };
+    let proxy = Proxy::start(&registry.authority, behave).await;
+    let house = House::new([proxy.authority.as_str()]);
+    let name = named(&proxy.authority, "library/tiny:latest");
+    let mut kills = 0;
+    while house.store().find(&name.to_string()).is_err() {
+        let before = saved(&house, &model);
+        let mut child = Pulling::start(&house, &name);
+        eventually("the pull comes further, or ends", || {
+            saved(&house, &model) > before + 100 * KIB as u64 || child.0.try_wait().unwrap().is_some()
+        })
+        .await;
+        drop(child);
+        let now = saved(&house, &model);
+        assert!(now >= before || house.store().has_blob(&model.digest(0)), "{before} became {now}");
+        kills += 1;
+    }
+    assert!(kills > 3, "it was killed some times on its way, not {kills}");
+    pull(&house.registries, &name).await.unwrap();
+    house.assert_has(&model);
+}
+
+#[tokio::test]
 async fn a_process_that_waits_takes_over_from_one_that_is_killed() {
     let setup = Setup::new().await;
     let child = setup.child();
@@ -254,10 +291,52 @@ async fn a_collection_takes_nothing_from_a_pull_that_runs() {
             assert!(old.unwrap().success());
         }
     }
+    assert_eq!(setup.house.files("blobs").len(), 1);
     assert_eq!(neighbour.store().collect().unwrap(), 0);
     setup.open();
     to_the_end(here).await;
     setup.assert_brought_once();
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_stops_the_pull_and_keeps_what_came() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root may mount a small disk");
+        return;
+    }
+    let setup = Setup::new().await;
+    let disk = setup.house.directory.path();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1500k", "none"]).arg(disk).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: a small disk cannot be mounted here");
+        return;
+    }
+    let _mounted = Mounted(disk.to_owned());
+    let registries = setup.neighbour();
+    let mut events = registries.pull(&setup.name());
+    until_half(&mut events).await;
+    fs::write(disk.join("filler"), vec![1; 700 * KIB]).unwrap();
+    setup.open();
+    let error = loop {
+        if let Err(error) = events.next().await.unwrap() {
+            break error;
+        }
+    };
+    assert!(matches!(&*error, RegistryError::Store(StoreError::DiskFull { .. })), "{error}");
+    let error = pull(&registries, &setup.name()).await.unwrap_err();
+    assert!(matches!(&*error, RegistryError::NoSpace { .. }), "{error}");
+    fs::remove_file(disk.join("filler")).unwrap();
+    pull(&registries, &setup.name()).await.unwrap();
+    setup.assert_brought_once();
+}
+
+/// A small disk, taken away again however the test ends.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
 }
 
 #[tokio::test]

@@ -93,6 +93,7 @@ async fn sizes_that_add_up_to_more_than_there_is_are_refused() {
     let error = house.pull(&named(&proxy.authority, "library/large:latest")).await.unwrap_err();
     assert!(matches!(&*error, RegistryError::NoSpace { needed_bytes, .. } if *needed_bytes > 1 << 60), "{error}");
     assert_eq!(proxy.blobs().len(), 0);
+    house.assert_empty();
 }
 
 #[tokio::test]

@@ -257,6 +257,15 @@ impl House {
     }
 }
 
+/// How much of each part of an unfinished blob is written down.
+pub(crate) fn saved(house: &House, digest: &Digest) -> Vec<u64> {
+    let name = digest.to_string().replace(':', "-");
+    let text = fs::read_to_string(house.directory.path().join(format!("partial/{name}.map"))).unwrap_or_default();
+    let maps = text.lines().filter_map(|line| serde_json::from_str::<Value>(line.split_once(' ')?.1.trim()).ok());
+    let done = maps.map(|map| map["done"].as_array().unwrap().iter().filter_map(Value::as_u64).collect());
+    done.max_by_key(|done: &Vec<u64>| done.iter().sum::<u64>()).unwrap_or_default()
+}
+
 /// Pulls to the end, and checks that progress never goes back.
 pub(crate) async fn pull(registries: &Registries, name: &ModelName) -> Pulled {
     let mut events = registries.pull(name);

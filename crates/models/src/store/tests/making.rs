@@ -134,7 +134,7 @@ fn a_model_made_from_another_keeps_what_is_not_given_anew() {
     let second = NewModel {
         from: Some("FIRST".parse().unwrap()),
         system: Some(String::new()),
-        licenses: vec!["BSD".to_owned()],
+        licenses: vec!["BSD".to_owned(), "MIT".to_owned()],
         parameters: json!({ "temperature": 0 }).as_object().unwrap().clone(),
         ..NewModel::default()
     };
