@@ -2,10 +2,13 @@
 
 use std::collections::HashSet;
 
+use indexmap::IndexMap;
+
 use super::MAX_CALL_BYTES;
 use super::call::{self, MAX_NAME_BYTES, Written};
 use super::family::{Opening, Step, Way};
 use super::scan::Scan;
+use crate::json::Json;
 
 #[derive(Debug)]
 pub(super) struct Attempt {
@@ -29,6 +32,9 @@ struct State {
     /// Of the JSON that is being read: where it begins, and what is known of its first bytes.
     json: Option<(usize, usize, Scan)>,
     name: String,
+    parameters: IndexMap<String, Json>,
+    /// How far the value of a parameter has been searched for its end.
+    searched: usize,
     calls: Vec<Written>,
     /// Where the last whole call ended; 0 when there is none.
     complete: usize,
@@ -106,6 +112,7 @@ impl State {
                 Some(Step::Name(until)) => self.name(until, buffer, at_end),
                 Some(Step::NameBeforeJson) => self.name_before_json(buffer, at_end),
                 Some(Step::Json) => self.json(way, buffer, at_end, known),
+                Some(Step::Parameters) => self.parameters(buffer, at_end),
                 None => match self.again(way, buffer, at_end) {
                     Some(next) => return next,
                     None => continue,
@@ -195,6 +202,43 @@ impl State {
             }
             None if !at_end && rest.len() <= MAX_NAME_BYTES => Next::More,
             _ => Next::Fail,
+        }
+    }
+
+    /// `<parameter=name>value</parameter>` as often as there are arguments, and `</function>`.
+    fn parameters(&mut self, buffer: &str, at_end: bool) -> Next {
+        const OPEN: &str = "<parameter=";
+        const CLOSE: &str = "</parameter>";
+        const END: &str = "</function>";
+        loop {
+            let (rest, space) = self.rest(buffer);
+            let start = self.position + space;
+            if rest.starts_with(END) {
+                self.position = start + END.len();
+                let arguments = Json::Object(std::mem::take(&mut self.parameters)).to_string();
+                self.calls.extend(call::named(&std::mem::take(&mut self.name), &arguments));
+                return if self.calls.is_empty() { Next::Fail } else { Next::Done };
+            }
+            let Some(named) = rest.strip_prefix(OPEN) else {
+                let may_come = OPEN.starts_with(rest) || END.starts_with(rest);
+                return if may_come && !at_end { Next::More } else { Next::Fail };
+            };
+            let Some((name, _)) = named.split_once('>').filter(|(name, _)| name.len() <= MAX_NAME_BYTES) else {
+                return if named.len() <= MAX_NAME_BYTES && !at_end { Next::More } else { Next::Fail };
+            };
+            let value = start + OPEN.len() + name.len() + 1;
+            let from = buffer.floor_char_boundary(self.searched.saturating_sub(CLOSE.len()).max(value));
+            let found = buffer[from..].find(CLOSE).map(|end| from + end);
+            if found.unwrap_or(buffer.len()) > MAX_CALL_BYTES {
+                self.position = buffer.floor_char_boundary(MAX_CALL_BYTES.max(value));
+                return Next::TooLong;
+            }
+            let Some(end) = found else {
+                self.searched = buffer.len();
+                return if at_end { Next::Fail } else { Next::More };
+            };
+            self.parameters.insert(name.trim().to_owned(), call::parameter(&buffer[value..end]));
+            self.position = end + CLOSE.len();
         }
     }
 

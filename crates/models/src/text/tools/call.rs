@@ -65,6 +65,16 @@ pub(super) fn named(name: &str, arguments: &str) -> Option<Written> {
     }
 }
 
+/// The value of an argument that stands between tags, without quotes: a text, unless it reads as something else.
+pub(super) fn parameter(value: &str) -> Json {
+    let value = value.strip_prefix('\n').unwrap_or(value);
+    let value = value.strip_suffix('\n').unwrap_or(value);
+    match Json::parse(value) {
+        Ok(Json::Text(_)) | Err(_) => Json::Text(value.to_owned()),
+        Ok(other) => other,
+    }
+}
+
 /// Whether an object that begins so may be a call, by its first key; `None` while that is not there. What begins
 /// otherwise need not be held back.
 pub(super) fn may_begin(text: &str) -> Option<bool> {

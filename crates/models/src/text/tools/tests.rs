@@ -60,6 +60,26 @@ fn hermes_and_qwen_write_calls_in_tags() {
 }
 
 #[test]
+fn qwen_3_coder_writes_each_argument_in_tags() {
+    let call = "<function=weather>\n<parameter=place>\nUlm </parameter\nis far\n</parameter>\n<parameter=days>\n2\n</parameter>\n</function>";
+    let expected = r#"weather({"place":"Ulm </parameter\nis far","days":2})"#;
+    check(ToolFormat::Hermes, &format!("I look.\n<tool_call>\n{call}\n</tool_call>"), "I look.", &[expected]);
+    check(ToolFormat::Hermes, &format!("{call}\n</tool_call>"), "", &[expected]);
+    check(ToolFormat::Function, call, "", &[expected]);
+    check(ToolFormat::Function, "<function=time></function>.", ".", &[NOW]);
+    for broken in [
+        "<function=weather><parameter=place>Ulm</function>",
+        "<function=weather><parameter=place",
+        "<function=weather>Ulm</function>",
+        "<function=><parameter=a>1</parameter></function>",
+    ] {
+        check(ToolFormat::Function, broken, broken, &[]);
+    }
+    let long = format!("<function=weather><parameter=a>{}</parameter></function>", "é".repeat(MAX_CALL_BYTES));
+    check(ToolFormat::Function, &long, &long, &[]);
+}
+
+#[test]
 fn llama_answers_with_the_call_itself() {
     let call = r#"{"name": "weather", "parameters": {"place": "Ulm", "days": 2}}"#;
     check(ToolFormat::Llama, call, "", &[ULM]);
@@ -67,6 +87,8 @@ fn llama_answers_with_the_call_itself() {
     check(ToolFormat::Llama, &format!("{call}\n{call}"), "", &[ULM, ULM]);
     check(ToolFormat::Llama, &format!("<|python_tag|>{call}"), "", &[ULM]);
     check(ToolFormat::Llama, "<function=time>{}</function>", "", &[NOW]);
+    check(ToolFormat::Llama, &format!("<|python_start|>{call}<|python_end|>"), "", &[ULM]);
+    check(ToolFormat::Llama, "functools[{\"name\":\"time\",\"arguments\":{}}]", "", &[NOW]);
     let other = r#"{"answer": {"name": "weather"}}"#;
     check(ToolFormat::Llama, other, other, &[]);
     let unknown = r#"{"name": "Bob", "parameters": {}}"#;
@@ -255,6 +277,10 @@ fn answer() -> impl Strategy<Value = String> {
         "<|END_ACTION|>",
         "<｜tool▁calls▁begin｜>",
         "<｜tool▁call▁begin｜>",
+        "<parameter=a>",
+        "</parameter>",
+        "functools",
+        "<toolcall>",
         "<｜tool▁sep｜>",
         "<｜tool▁call▁end｜>",
         "<｜tool▁calls▁end｜>",
