@@ -47,7 +47,7 @@ impl GoTemplate {
             writes_response: uses(&["Response"]),
             capabilities: Capabilities {
                 tools: uses(&["Tools"]),
-                thinking: uses(&["Think", "ThinkLevel", "IsThinkSet", "Thinking"]),
+                thinking: uses(&["Think", "ThinkLevel", "IsThinkSet", "Thinking"]) || source.contains("<think>"),
                 insert: uses(&["Suffix"]),
             },
             parsed,

@@ -284,6 +284,10 @@ impl<'t> Run<'t> {
         let value = functions::call(name, arguments, &self.today).map_err(|detail| fail(&detail))?;
         match &value {
             Value::Text(text) if text.len() > MAX_PROMPT_BYTES => Err(TemplateError::OutputTooLong),
+            Value::Text(text) => {
+                self.pay_for_bytes(text.len())?;
+                Ok(value)
+            }
             _ => Ok(value),
         }
     }
