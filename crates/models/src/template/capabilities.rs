@@ -24,7 +24,7 @@ impl Capabilities {
         let environment = Environment::new();
         let Ok(template) = environment.template_from_str(source) else { return Self::default() };
         let names = template.undeclared_variables(false);
-        let mentions = ["<think>", "enable_thinking", "reasoning_content", "reasoning_effort"];
+        let mentions = ["<think>", "</think>", "enable_thinking", "reasoning_content", "reasoning_effort"];
         Self {
             tools: names.contains("tools"),
             thinking: names.contains("thinking") || mentions.iter().any(|mention| source.contains(mention)),
