@@ -6,6 +6,7 @@
 
 mod reader;
 mod shape;
+mod summary;
 mod tensor;
 
 use std::collections::{HashMap, HashSet};
@@ -14,6 +15,8 @@ use std::io::{Read, Seek, SeekFrom};
 use stoa_model::provider::Ability;
 
 use reader::{Reader, Value};
+
+pub use summary::{Summary, TensorSummary};
 
 const MAGIC: [u8; 4] = *b"GGUF";
 
@@ -114,14 +117,7 @@ impl Gguf {
         file.seek(SeekFrom::Start(0))?;
         let mut reader = Reader::new(file, length);
 
-        if reader.bytes::<4>()? != MAGIC {
-            return Err(GgufError::NotGguf);
-        }
-        match reader.u32()? {
-            2 | 3 => {}
-            version if matches!(version.swap_bytes(), 1..=3) => return Err(GgufError::BigEndian),
-            version => return Err(GgufError::Version { version }),
-        }
+        read_version(&mut reader)?;
         let tensors = limited("tensors", reader.u64()?, MAX_TENSORS)?;
         let keys = limited("keys", reader.u64()?, MAX_KEYS)?;
 
@@ -141,6 +137,17 @@ impl Gguf {
     pub fn abilities(&self) -> Vec<Ability> {
         let reasons = self.chat_template.as_ref().is_some_and(|template| template.contains("<think>"));
         if reasons { vec![Ability::Reasoning] } else { Vec::new() }
+    }
+}
+
+fn read_version<R: Read + Seek>(reader: &mut Reader<R>) -> Result<(), GgufError> {
+    if reader.bytes::<4>()? != MAGIC {
+        return Err(GgufError::NotGguf);
+    }
+    match reader.u32()? {
+        2 | 3 => Ok(()),
+        version if matches!(version.swap_bytes(), 1..=3) => Err(GgufError::BigEndian),
+        version => Err(GgufError::Version { version }),
     }
 }
 
