@@ -108,6 +108,10 @@ pub struct Gguf {
     pub chat_template: Option<String>,
     pub bos_token: Option<String>,
     pub eos_token: Option<String>,
+    /// It was made to turn text into vectors.
+    pub embeds: bool,
+    /// Its eye is in the same file.
+    pub sees: bool,
 }
 
 impl Gguf {
@@ -270,6 +274,8 @@ impl Metadata {
             chat_template: self.text("tokenizer.chat_template")?,
             bos_token: tokens.bos,
             eos_token: tokens.eos,
+            embeds: self.number(&of_architecture("pooling_type"))?.is_some_and(|kind| kind != 0),
+            sees: self.number(&of_architecture("vision.block_count"))?.is_some_and(|blocks| blocks > 0),
             architecture,
         })
     }

@@ -20,6 +20,14 @@ fn a_good_file_tells_what_the_model_is() {
 }
 
 #[test]
+fn what_a_model_was_made_for_is_told() {
+    let gguf = good().read().unwrap();
+    assert!(!gguf.embeds && !gguf.sees);
+    let gguf = good().with_u32("llama.pooling_type", 1).with_u32("llama.vision.block_count", 12).read().unwrap();
+    assert!(gguf.embeds && gguf.sees);
+}
+
+#[test]
 fn a_file_cut_anywhere_is_refused() {
     let bytes = good().bytes();
     for length in 0..bytes.len() {
