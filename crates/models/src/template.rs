@@ -1,6 +1,7 @@
 //! A model's chat template: Jinja that came with the model, so foreign code, run with every limit there is.
 
 mod capabilities;
+mod choice;
 mod date;
 pub mod go;
 mod input;
@@ -17,6 +18,7 @@ use stoa_model::Timestamp;
 use crate::protocol::{MAX_PROMPT_BYTES, Message};
 
 pub use capabilities::Capabilities;
+pub use choice::{PromptTemplate, TemplateSources};
 pub use input::{Role, TemplateInput, TemplateMessage, TemplateToolCall};
 use jinja::Shape;
 
