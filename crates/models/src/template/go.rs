@@ -60,7 +60,8 @@ impl GoTemplate {
 
     /// The prompt of `input`, ending where the model's answer begins.
     ///
-    /// A template that looks at `.Messages` gets all of them. An older one, which knows `.System`, `.Prompt` and
+    /// A template that looks at `.Messages` gets all of them; texts that follow one another in the same role are one
+    /// message, since models expect the roles to alternate. An older one, which knows `.System`, `.Prompt` and
     /// `.Response` only, is applied to each turn in its order. What stands behind `.Response` in the last turn is left
     /// out, because the model itself writes that. With a suffix, a template that knows it gets that and the last
     /// message of the user.
@@ -75,7 +76,8 @@ impl GoTemplate {
             run.execute(&self.parsed, &data(input, &turn, &[]), true)?;
         } else if self.uses_messages {
             let system = joined(input.messages.iter().filter(|message| message.role == Role::System));
-            run.execute(&self.parsed, &data(input, &Turn { system, ..Turn::default() }, &input.messages), true)?;
+            let messages = collated(&input.messages);
+            run.execute(&self.parsed, &data(input, &Turn { system, ..Turn::default() }, &messages), true)?;
         } else {
             self.turns(input, &mut run)?;
         }
@@ -134,6 +136,25 @@ fn add(text: &mut String, more: &str) {
         text.push_str("\n\n");
     }
     text.push_str(more);
+}
+
+/// The messages with those put together that follow one another in the same role and are text alone.
+fn collated(messages: &[TemplateMessage]) -> Vec<TemplateMessage> {
+    let is_text = |message: &TemplateMessage| message.role != Role::Tool && message.tool_calls.is_empty();
+    let mut collated: Vec<TemplateMessage> = Vec::with_capacity(messages.len());
+    for message in messages {
+        match collated.last_mut() {
+            Some(last) if last.role == message.role && is_text(last) && is_text(message) => {
+                add(&mut last.content, &message.content);
+                last.images += message.images;
+                if last.reasoning.is_none() {
+                    last.reasoning.clone_from(&message.reasoning);
+                }
+            }
+            _ => collated.push(message.clone()),
+        }
+    }
+    collated
 }
 
 fn joined<'a>(messages: impl Iterator<Item = &'a TemplateMessage>) -> String {

@@ -230,6 +230,22 @@ fn an_older_template_is_applied_to_each_turn() {
 }
 
 #[test]
+fn texts_in_the_same_role_are_one_message() {
+    let mut input = messages(&[
+        (Role::System, "a"),
+        (Role::System, "b"),
+        (Role::User, "c"),
+        (Role::User, ""),
+        (Role::User, "d"),
+        (Role::Tool, "e"),
+        (Role::Tool, "f"),
+    ]);
+    let look = "{{ .System }}|{{ range .Messages }}{{ .Role }}:{{ .Content }}|{{ len .Images }};{{ end }}";
+    input.messages[3].images = 1;
+    assert_eq!(render(look, &input).unwrap(), "a\n\nb|system:a\n\nb|0;user:c\n\nd|1;tool:e|0;tool:f|0;");
+}
+
+#[test]
 fn an_answer_that_has_begun_is_gone_on_with() {
     let source = "<u>{{ .Prompt }}</u><a>{{ .Response }}</a>";
     let input = messages(&[(Role::User, "Hi"), (Role::Assistant, "Ho")]);
@@ -340,7 +356,8 @@ fn the_longest_prompt_can_be_paid_for() {
     let long = "word ".repeat(MAX_PROMPT_BYTES / 6);
     let prompt = render("{{ range .Messages }}{{ .Content }}{{ end }}", &messages(&[(Role::User, &long)])).unwrap();
     assert_eq!(prompt.len(), long.len());
-    let many: Vec<(Role, &str)> = (0..20_000).map(|_| (Role::User, "Hi")).collect();
+    let many: Vec<(Role, &str)> =
+        (0..20_000).map(|turn| if turn % 2 == 0 { (Role::Assistant, "Ho") } else { (Role::User, "Hi") }).collect();
     let source = "{{ range $i, $m := .Messages }}{{ if eq (len (slice $.Messages $i)) 1 }}last{{ end }}{{ $m.Content }}{{ end }}";
     assert!(render(source, &messages(&many)).unwrap().ends_with("lastHi"));
 }
