@@ -1,12 +1,11 @@
 //! One attempt to read a call, from its mark on, while its text comes in.
 
-use std::collections::HashSet;
-
 use indexmap::IndexMap;
 
 use super::MAX_CALL_BYTES;
 use super::call::{self, MAX_NAME_BYTES, Written};
 use super::family::{Opening, Step, Way};
+use super::offered::Offered;
 use super::scan::Scan;
 use crate::json::Json;
 
@@ -78,9 +77,9 @@ impl Attempt {
         self.gap.len() + self.buffer.len()
     }
 
-    pub(super) fn advance(&mut self, at_end: bool, known: &HashSet<String>) -> Progress {
+    pub(super) fn advance(&mut self, at_end: bool, offered: &Offered) -> Progress {
         while let Some(way) = self.opening.ways.get(self.way) {
-            let next = self.state.advance(way, &self.buffer, at_end, known);
+            let next = self.state.advance(way, &self.buffer, at_end, offered);
             self.furthest = self.furthest.max(self.state.position);
             match next {
                 Next::More => return Progress::More,
@@ -104,15 +103,15 @@ impl Attempt {
 }
 
 impl State {
-    fn advance(&mut self, way: &Way, buffer: &str, at_end: bool, known: &HashSet<String>) -> Next {
+    fn advance(&mut self, way: &Way, buffer: &str, at_end: bool, offered: &Offered) -> Next {
         loop {
             let next = match way.steps.get(self.step) {
                 Some(Step::Mark(mark)) => self.mark(mark, buffer, at_end),
                 Some(Step::Optional(mark)) => self.optional(mark, buffer, at_end),
                 Some(Step::Name(until)) => self.name(until, buffer, at_end),
                 Some(Step::NameBeforeJson) => self.name_before_json(buffer, at_end),
-                Some(Step::Json) => self.json(way, buffer, at_end, known),
-                Some(Step::Parameters) => self.parameters(buffer, at_end),
+                Some(Step::Json) => self.json(way, buffer, at_end, offered),
+                Some(Step::Parameters) => self.parameters(buffer, at_end, offered),
                 None => match self.again(way, buffer, at_end) {
                     Some(next) => return next,
                     None => continue,
@@ -206,7 +205,7 @@ impl State {
     }
 
     /// `<parameter=name>value</parameter>` as often as there are arguments, and `</function>`.
-    fn parameters(&mut self, buffer: &str, at_end: bool) -> Next {
+    fn parameters(&mut self, buffer: &str, at_end: bool, offered: &Offered) -> Next {
         const OPEN: &str = "<parameter=";
         const CLOSE: &str = "</parameter>";
         const END: &str = "</function>";
@@ -237,12 +236,14 @@ impl State {
                 self.searched = buffer.len();
                 return if at_end { Next::Fail } else { Next::More };
             };
-            self.parameters.insert(name.trim().to_owned(), call::parameter(&buffer[value..end]));
+            let name = name.trim();
+            let argument = call::parameter(&buffer[value..end], offered.is_text(&self.name, name));
+            self.parameters.insert(name.to_owned(), argument);
             self.position = end + CLOSE.len();
         }
     }
 
-    fn json(&mut self, way: &Way, buffer: &str, at_end: bool, known: &HashSet<String>) -> Next {
+    fn json(&mut self, way: &Way, buffer: &str, at_end: bool, offered: &Offered) -> Next {
         let (start, scanned, mut scan) = if let Some(json) = self.json {
             json
         } else {
@@ -272,7 +273,7 @@ impl State {
         let calls =
             if name.is_empty() { call::read_all(text) } else { call::named(&name, text).map(|call| vec![call]) };
         match calls {
-            Some(calls) if !way.only_known || calls.iter().all(|call| known.contains(&call.name)) => {
+            Some(calls) if !way.only_known || calls.iter().all(|call| offered.has(&call.name)) => {
                 self.calls.extend(calls);
                 Next::Done
             }

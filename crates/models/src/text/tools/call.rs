@@ -65,13 +65,14 @@ pub(super) fn named(name: &str, arguments: &str) -> Option<Written> {
     }
 }
 
-/// The value of an argument that stands between tags, without quotes: a text, unless it reads as something else.
-pub(super) fn parameter(value: &str) -> Json {
+/// The value of an argument that stands between tags, without quotes: a text when the tool wants one, or when it reads as
+/// nothing else.
+pub(super) fn parameter(value: &str, is_text: bool) -> Json {
     let value = value.strip_prefix('\n').unwrap_or(value);
     let value = value.strip_suffix('\n').unwrap_or(value);
     match Json::parse(value) {
-        Ok(Json::Text(_)) | Err(_) => Json::Text(value.to_owned()),
-        Ok(other) => other,
+        Ok(other) if !is_text && !matches!(other, Json::Text(_)) => other,
+        _ => Json::Text(value.to_owned()),
     }
 }
 

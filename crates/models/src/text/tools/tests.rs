@@ -7,7 +7,10 @@ use rand::rngs::SmallRng;
 use super::*;
 
 fn splitter(format: ToolFormat) -> ToolCallSplitter<SmallRng> {
-    ToolCallSplitter::new(format, ["weather".to_owned(), "time".to_owned()], SmallRng::seed_from_u64(1))
+    let weather = r#"{"type":"function","function":{"name":"weather","parameters":{"type":"object",
+        "properties":{"place":{"type":"string"},"days":{"type":"integer"}}}}}"#;
+    let tools = [weather, r#"{"name":"time"}"#].map(|tool| Json::parse(tool).unwrap());
+    ToolCallSplitter::new(format, &tools, SmallRng::seed_from_u64(1))
 }
 
 /// The whole text, and the calls as `name(arguments)`, of an answer cut into pieces of `cut` characters.
@@ -66,6 +69,9 @@ fn qwen_3_coder_writes_each_argument_in_tags() {
     check(ToolFormat::Hermes, &format!("I look.\n<tool_call>\n{call}\n</tool_call>"), "I look.", &[expected]);
     check(ToolFormat::Hermes, &format!("{call}\n</tool_call>"), "", &[expected]);
     check(ToolFormat::Function, call, "", &[expected]);
+    // A place may have a number for its name.
+    let number = "<function=weather><parameter=place>84</parameter><parameter=days>null</parameter></function>";
+    check(ToolFormat::Function, number, "", &[r#"weather({"place":"84","days":null})"#]);
     check(ToolFormat::Function, "<function=time></function>.", ".", &[NOW]);
     for broken in [
         "<function=weather><parameter=place>Ulm</function>",
@@ -205,7 +211,7 @@ fn text_is_not_held_back_longer_than_it_must_be() {
         .sum();
     assert_eq!(held, 5_000 - MAX_GAP_BYTES);
     // An answer in JSON that can be no call comes at once.
-    let mut json = ToolCallSplitter::new(ToolFormat::Json, [], SmallRng::seed_from_u64(1));
+    let mut json = ToolCallSplitter::new(ToolFormat::Json, &[], SmallRng::seed_from_u64(1));
     json.push("{\"answer\"");
     assert_eq!(json.push(": 4"), [ToolPiece::Text(": 4".to_owned())]);
 }
