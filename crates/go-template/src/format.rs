@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::value::Value;
+use crate::value::Value;
 
 /// The widest that a verb may pad. Templates count with it, as Go has no addition for them.
 const MAX_WIDTH: usize = 65_536;

@@ -3,9 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt::Write;
 
-use super::format;
-use super::value::Value;
-use crate::protocol::MAX_PROMPT_BYTES;
+use crate::format;
+use crate::value::Value;
 
 /// Every name but `and` and `or`, which do not look at all of their arguments.
 const NAMES: &[&str] = &[
@@ -45,8 +44,9 @@ pub(super) fn cost(name: &str, arguments: &[Value]) -> usize {
     }
 }
 
-/// The result of a function, or what is wrong with its arguments. `today` is the date in the form of ISO 8601.
-pub(super) fn call(name: &str, arguments: &[Value], today: &str) -> Result<Value, String> {
+/// The result of a function, or what is wrong with its arguments. `today` is the date in the form of ISO 8601, `limit`
+/// the longest text of `printf`.
+pub(super) fn call(name: &str, arguments: &[Value], today: &str, limit: usize) -> Result<Value, String> {
     match (name, arguments) {
         ("not", [value]) => Ok(Value::Bool(!value.is_true())),
         ("eq", [first, rest @ ..]) if !rest.is_empty() => {
@@ -67,7 +67,7 @@ pub(super) fn call(name: &str, arguments: &[Value], today: &str) -> Result<Value
         ("slice", [value, ends @ ..]) => slice(value, ends),
         ("print", arguments) => Ok(Value::text(print(arguments))),
         ("println", arguments) => Ok(Value::text(println(arguments))),
-        ("printf", [Value::Text(format), rest @ ..]) => format::printf(format, rest, MAX_PROMPT_BYTES)
+        ("printf", [Value::Text(format), rest @ ..]) => format::printf(format, rest, limit)
             .map(Value::text)
             .ok_or_else(|| "what printf writes is too long".to_owned()),
         ("html", arguments) => Ok(Value::text(html(&print(arguments)))),
