@@ -5,6 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use stoa_models::json::Json;
 use stoa_models::text::tools::{ToolCall, ToolCallSplitter, ToolFormat, ToolPiece};
 
 const FORMATS: [ToolFormat; 8] = [
@@ -19,7 +20,8 @@ const FORMATS: [ToolFormat; 8] = [
 ];
 
 fn split(format: ToolFormat, answer: &str, piece: usize) -> (String, Vec<ToolCall>) {
-    let mut splitter = ToolCallSplitter::new(format, ["weather".to_owned()], SmallRng::seed_from_u64(1));
+    let tool = Json::parse(r#"{"name":"weather"}"#).unwrap_or_default();
+    let mut splitter = ToolCallSplitter::new(format, &[tool], SmallRng::seed_from_u64(1));
     let characters: Vec<char> = answer.chars().collect();
     let mut pieces = Vec::new();
     for chunk in characters.chunks(piece) {

@@ -6,6 +6,7 @@
 
 mod reader;
 mod shape;
+mod summary;
 mod tensor;
 
 use std::collections::{HashMap, HashSet};
@@ -14,6 +15,8 @@ use std::io::{Read, Seek, SeekFrom};
 use stoa_model::provider::Ability;
 
 use reader::{Reader, Value};
+
+pub use summary::{Summary, TensorSummary};
 
 const MAGIC: [u8; 4] = *b"GGUF";
 
@@ -105,6 +108,10 @@ pub struct Gguf {
     pub chat_template: Option<String>,
     pub bos_token: Option<String>,
     pub eos_token: Option<String>,
+    /// It was made to turn text into vectors.
+    pub embeds: bool,
+    /// Its eye is in the same file.
+    pub sees: bool,
 }
 
 impl Gguf {
@@ -114,14 +121,7 @@ impl Gguf {
         file.seek(SeekFrom::Start(0))?;
         let mut reader = Reader::new(file, length);
 
-        if reader.bytes::<4>()? != MAGIC {
-            return Err(GgufError::NotGguf);
-        }
-        match reader.u32()? {
-            2 | 3 => {}
-            version if matches!(version.swap_bytes(), 1..=3) => return Err(GgufError::BigEndian),
-            version => return Err(GgufError::Version { version }),
-        }
+        read_version(&mut reader)?;
         let tensors = limited("tensors", reader.u64()?, MAX_TENSORS)?;
         let keys = limited("keys", reader.u64()?, MAX_KEYS)?;
 
@@ -141,6 +141,17 @@ impl Gguf {
     pub fn abilities(&self) -> Vec<Ability> {
         let reasons = self.chat_template.as_ref().is_some_and(|template| template.contains("<think>"));
         if reasons { vec![Ability::Reasoning] } else { Vec::new() }
+    }
+}
+
+fn read_version<R: Read + Seek>(reader: &mut Reader<R>) -> Result<(), GgufError> {
+    if reader.bytes::<4>()? != MAGIC {
+        return Err(GgufError::NotGguf);
+    }
+    match reader.u32()? {
+        2 | 3 => Ok(()),
+        version if matches!(version.swap_bytes(), 1..=3) => Err(GgufError::BigEndian),
+        version => Err(GgufError::Version { version }),
     }
 }
 
@@ -263,6 +274,8 @@ impl Metadata {
             chat_template: self.text("tokenizer.chat_template")?,
             bos_token: tokens.bos,
             eos_token: tokens.eos,
+            embeds: self.number(&of_architecture("pooling_type"))?.is_some_and(|kind| kind != 0),
+            sees: self.number(&of_architecture("vision.block_count"))?.is_some_and(|blocks| blocks > 0),
             architecture,
         })
     }

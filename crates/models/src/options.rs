@@ -29,7 +29,7 @@ pub struct ModelOptions {
 pub struct SamplingOptions {
     /// Tokens at the head of the prompt that stay when the context is full; -1 keeps all.
     pub num_keep: Option<i32>,
-    /// -1 takes another seed each time.
+    /// -1 takes another seed each time. The sampler has 32 bits for it; the upper ones may be dropped.
     pub seed: Option<i64>,
     /// Tokens of the answer; -1 for no limit of its own, -2 to fill the context.
     pub num_predict: Option<i32>,

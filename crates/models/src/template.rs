@@ -1,6 +1,7 @@
 //! A model's chat template: Jinja that came with the model, so foreign code, run with every limit there is.
 
 mod capabilities;
+mod choice;
 mod date;
 pub mod go;
 mod input;
@@ -10,15 +11,16 @@ mod tojson;
 use std::io::{self, Write};
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Value;
+use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 use stoa_model::Timestamp;
 
 use crate::protocol::{MAX_PROMPT_BYTES, Message};
 
 pub use capabilities::Capabilities;
+pub use choice::{PromptTemplate, TemplateSources};
 pub use input::{Role, TemplateInput, TemplateMessage, TemplateToolCall};
-use jinja::Arguments;
+use jinja::Shape;
 
 /// The longest template in bytes. The longest known one has about 30 KiB.
 pub const MAX_TEMPLATE_BYTES: usize = 512 * 1024;
@@ -79,11 +81,15 @@ impl ChatTemplate {
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.set_unknown_method_callback(python_method);
         environment.add_filter("tojson", tojson::tojson);
+        // In Python, nothing is not iterable; templates test for tools so.
+        environment.add_test("iterable", |value: &Value| {
+            matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map | ValueKind::String)
+        });
         environment.add_function("raise_exception", |detail: String| -> Result<Value, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, "raise_exception").with_source(Raised(detail)))
         });
         environment
-            .add_template_owned(NAME, source)
+            .add_template_owned(NAME, without_training_marks(source))
             .map_err(|error| TemplateError::Syntax { detail: brief(&error) })?;
         Ok(Self { environment, bos, eos })
     }
@@ -95,32 +101,35 @@ impl ChatTemplate {
     }
 
     /// The prompt of all that `input` has. Templates that know no system role get its text at the head of the first
-    /// message of the user, and those that take the arguments of earlier calls for text get them so.
+    /// message of the user. Those that take arguments for text, or content for a list of parts, get them so.
     pub fn render_input(&self, input: &TemplateInput, now: Timestamp) -> Result<String, TemplateError> {
-        match self.render_as_is(input, Arguments::Object, now) {
+        let shape = Shape::default();
+        match self.render_as_is(input, shape, now) {
             Err(TemplateError::Refused { detail }) => match fold_system(&input.messages) {
                 Some(messages) => {
                     let folded = TemplateInput { messages, ..input.clone() };
-                    self.render_as_is(&folded, Arguments::Object, now)
+                    self.render_as_is(&folded, shape, now)
                 }
                 None => Err(TemplateError::Refused { detail }),
             },
-            Err(TemplateError::Render { detail })
-                if input.messages.iter().any(|message| !message.tool_calls.is_empty()) =>
-            {
-                self.render_as_is(input, Arguments::Text, now).map_err(|_| TemplateError::Render { detail })
+            // Some templates silently drop what is not in the shape that they expect.
+            Ok(prompt) if shows_question(&prompt, input) => Ok(prompt),
+            result @ (Ok(_) | Err(TemplateError::Render { .. })) => {
+                let mut others: Vec<String> =
+                    Shape::OTHERS.into_iter().filter_map(|shape| self.render_as_is(input, shape, now).ok()).collect();
+                let best = others.iter().position(|prompt| shows_question(prompt, input));
+                match (best, result) {
+                    (Some(best), _) => Ok(others.swap_remove(best)),
+                    (None, Err(_)) if !others.is_empty() => Ok(others.swap_remove(0)),
+                    (None, result) => result,
+                }
             }
-            rendered => rendered,
+            refused => refused,
         }
     }
 
-    fn render_as_is(
-        &self,
-        input: &TemplateInput,
-        arguments: Arguments,
-        now: Timestamp,
-    ) -> Result<String, TemplateError> {
-        let values = jinja::values(input, arguments, &self.bos, &self.eos, now);
+    fn render_as_is(&self, input: &TemplateInput, shape: Shape, now: Timestamp) -> Result<String, TemplateError> {
+        let values = jinja::values(input, shape, &self.bos, &self.eos, now);
         let mut output = Capped { bytes: Vec::new(), full: false };
         let template = self.environment.get_template(NAME).map_err(|error| explain(&error))?;
         let rendered = template.render_captured_to(values, &mut output).map(drop);
@@ -130,6 +139,40 @@ impl ChatTemplate {
         rendered.map_err(|error| explain(&error))?;
         String::from_utf8(output.bytes).map_err(|error| TemplateError::Render { detail: error.to_string() })
     }
+}
+
+/// The template without `{% generation %}`, a block of Hugging Face that marks what a model is trained on and writes
+/// nothing of its own.
+fn without_training_marks(source: String) -> String {
+    if !source.contains("endgeneration") {
+        return source;
+    }
+    let mut rest = source.as_str();
+    let mut result = String::with_capacity(source.len());
+    while let Some((before, tag)) = rest.split_once("{%") {
+        result.push_str(before);
+        result.push_str("{%");
+        let inside = tag.trim_start_matches(['-', '+']).trim_start();
+        let space = &tag[..tag.len() - inside.len()];
+        rest = tag;
+        for (name, same) in [("generation", "if true"), ("endgeneration", "endif")] {
+            if let Some(after) =
+                inside.strip_prefix(name).filter(|after| after.trim_start().starts_with(['%', '-', '+']))
+            {
+                result.push_str(space);
+                result.push_str(same);
+                rest = after;
+            }
+        }
+    }
+    result.push_str(rest);
+    result
+}
+
+/// Whether the last thing that the user said is in the prompt.
+fn shows_question(prompt: &str, input: &TemplateInput) -> bool {
+    let question = input.messages.iter().rfind(|message| message.role == Role::User);
+    question.is_none_or(|question| prompt.contains(question.content.trim()))
 }
 
 /// What `raise_exception` of a template was called with.

@@ -8,7 +8,7 @@ pub(super) const UINT32: u32 = 4;
 pub(super) const INT32: u32 = 5;
 pub(super) const FLOAT32: u32 = 6;
 pub(super) const STRING: u32 = 8;
-const ARRAY: u32 = 9;
+pub(super) const ARRAY: u32 = 9;
 
 /// A value of the metadata. Arrays are skipped; only where they lie is kept.
 pub(super) enum Value {
@@ -97,6 +97,18 @@ impl<R: Read + Seek> Reader<R> {
         String::from_utf8(bytes).map_err(|_| GgufError::NotText { what })
     }
 
+    /// A text of which not every byte need be right, as tokens may be.
+    pub(super) fn lossy_string(&mut self, maximum: u64) -> Result<String, GgufError> {
+        let length = self.u64()?;
+        if length > maximum {
+            return Err(GgufError::TooLong { what: "a value", length, maximum });
+        }
+        self.expect(length)?;
+        let mut bytes = vec![0; usize::try_from(length).map_err(|_| self.truncated(length))?];
+        self.fill(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     pub(super) fn value(&mut self, key: &str) -> Result<Value, GgufError> {
         let kind = self.u32()?;
         match kind {
@@ -118,7 +130,7 @@ impl<R: Read + Seek> Reader<R> {
         }
     }
 
-    fn array(&mut self, key: &str) -> Result<Value, GgufError> {
+    pub(super) fn array(&mut self, key: &str) -> Result<Value, GgufError> {
         let kind = self.u32()?;
         let count = self.u64()?;
         if count > MAX_ARRAY_ELEMENTS {
@@ -178,7 +190,7 @@ impl<R: Read + Seek> Reader<R> {
         Ok(numbers)
     }
 
-    fn seek(&mut self, position: u64) -> Result<(), GgufError> {
+    pub(super) fn seek(&mut self, position: u64) -> Result<(), GgufError> {
         self.file.seek(SeekFrom::Start(position))?;
         self.position = position;
         Ok(())

@@ -11,6 +11,10 @@ pub(super) struct Info {
     pub(super) offset: u64,
     pub(super) size: u64,
     pub(super) elements: u64,
+    /// As many numbers as there are dimensions, the row first.
+    pub(super) shape: Vec<u64>,
+    /// ggml's number of the type.
+    pub(super) kind: u32,
 }
 
 impl Info {
@@ -23,15 +27,13 @@ impl Info {
             return Err(refuse(format!("has {dimensions} dimensions")));
         }
         let mut elements = 1_u64;
-        let mut row = 0;
-        for index in 0..dimensions {
+        let mut shape = Vec::new();
+        for _ in 0..dimensions {
             let dimension = reader.u64()?;
             if dimension == 0 {
                 return Err(refuse("has a dimension of zero".to_owned()));
             }
-            if index == 0 {
-                row = dimension;
-            }
+            shape.push(dimension);
             elements = elements
                 .checked_mul(dimension)
                 // ggml counts in signed numbers.
@@ -40,12 +42,13 @@ impl Info {
         }
         let kind = reader.u32()?;
         let (block, bytes) = layout(kind).ok_or_else(|| refuse(format!("is of the unknown type {kind}")))?;
+        let row = shape.first().copied().unwrap_or(0);
         if row % block != 0 {
             return Err(refuse(format!("has rows of {row}, not a multiple of {block}")));
         }
         let size = (elements / block).checked_mul(bytes).ok_or_else(|| refuse("is too large".to_owned()))?;
         let offset = reader.u64()?;
-        Ok(Self { name, offset, size, elements })
+        Ok(Self { name, offset, size, elements, shape, kind })
     }
 }
 
@@ -82,6 +85,48 @@ const fn layout(kind: u32) -> Option<(u64, u64)> {
         42 => (64, 18),        // Q2_0
         _ => return None,
     })
+}
+
+/// What ggml calls a type of `layout`.
+pub(super) const fn type_name(kind: u32) -> &'static str {
+    match kind {
+        0 => "F32",
+        1 => "F16",
+        2 => "Q4_0",
+        3 => "Q4_1",
+        6 => "Q5_0",
+        7 => "Q5_1",
+        8 => "Q8_0",
+        9 => "Q8_1",
+        10 => "Q2_K",
+        11 => "Q3_K",
+        12 => "Q4_K",
+        13 => "Q5_K",
+        14 => "Q6_K",
+        15 => "Q8_K",
+        16 => "IQ2_XXS",
+        17 => "IQ2_XS",
+        18 => "IQ3_XXS",
+        19 => "IQ1_S",
+        20 => "IQ4_NL",
+        21 => "IQ3_S",
+        22 => "IQ2_S",
+        23 => "IQ4_XS",
+        24 => "I8",
+        25 => "I16",
+        26 => "I32",
+        27 => "I64",
+        28 => "F64",
+        29 => "IQ1_M",
+        30 => "BF16",
+        34 => "TQ1_0",
+        35 => "TQ2_0",
+        39 => "MXFP4",
+        40 => "NVFP4",
+        41 => "Q1_0",
+        42 => "Q2_0",
+        _ => "unknown",
+    }
 }
 
 /// How people call llama.cpp's `general.file_type`.

@@ -20,6 +20,14 @@ fn a_good_file_tells_what_the_model_is() {
 }
 
 #[test]
+fn what_a_model_was_made_for_is_told() {
+    let gguf = good().read().unwrap();
+    assert!(!gguf.embeds && !gguf.sees);
+    let gguf = good().with_u32("llama.pooling_type", 1).with_u32("llama.vision.block_count", 12).read().unwrap();
+    assert!(gguf.embeds && gguf.sees);
+}
+
+#[test]
 fn a_file_cut_anywhere_is_refused() {
     let bytes = good().bytes();
     for length in 0..bytes.len() {
@@ -275,12 +283,25 @@ fn ids_of_tokens_outside_the_vocabulary_are_none() {
     assert_eq!((gguf.bos_token, gguf.eos_token), (None, None));
 }
 
+/// A file with everything that is looked at.
+fn rich() -> Vec<u8> {
+    good()
+        .with("llama.attention.head_count", array(5, &[4, 8]))
+        .with("llama.attention.head_count_kv", array(4, &[0, 2]))
+        .with_u32("llama.expert_count", 8)
+        .with_u32("llama.expert_used_count", 2)
+        .with("tokenizer.ggml.scores", array(6, &[0; 3]))
+        .with("tokenizer.ggml.token_type", array(5, &[1; 3]))
+        .with_u32("general.alignment", 32)
+        .bytes()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn a_spoilt_file_never_panics(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
-        let mut bytes = good().bytes();
+        let mut bytes = rich();
         for (index, byte) in changes {
             let index = index.index(bytes.len());
             bytes[index] = byte;
@@ -295,7 +316,7 @@ proptest! {
             Just(0_u64), Just(1), Just(u64::MAX), Just(u64::MAX - 31), Just(1 << 63), Just(1 << 32), Just(1 << 31)
         ],
     ) {
-        let mut bytes = good().bytes();
+        let mut bytes = rich();
         let at = at.index(bytes.len() - 8);
         bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
         let _ = Gguf::read(Cursor::new(bytes));

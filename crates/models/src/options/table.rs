@@ -7,12 +7,15 @@ use crate::protocol::{MAX_STOP_BYTES, MAX_STOPS};
 /// The longest context, and so the most tokens of anything.
 const MAX_TOKENS: f64 = 1_073_741_824.0;
 
+/// The largest whole number that every number of JSON holds exactly.
+const MAX_SEED: f64 = 9_007_199_254_740_992.0;
+
 /// Sets the option `name`; false when there is none of that name.
 pub(super) fn set(options: &mut ModelOptions, name: &str, value: &Json) -> Result<bool, OptionError> {
     let (sampling, load) = (&mut options.sampling, &mut options.load);
     match name {
         "num_keep" => integer("num_keep", value, -1.0, MAX_TOKENS, &mut sampling.num_keep)?,
-        "seed" => integer("seed", value, -1.0, f64::from(u32::MAX), &mut sampling.seed)?,
+        "seed" => integer("seed", value, -1.0, MAX_SEED, &mut sampling.seed)?,
         "num_predict" => integer("num_predict", value, -2.0, MAX_TOKENS, &mut sampling.num_predict)?,
         "top_k" => integer("top_k", value, 0.0, 1_048_576.0, &mut sampling.top_k)?,
         "top_p" => number("top_p", value, 0.0, 1.0, &mut sampling.top_p)?,

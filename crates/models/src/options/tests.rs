@@ -58,7 +58,7 @@ fn a_value_out_of_range_is_an_error() {
         r#"{"num_ctx":18446744073709551615}"#,
         r#"{"num_predict":-3}"#,
         r#"{"num_keep":-2}"#,
-        r#"{"seed":4294967296}"#,
+        r#"{"seed":9007199254740994}"#,
         r#"{"top_k":-1}"#,
         r#"{"num_gpu":-2}"#,
         r#"{"num_thread":-1}"#,

@@ -22,9 +22,10 @@ impl Capabilities {
             return Self::default();
         }
         let environment = Environment::new();
-        let Ok(template) = environment.template_from_str(source) else { return Self::default() };
+        let source = super::without_training_marks(source.to_owned());
+        let Ok(template) = environment.template_from_str(&source) else { return Self::default() };
         let names = template.undeclared_variables(false);
-        let mentions = ["<think>", "enable_thinking", "reasoning_content", "reasoning_effort"];
+        let mentions = ["<think>", "</think>", "enable_thinking", "reasoning_content", "reasoning_effort"];
         Self {
             tools: names.contains("tools"),
             thinking: names.contains("thinking") || mentions.iter().any(|mention| source.contains(mention)),
@@ -52,6 +53,8 @@ mod tests {
         let talks = "{{ 'You have no tools.' }}{% for message in messages %}{{ message.tools }}{% endfor %}";
         assert_eq!(Capabilities::of_jinja(talks), Capabilities::default());
         assert_eq!(Capabilities::of_jinja("{% for %}"), Capabilities::default());
+        let trained = "{{ tools }}{% generation %}{% endgeneration %}";
+        assert_eq!(Capabilities::of_jinja(trained), Capabilities { tools: true, ..Capabilities::default() });
     }
 
     #[test]

@@ -1,35 +1,28 @@
-//! Go's text/template for the template layers of Ollama's models: foreign code, run with every limit there is.
+//! The template layers of Ollama's models, which are Go's text/template.
 //!
-//! The language is what the documentation of the Go package `text/template` describes, the data what Ollama's page on
-//! templates lists. Three things differ, each because a prompt is made of the result: a field that is not there writes
-//! nothing instead of `<no value>`, whole and fractional numbers compare with one another, and JSON is not escaped for
-//! HTML.
-
-mod format;
-mod functions;
-mod lexer;
-mod literal;
-mod node;
-mod parser;
-mod run;
-mod value;
+//! The data is what Ollama's page on templates lists; the language is that of `stoa_go_template`.
 
 use std::rc::Rc;
 
 use indexmap::IndexMap;
+use stoa_go_template::{Error, Limits, Object, Run, Template, Value};
 use stoa_model::Timestamp;
 
 use super::input::{Role, TemplateInput, TemplateMessage, TemplateToolCall};
-use super::{Capabilities, MAX_TEMPLATE_BYTES, TemplateError, date};
+use super::{BYTES_PER_FUEL, Capabilities, FUEL, MAX_TEMPLATE_BYTES, TemplateError, date};
+use crate::json::Json;
 use crate::options::Think;
-use parser::Parsed;
-use run::Run;
-use value::{Object, Value};
+use crate::protocol::MAX_PROMPT_BYTES;
+
+const LIMITS: Limits = Limits { fuel: FUEL, bytes_per_fuel: BYTES_PER_FUEL, output_bytes: MAX_PROMPT_BYTES };
+
+/// Where the answer of the model goes.
+const RESPONSE: &str = "Response";
 
 /// A template layer that has been read once.
 #[derive(Debug)]
 pub struct GoTemplate {
-    parsed: Parsed,
+    template: Template,
     uses_messages: bool,
     writes_response: bool,
     capabilities: Capabilities,
@@ -40,17 +33,17 @@ impl GoTemplate {
         if source.len() > MAX_TEMPLATE_BYTES {
             return Err(TemplateError::TooLong { bytes: source.len() });
         }
-        let parsed = parser::parse(source)?;
-        let uses = |names: &[&str]| parsed.any_field(|path| path.iter().any(|field| names.contains(&field.as_str())));
+        let template = Template::parse(source)?;
+        let uses = |names: &[&str]| template.looks_at(names);
         Ok(Self {
             uses_messages: uses(&["Messages"]),
-            writes_response: uses(&["Response"]),
+            writes_response: uses(&[RESPONSE]),
             capabilities: Capabilities {
                 tools: uses(&["Tools"]),
-                thinking: uses(&["Think", "ThinkLevel", "IsThinkSet", "Thinking"]),
+                thinking: uses(&["Think", "ThinkLevel", "IsThinkSet", "Thinking"]) || source.contains("<think>"),
                 insert: uses(&["Suffix"]),
             },
-            parsed,
+            template,
         })
     }
 
@@ -60,22 +53,24 @@ impl GoTemplate {
 
     /// The prompt of `input`, ending where the model's answer begins.
     ///
-    /// A template that looks at `.Messages` gets all of them. An older one, which knows `.System`, `.Prompt` and
+    /// A template that looks at `.Messages` gets all of them; texts that follow one another in the same role are one
+    /// message, since models expect the roles to alternate. An older one, which knows `.System`, `.Prompt` and
     /// `.Response` only, is applied to each turn in its order. What stands behind `.Response` in the last turn is left
     /// out, because the model itself writes that. With a suffix, a template that knows it gets that and the last
     /// message of the user.
     pub fn render(&self, input: &TemplateInput, now: Timestamp) -> Result<String, TemplateError> {
         let today =
             date::format(now, "%Y-%m-%d").map_err(|error| TemplateError::Render { detail: error.to_string() })?;
-        let mut run = Run::new(&self.parsed.named, today);
+        let mut run = Run::new(&self.template, LIMITS, today);
         if !input.suffix.is_empty() && self.capabilities.insert {
             let prompt = input.messages.iter().rfind(|message| message.role == Role::User);
             let turn =
                 Turn { prompt: prompt.map_or_else(String::new, |message| message.content.clone()), ..Turn::default() };
-            run.execute(&self.parsed, &data(input, &turn, &[]), true)?;
+            run.execute(&data(input, &turn, &[]), Some(RESPONSE))?;
         } else if self.uses_messages {
             let system = joined(input.messages.iter().filter(|message| message.role == Role::System));
-            run.execute(&self.parsed, &data(input, &Turn { system, ..Turn::default() }, &input.messages), true)?;
+            let messages = collated(&input.messages);
+            run.execute(&data(input, &Turn { system, ..Turn::default() }, &messages), Some(RESPONSE))?;
         } else {
             self.turns(input, &mut run)?;
         }
@@ -86,13 +81,24 @@ impl GoTemplate {
         let turns = turns(&input.messages);
         for (index, turn) in turns.iter().enumerate() {
             let is_last = index + 1 == turns.len();
-            run.execute(&self.parsed, &data(input, turn, &[]), is_last)?;
+            run.execute(&data(input, turn, &[]), is_last.then_some(RESPONSE))?;
             // A template that never writes the answer has it at its end.
             if !self.writes_response {
                 run.push(&turn.response)?;
             }
         }
         Ok(())
+    }
+}
+
+impl From<Error> for TemplateError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Syntax { .. } => Self::Syntax { detail: error.to_string() },
+            Error::TooCostly => Self::TooCostly,
+            Error::OutputTooLong => Self::OutputTooLong,
+            Error::Run { detail } => Self::Render { detail },
+        }
     }
 }
 
@@ -136,6 +142,25 @@ fn add(text: &mut String, more: &str) {
     text.push_str(more);
 }
 
+/// The messages with those put together that follow one another in the same role and are text alone.
+fn collated(messages: &[TemplateMessage]) -> Vec<TemplateMessage> {
+    let is_text = |message: &TemplateMessage| message.role != Role::Tool && message.tool_calls.is_empty();
+    let mut collated: Vec<TemplateMessage> = Vec::with_capacity(messages.len());
+    for message in messages {
+        match collated.last_mut() {
+            Some(last) if last.role == message.role && is_text(last) && is_text(message) => {
+                add(&mut last.content, &message.content);
+                last.images += message.images;
+                if last.reasoning.is_none() {
+                    last.reasoning.clone_from(&message.reasoning);
+                }
+            }
+            _ => collated.push(message.clone()),
+        }
+    }
+    collated
+}
+
 fn joined<'a>(messages: impl Iterator<Item = &'a TemplateMessage>) -> String {
     messages.fold(String::new(), |mut text, message| {
         add(&mut text, &message.content);
@@ -152,7 +177,7 @@ fn data(input: &TemplateInput, turn: &Turn, messages: &[TemplateMessage]) -> Val
         ("Response", Value::text(turn.response.as_str())),
         ("Suffix", Value::text(input.suffix.as_str())),
         ("Messages", Value::list(messages.iter().map(of_message).collect())),
-        ("Tools", Value::list(input.tools.iter().map(Value::of_json).collect())),
+        ("Tools", Value::list(input.tools.iter().map(of_json).collect())),
         ("Think", Value::Bool(think.is_some_and(Think::is_on))),
         ("ThinkLevel", Value::text(think.and_then(Think::level).unwrap_or_default())),
         ("IsThinkSet", Value::Bool(think.is_some())),
@@ -172,8 +197,25 @@ fn of_message(message: &TemplateMessage) -> Value {
     ])
 }
 
+fn of_json(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Missing,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(value), _) => Value::Int(value),
+            (None, Some(value)) => Value::Float(value),
+            (None, None) => Value::Missing,
+        },
+        Json::Text(text) => Value::text(text.as_str()),
+        Json::Array(items) => Value::list(items.iter().map(of_json).collect()),
+        Json::Object(entries) => Value::Object(Rc::new(Object {
+            entries: entries.iter().map(|(key, value)| (key.clone(), of_json(value))).collect(),
+        })),
+    }
+}
+
 fn of_call((index, call): (usize, &TemplateToolCall)) -> Value {
-    let arguments = match Value::of_json(&call.arguments) {
+    let arguments = match of_json(&call.arguments) {
         object @ Value::Object(_) => object,
         _ => Value::Object(Rc::new(Object { entries: IndexMap::new() })),
     };

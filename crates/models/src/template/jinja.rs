@@ -8,17 +8,25 @@ use super::date;
 use super::input::{TemplateInput, TemplateMessage, TemplateToolCall};
 use crate::json::Json;
 
-/// What the arguments of earlier calls are for the template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Arguments {
-    /// What the documentation asks for.
-    Object,
-    /// What some templates were written for.
-    Text,
+/// In which of several shapes a template gets the same thing. The first is what the documentation asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// The arguments of earlier calls are JSON in a text, not an object.
+    arguments_as_text: bool,
+    /// What is said is a list of parts, not a text.
+    content_as_parts: bool,
 }
 
-pub(super) fn values(input: &TemplateInput, arguments: Arguments, bos: &str, eos: &str, now: Timestamp) -> Value {
-    let messages: Vec<Value> = input.messages.iter().map(|message| of_message(message, arguments)).collect();
+impl Shape {
+    pub(super) const OTHERS: [Self; 3] = [
+        Self { arguments_as_text: true, content_as_parts: false },
+        Self { arguments_as_text: false, content_as_parts: true },
+        Self { arguments_as_text: true, content_as_parts: true },
+    ];
+}
+
+pub(super) fn values(input: &TemplateInput, shape: Shape, bos: &str, eos: &str, now: Timestamp) -> Value {
+    let messages: Vec<Value> = input.messages.iter().map(|message| of_message(message, shape)).collect();
     let tools =
         if input.tools.is_empty() { Value::from(()) } else { input.tools.iter().map(of_json).collect::<Value>() };
     let mut values: Vec<(&str, Value)> = vec![
@@ -38,14 +46,16 @@ pub(super) fn values(input: &TemplateInput, arguments: Arguments, bos: &str, eos
     Value::from_pairs(values)
 }
 
-fn of_message(message: &TemplateMessage, arguments: Arguments) -> Value {
-    let mut values: Vec<(&str, Value)> =
-        vec![("role", Value::from(message.role.as_str())), ("content", Value::from(message.content.as_str()))];
+fn of_message(message: &TemplateMessage, shape: Shape) -> Value {
+    let content = Value::from(message.content.as_str());
+    let content =
+        if shape.content_as_parts { Value::from(vec![context! { type => "text", text => content }]) } else { content };
+    let mut values: Vec<(&str, Value)> = vec![("role", Value::from(message.role.as_str())), ("content", content)];
     if let Some(reasoning) = &message.reasoning {
         values.extend(["reasoning_content", "thinking"].map(|name| (name, Value::from(reasoning.as_str()))));
     }
     if !message.tool_calls.is_empty() {
-        let calls: Vec<Value> = message.tool_calls.iter().map(|call| of_call(call, arguments)).collect();
+        let calls: Vec<Value> = message.tool_calls.iter().map(|call| of_call(call, shape)).collect();
         values.push(("tool_calls", Value::from(calls)));
     }
     if let Some(id) = &message.tool_call_id {
@@ -57,11 +67,9 @@ fn of_message(message: &TemplateMessage, arguments: Arguments) -> Value {
     Value::from_pairs(values)
 }
 
-fn of_call(call: &TemplateToolCall, arguments: Arguments) -> Value {
-    let arguments = match arguments {
-        Arguments::Object => of_json(&call.arguments),
-        Arguments::Text => Value::from(call.arguments.to_string()),
-    };
+fn of_call(call: &TemplateToolCall, shape: Shape) -> Value {
+    let arguments =
+        if shape.arguments_as_text { Value::from(call.arguments.to_string()) } else { of_json(&call.arguments) };
     context! {
         id => call.id.as_str(),
         type => "function",

@@ -190,3 +190,56 @@ fn values_that_nest_without_end_are_refused() {
     let source = "{% set x = 'a' * 1000000 %}{% set y = [x] * 1000 %}{{ y | tojson | length }}";
     assert!(matches!(render_input(source, &TemplateInput::default()), Err(TemplateError::TooCostly)));
 }
+
+#[test]
+fn a_template_may_want_parts() {
+    let input = TemplateInput {
+        messages: vec![TemplateMessage::new(Role::System, "Be brief."), TemplateMessage::new(Role::User, "Hi there")],
+        ..TemplateInput::default()
+    };
+    // One fails on text, the other goes over its characters and writes nothing.
+    for source in [
+        "{{ messages[0]['content'][0]['text'] + ' ' + messages[1]['content'][0]['text'] }}",
+        "{% for message in messages %}{% for part in message.content %}{% if part['type'] == 'text' %}{{ part.text }} {% endif %}{% endfor %}{% endfor %}",
+    ] {
+        assert_eq!(render_input(source, &input).unwrap().trim_end(), "Be brief. Hi there", "{source}");
+    }
+    assert_eq!(render_input("nothing", &input).unwrap(), "nothing");
+}
+
+#[test]
+fn nothing_is_not_iterable() {
+    let source =
+        "{% if tools is iterable and tools | length > 0 %}tools{% endif %}{{ 'a' is iterable }} {{ [] is iterable }}";
+    assert_eq!(render_input(source, &TemplateInput::default()).unwrap(), "True True");
+}
+
+#[test]
+fn marks_of_training_write_nothing() {
+    let source = "a{% generation %}b{%- endgeneration -%} c {%- generation -%} {{ 'd' }} {%- endgeneration %} {% if generation %}x{% endif %}";
+    assert_eq!(render_input(source, &TemplateInput::default()).unwrap(), "abcd ");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn a_spoilt_template_is_survived(
+        changes in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), "[ {}%'|.()a0+n-]"), 1..6),
+        which in 0_usize..3,
+    ) {
+        let good = [
+            SMOLLM,
+            GEMMA,
+            "{% for tool in tools %}{{ tool | tojson(indent=2) }}{% endfor %}{% for message in messages %}{% for call in message.tool_calls %}{{ call.function.arguments.items() | list }}{% endfor %}{{ message.content.split(' ')[-1].strip() }}{% endfor %}",
+        ];
+        let mut source: Vec<char> = good[which].chars().collect();
+        for (index, character) in changes {
+            let index = index.index(source.len());
+            source[index] = character.chars().next().unwrap_or(' ');
+        }
+        let source: String = source.into_iter().collect();
+        let _ = Capabilities::of_jinja(&source);
+        let _ = render_input(&source, &a_call());
+    }
+}

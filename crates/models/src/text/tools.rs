@@ -3,15 +3,16 @@
 mod attempt;
 mod call;
 mod family;
+mod offered;
 mod scan;
-
-use std::collections::HashSet;
 
 use rand::{Rng, RngExt};
 
 use super::pending_bytes;
+use crate::json::Json;
 use attempt::{Attempt, Progress};
 use family::Opening;
+use offered::Offered;
 
 pub use family::ToolFormat;
 
@@ -42,7 +43,7 @@ pub enum ToolPiece {
 #[derive(Debug)]
 pub struct ToolCallSplitter<R> {
     format: ToolFormat,
-    known: HashSet<String>,
+    offered: Offered,
     random: R,
     /// Text that may belong to a call: white space and the beginning of a mark.
     held: String,
@@ -53,12 +54,12 @@ pub struct ToolCallSplitter<R> {
 }
 
 impl<R: Rng> ToolCallSplitter<R> {
-    /// `known` are the names of the tools that the model may call. Without a mark of its own, JSON is a call only when
-    /// it names one of them.
-    pub fn new(format: ToolFormat, known: impl IntoIterator<Item = String>, random: R) -> Self {
+    /// `tools` are those that the model was offered, as `TemplateInput` has them. Without a mark of its own, JSON is a
+    /// call only when it names one of them. When none were offered, there is nothing to split.
+    pub fn new(format: ToolFormat, tools: &[Json], random: R) -> Self {
         Self {
             format,
-            known: known.into_iter().collect(),
+            offered: Offered::new(tools),
             random,
             held: String::new(),
             attempt: None,
@@ -89,7 +90,7 @@ impl<R: Rng> ToolCallSplitter<R> {
                 }
                 return pieces;
             };
-            match attempt.advance(at_end, &self.known) {
+            match attempt.advance(at_end, &self.offered) {
                 Progress::More => return pieces,
                 Progress::Calls { calls, rest } => {
                     self.attempt = None;

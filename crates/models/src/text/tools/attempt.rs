@@ -1,11 +1,13 @@
 //! One attempt to read a call, from its mark on, while its text comes in.
 
-use std::collections::HashSet;
+use indexmap::IndexMap;
 
 use super::MAX_CALL_BYTES;
 use super::call::{self, MAX_NAME_BYTES, Written};
 use super::family::{Opening, Step, Way};
+use super::offered::Offered;
 use super::scan::Scan;
+use crate::json::Json;
 
 #[derive(Debug)]
 pub(super) struct Attempt {
@@ -29,6 +31,9 @@ struct State {
     /// Of the JSON that is being read: where it begins, and what is known of its first bytes.
     json: Option<(usize, usize, Scan)>,
     name: String,
+    parameters: IndexMap<String, Json>,
+    /// How far the value of a parameter has been searched for its end.
+    searched: usize,
     calls: Vec<Written>,
     /// Where the last whole call ended; 0 when there is none.
     complete: usize,
@@ -72,9 +77,9 @@ impl Attempt {
         self.gap.len() + self.buffer.len()
     }
 
-    pub(super) fn advance(&mut self, at_end: bool, known: &HashSet<String>) -> Progress {
+    pub(super) fn advance(&mut self, at_end: bool, offered: &Offered) -> Progress {
         while let Some(way) = self.opening.ways.get(self.way) {
-            let next = self.state.advance(way, &self.buffer, at_end, known);
+            let next = self.state.advance(way, &self.buffer, at_end, offered);
             self.furthest = self.furthest.max(self.state.position);
             match next {
                 Next::More => return Progress::More,
@@ -98,14 +103,15 @@ impl Attempt {
 }
 
 impl State {
-    fn advance(&mut self, way: &Way, buffer: &str, at_end: bool, known: &HashSet<String>) -> Next {
+    fn advance(&mut self, way: &Way, buffer: &str, at_end: bool, offered: &Offered) -> Next {
         loop {
             let next = match way.steps.get(self.step) {
                 Some(Step::Mark(mark)) => self.mark(mark, buffer, at_end),
                 Some(Step::Optional(mark)) => self.optional(mark, buffer, at_end),
                 Some(Step::Name(until)) => self.name(until, buffer, at_end),
                 Some(Step::NameBeforeJson) => self.name_before_json(buffer, at_end),
-                Some(Step::Json) => self.json(way, buffer, at_end, known),
+                Some(Step::Json) => self.json(way, buffer, at_end, offered),
+                Some(Step::Parameters) => self.parameters(buffer, at_end, offered),
                 None => match self.again(way, buffer, at_end) {
                     Some(next) => return next,
                     None => continue,
@@ -198,7 +204,46 @@ impl State {
         }
     }
 
-    fn json(&mut self, way: &Way, buffer: &str, at_end: bool, known: &HashSet<String>) -> Next {
+    /// `<parameter=name>value</parameter>` as often as there are arguments, and `</function>`.
+    fn parameters(&mut self, buffer: &str, at_end: bool, offered: &Offered) -> Next {
+        const OPEN: &str = "<parameter=";
+        const CLOSE: &str = "</parameter>";
+        const END: &str = "</function>";
+        loop {
+            let (rest, space) = self.rest(buffer);
+            let start = self.position + space;
+            if rest.starts_with(END) {
+                self.position = start + END.len();
+                let arguments = Json::Object(std::mem::take(&mut self.parameters)).to_string();
+                self.calls.extend(call::named(&std::mem::take(&mut self.name), &arguments));
+                return if self.calls.is_empty() { Next::Fail } else { Next::Done };
+            }
+            let Some(named) = rest.strip_prefix(OPEN) else {
+                let may_come = OPEN.starts_with(rest) || END.starts_with(rest);
+                return if may_come && !at_end { Next::More } else { Next::Fail };
+            };
+            let Some((name, _)) = named.split_once('>').filter(|(name, _)| name.len() <= MAX_NAME_BYTES) else {
+                return if named.len() <= MAX_NAME_BYTES && !at_end { Next::More } else { Next::Fail };
+            };
+            let value = start + OPEN.len() + name.len() + 1;
+            let from = buffer.floor_char_boundary(self.searched.saturating_sub(CLOSE.len()).max(value));
+            let found = buffer[from..].find(CLOSE).map(|end| from + end);
+            if found.unwrap_or(buffer.len()) > MAX_CALL_BYTES {
+                self.position = buffer.floor_char_boundary(MAX_CALL_BYTES.max(value));
+                return Next::TooLong;
+            }
+            let Some(end) = found else {
+                self.searched = buffer.len();
+                return if at_end { Next::Fail } else { Next::More };
+            };
+            let name = name.trim();
+            let argument = call::parameter(&buffer[value..end], offered.is_text(&self.name, name));
+            self.parameters.insert(name.to_owned(), argument);
+            self.position = end + CLOSE.len();
+        }
+    }
+
+    fn json(&mut self, way: &Way, buffer: &str, at_end: bool, offered: &Offered) -> Next {
         let (start, scanned, mut scan) = if let Some(json) = self.json {
             json
         } else {
@@ -228,7 +273,7 @@ impl State {
         let calls =
             if name.is_empty() { call::read_all(text) } else { call::named(&name, text).map(|call| vec![call]) };
         match calls {
-            Some(calls) if !way.only_known || calls.iter().all(|call| known.contains(&call.name)) => {
+            Some(calls) if !way.only_known || calls.iter().all(|call| offered.has(&call.name)) => {
                 self.calls.extend(calls);
                 Next::Done
             }

@@ -65,6 +65,17 @@ pub(super) fn named(name: &str, arguments: &str) -> Option<Written> {
     }
 }
 
+/// The value of an argument that stands between tags, without quotes: a text when the tool wants one, or when it reads as
+/// nothing else.
+pub(super) fn parameter(value: &str, is_text: bool) -> Json {
+    let value = value.strip_prefix('\n').unwrap_or(value);
+    let value = value.strip_suffix('\n').unwrap_or(value);
+    match Json::parse(value) {
+        Ok(other) if !is_text && !matches!(other, Json::Text(_)) => other,
+        _ => Json::Text(value.to_owned()),
+    }
+}
+
 /// Whether an object that begins so may be a call, by its first key; `None` while that is not there. What begins
 /// otherwise need not be held back.
 pub(super) fn may_begin(text: &str) -> Option<bool> {

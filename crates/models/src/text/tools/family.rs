@@ -15,7 +15,7 @@ pub enum ToolFormat {
     Granite,
     /// DeepSeek's own marks, with the name outside of the JSON.
     DeepSeek,
-    /// `<function=name>{…}</function>`.
+    /// `<function=name>{…}</function>`, or with a `<parameter=…>` for each argument.
     Function,
     /// No mark at all: JSON as the whole answer or in a fence.
     Json,
@@ -52,29 +52,40 @@ pub(super) enum Step {
     NameBeforeJson,
     /// The arguments when there has been a name, otherwise one call or a list of them.
     Json,
+    /// Arguments between tags of their own, up to the closing tag of the function.
+    Parameters,
 }
 
 const JSON: Way = Way { steps: &[Step::Json], again: None, close: None, only_known: false };
 const BARE: Way = Way { steps: &[Step::Optional(";"), Step::Json], again: Some(";"), close: None, only_known: true };
 const FENCED: Way = Way { close: Some("```"), only_known: true, ..JSON };
 
-const HERMES: &[Opening] = &[Opening {
-    mark: "<tool_call>",
-    ways: &[
-        Way { close: Some("</tool_call>"), ..JSON },
-        Way {
-            steps: &[Step::Mark("<function="), Step::Name(">"), Step::Json, Step::Optional("</function>")],
-            close: Some("</tool_call>"),
-            ..JSON
-        },
-    ],
-}];
+const HERMES: &[Opening] = &[
+    Opening {
+        mark: "<tool_call>",
+        ways: &[Way { close: Some("</tool_call>"), ..JSON }, IN_TAGS_JSON, IN_TAGS_PARAMETERS],
+    },
+    Opening { mark: "<toolcall>", ways: &[Way { close: Some("</toolcall>"), ..JSON }] },
+    // Qwen 3 Coder forgets the outer tag at times.
+    Opening { mark: "<function=", ways: FUNCTION_WAYS },
+];
+const IN_TAGS_JSON: Way = Way {
+    steps: &[Step::Mark("<function="), Step::Name(">"), Step::Json, Step::Optional("</function>")],
+    close: Some("</tool_call>"),
+    ..JSON
+};
+const IN_TAGS_PARAMETERS: Way =
+    Way { steps: &[Step::Mark("<function="), Step::Name(">"), Step::Parameters], ..IN_TAGS_JSON };
 
 const LLAMA: &[Opening] = &[
-    Opening { mark: "<|python_tag|>", ways: &[Way { only_known: false, ..BARE }] },
+    Opening { mark: "<|python_tag|>", ways: PYTHON_WAYS },
+    Opening { mark: "<|python_start|>", ways: PYTHON_WAYS },
+    Opening { mark: "functools", ways: &[Way { only_known: true, ..JSON }] },
     Opening { mark: "<function=", ways: FUNCTION_WAYS },
     Opening { mark: "", ways: &[BARE] },
 ];
+
+const PYTHON_WAYS: &[Way] = &[Way { close: Some("<|python_end|>"), only_known: false, ..BARE }];
 
 const MISTRAL: &[Opening] =
     &[Opening { mark: "[TOOL_CALLS]", ways: &[JSON, Way { steps: &[Step::Name("[ARGS]"), Step::Json], ..JSON }] }];
@@ -109,7 +120,11 @@ const DEEPSEEK: &[Opening] = &[
     Opening { mark: DEEPSEEK_CALL, ways: DEEPSEEK_WAYS },
 ];
 
-const FUNCTION_WAYS: &[Way] = &[Way { steps: &[Step::Name(">"), Step::Json], close: Some("</function>"), ..JSON }];
+const FUNCTION_WAYS: &[Way] = &[
+    Way { steps: &[Step::Name(">"), Step::Json], close: Some("</function>"), ..JSON },
+    // What would close the outer tag, if that had been there.
+    Way { steps: &[Step::Name(">"), Step::Parameters], close: Some("</tool_call>"), ..JSON },
+];
 const FUNCTION: &[Opening] = &[Opening { mark: "<function=", ways: FUNCTION_WAYS }];
 
 const ANY_JSON: &[Opening] = &[
@@ -128,12 +143,15 @@ impl ToolFormat {
             ("[TOOL_CALLS]", Self::Mistral),
             ("<|START_ACTION|>", Self::CommandR),
             ("Action: ```json", Self::CommandR),
+            ("'Action:'", Self::CommandR),
             ("<|tool_call|>", Self::Granite),
             ("<tool_call>", Self::Hermes),
+            ("<toolcall>", Self::Hermes),
             ("<|python_tag|>", Self::Llama),
             ("<function=", Self::Function),
             // Llama 3.2 and later have no mark, but their prompts have these.
             ("<|start_header_id|>", Self::Llama),
+            ("<|header_start|>", Self::Llama),
         ];
         marks.into_iter().find(|(mark, _)| source.contains(mark)).map_or(Self::Json, |(_, format)| format)
     }

@@ -7,7 +7,10 @@ use rand::rngs::SmallRng;
 use super::*;
 
 fn splitter(format: ToolFormat) -> ToolCallSplitter<SmallRng> {
-    ToolCallSplitter::new(format, ["weather".to_owned(), "time".to_owned()], SmallRng::seed_from_u64(1))
+    let weather = r#"{"type":"function","function":{"name":"weather","parameters":{"type":"object",
+        "properties":{"place":{"type":"string"},"days":{"type":"integer"}}}}}"#;
+    let tools = [weather, r#"{"name":"time"}"#].map(|tool| Json::parse(tool).unwrap());
+    ToolCallSplitter::new(format, &tools, SmallRng::seed_from_u64(1))
 }
 
 /// The whole text, and the calls as `name(arguments)`, of an answer cut into pieces of `cut` characters.
@@ -60,6 +63,29 @@ fn hermes_and_qwen_write_calls_in_tags() {
 }
 
 #[test]
+fn qwen_3_coder_writes_each_argument_in_tags() {
+    let call = "<function=weather>\n<parameter=place>\nUlm </parameter\nis far\n</parameter>\n<parameter=days>\n2\n</parameter>\n</function>";
+    let expected = r#"weather({"place":"Ulm </parameter\nis far","days":2})"#;
+    check(ToolFormat::Hermes, &format!("I look.\n<tool_call>\n{call}\n</tool_call>"), "I look.", &[expected]);
+    check(ToolFormat::Hermes, &format!("{call}\n</tool_call>"), "", &[expected]);
+    check(ToolFormat::Function, call, "", &[expected]);
+    // A place may have a number for its name.
+    let number = "<function=weather><parameter=place>84</parameter><parameter=days>null</parameter></function>";
+    check(ToolFormat::Function, number, "", &[r#"weather({"place":"84","days":null})"#]);
+    check(ToolFormat::Function, "<function=time></function>.", ".", &[NOW]);
+    for broken in [
+        "<function=weather><parameter=place>Ulm</function>",
+        "<function=weather><parameter=place",
+        "<function=weather>Ulm</function>",
+        "<function=><parameter=a>1</parameter></function>",
+    ] {
+        check(ToolFormat::Function, broken, broken, &[]);
+    }
+    let long = format!("<function=weather><parameter=a>{}</parameter></function>", "é".repeat(MAX_CALL_BYTES));
+    check(ToolFormat::Function, &long, &long, &[]);
+}
+
+#[test]
 fn llama_answers_with_the_call_itself() {
     let call = r#"{"name": "weather", "parameters": {"place": "Ulm", "days": 2}}"#;
     check(ToolFormat::Llama, call, "", &[ULM]);
@@ -67,6 +93,8 @@ fn llama_answers_with_the_call_itself() {
     check(ToolFormat::Llama, &format!("{call}\n{call}"), "", &[ULM, ULM]);
     check(ToolFormat::Llama, &format!("<|python_tag|>{call}"), "", &[ULM]);
     check(ToolFormat::Llama, "<function=time>{}</function>", "", &[NOW]);
+    check(ToolFormat::Llama, &format!("<|python_start|>{call}<|python_end|>"), "", &[ULM]);
+    check(ToolFormat::Llama, "functools[{\"name\":\"time\",\"arguments\":{}}]", "", &[NOW]);
     let other = r#"{"answer": {"name": "weather"}}"#;
     check(ToolFormat::Llama, other, other, &[]);
     let unknown = r#"{"name": "Bob", "parameters": {}}"#;
@@ -183,7 +211,7 @@ fn text_is_not_held_back_longer_than_it_must_be() {
         .sum();
     assert_eq!(held, 5_000 - MAX_GAP_BYTES);
     // An answer in JSON that can be no call comes at once.
-    let mut json = ToolCallSplitter::new(ToolFormat::Json, [], SmallRng::seed_from_u64(1));
+    let mut json = ToolCallSplitter::new(ToolFormat::Json, &[], SmallRng::seed_from_u64(1));
     json.push("{\"answer\"");
     assert_eq!(json.push(": 4"), [ToolPiece::Text(": 4".to_owned())]);
 }
@@ -255,6 +283,10 @@ fn answer() -> impl Strategy<Value = String> {
         "<|END_ACTION|>",
         "<｜tool▁calls▁begin｜>",
         "<｜tool▁call▁begin｜>",
+        "<parameter=a>",
+        "</parameter>",
+        "functools",
+        "<toolcall>",
         "<｜tool▁sep｜>",
         "<｜tool▁call▁end｜>",
         "<｜tool▁calls▁end｜>",

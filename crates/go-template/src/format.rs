@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use super::value::Value;
+use crate::value::Value;
 
-/// The widest that a verb may pad; Go's own limit would be a million.
-pub(super) const MAX_WIDTH: usize = 256;
+/// The widest that a verb may pad. Templates count with it, as Go has no addition for them.
+const MAX_WIDTH: usize = 65_536;
 
 /// The shortest text that reads as `value` again, with an exponent where Go would write one.
 pub(super) fn shortest(value: f64) -> String {
@@ -33,11 +33,15 @@ struct Directive {
     precision: Option<usize>,
 }
 
-pub(super) fn printf(format: &str, arguments: &[Value]) -> String {
+/// What `printf` writes; `None` when it is longer than `limit`.
+pub(super) fn printf(format: &str, arguments: &[Value], limit: usize) -> Option<String> {
     let mut output = String::new();
-    let mut arguments = arguments.iter();
+    let mut arguments = Arguments { all: arguments, next: 0, reordered: false };
     let mut characters = format.chars().peekable();
     while let Some(character) = characters.next() {
+        if output.len() > limit {
+            return None;
+        }
         if character != '%' {
             output.push(character);
             continue;
@@ -46,35 +50,101 @@ pub(super) fn printf(format: &str, arguments: &[Value]) -> String {
         while let Some(flag) = characters.next_if(|next| "+-# 0".contains(*next)) {
             directive.flags.push(flag);
         }
-        let number = |characters: &mut std::iter::Peekable<std::str::Chars<'_>>| {
-            let mut value = None;
-            while let Some(digit) = characters.peek().and_then(|next| next.to_digit(10)) {
-                characters.next();
-                value = Some((value.unwrap_or(0) * 10 + digit as usize).min(MAX_WIDTH));
+        match arguments.number(&mut characters) {
+            Ok(width) => {
+                if width.is_some_and(i64::is_negative) {
+                    directive.flags.push('-');
+                }
+                directive.width = width.map(clamp);
             }
-            value
-        };
-        directive.width = number(&mut characters);
-        if characters.next_if_eq(&'.').is_some() {
-            directive.precision = Some(number(&mut characters).unwrap_or(0));
+            Err(BadNumber) => output.push_str("%!(BADWIDTH)"),
         }
+        if characters.next_if_eq(&'.').is_some() {
+            match arguments.number(&mut characters) {
+                // A negative one is as good as none.
+                Ok(Some(precision)) if precision < 0 => {}
+                Ok(precision) => directive.precision = Some(precision.map_or(0, clamp)),
+                Err(BadNumber) => output.push_str("%!(BADPREC)"),
+            }
+        }
+        arguments.choose(&mut characters);
         match characters.next() {
             None => output.push_str("%!(NOVERB)"),
             Some('%') => output.push('%'),
-            Some(verb) => match arguments.next() {
+            Some(verb) => match arguments.take() {
                 None => {
-                    let _ = write!(output, "%!{verb}(MISSING)");
+                    let _ = write!(output, "%!{verb}({})", if arguments.reordered { "BADINDEX" } else { "MISSING" });
                 }
                 Some(value) => directive.write(verb, value, &mut output),
             },
         }
     }
-    let rest = arguments.as_slice();
-    if !rest.is_empty() {
+    let rest = arguments.all.get(arguments.next..).unwrap_or_default();
+    if !rest.is_empty() && !arguments.reordered {
         let extra: Vec<String> = rest.iter().map(|value| format!("{}={}", value.type_name(), plain(value))).collect();
         let _ = write!(output, "%!(EXTRA {})", extra.join(", "));
     }
-    output
+    (output.len() <= limit).then_some(output)
+}
+
+fn clamp(number: i64) -> usize {
+    usize::try_from(number.unsigned_abs()).unwrap_or(MAX_WIDTH).min(MAX_WIDTH)
+}
+
+type Characters<'f> = std::iter::Peekable<std::str::Chars<'f>>;
+
+/// A width or a precision that is to come from an argument which is no number.
+struct BadNumber;
+
+/// The arguments, taken in their order unless the format names one.
+struct Arguments<'a> {
+    all: &'a [Value],
+    next: usize,
+    reordered: bool,
+}
+
+impl<'a> Arguments<'a> {
+    fn take(&mut self) -> Option<&'a Value> {
+        let value = self.all.get(self.next)?;
+        self.next += 1;
+        Some(value)
+    }
+
+    /// `[3]`: the third argument is next.
+    fn choose(&mut self, characters: &mut Characters<'_>) {
+        if characters.next_if_eq(&'[').is_some() {
+            let index = digits(characters).and_then(|index| usize::try_from(index).ok()).unwrap_or(0);
+            characters.next_if_eq(&']');
+            self.next = index.checked_sub(1).unwrap_or(usize::MAX);
+            self.reordered = true;
+        }
+    }
+
+    /// Digits, or `*` for the next argument.
+    fn number(&mut self, characters: &mut Characters<'_>) -> Result<Option<i64>, BadNumber> {
+        let mut ahead = characters.clone();
+        if ahead.next_if_eq(&'[').is_some() {
+            ahead.find(|next| *next == ']');
+        }
+        if ahead.next() != Some('*') {
+            return Ok(digits(characters));
+        }
+        self.choose(characters);
+        characters.next();
+        match self.take() {
+            Some(Value::Int(number)) => Ok(Some(*number)),
+            _ => Err(BadNumber),
+        }
+    }
+}
+
+fn digits(characters: &mut Characters<'_>) -> Option<i64> {
+    let mut value = None;
+    while let Some(digit) = characters.peek().and_then(|next| next.to_digit(10)) {
+        characters.next();
+        value = Some((value.unwrap_or(0) * 10 + i64::from(digit)).min(1 << 30));
+    }
+    value
 }
 
 fn plain(value: &Value) -> String {
@@ -105,6 +175,7 @@ impl Directive {
                     u32::try_from(*number).ok().and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
                 if verb == 'c' { character.to_string() } else { format!("'{character}'") }
             }
+            ('U', Value::Int(number)) => format!("U+{number:04X}"),
             ('t', Value::Bool(value)) => value.to_string(),
             ('b', Value::Int(number)) => return self.integer(*number, 2, output),
             ('o', Value::Int(number)) => return self.integer(*number, 8, output),
@@ -288,14 +359,23 @@ mod tests {
             ("%d", vec![], "%!d(MISSING)"),
             ("a", vec![Value::Int(1)], "a%!(EXTRA int=1)"),
             ("%", vec![], "%!(NOVERB)"),
-            ("%x", vec![text], "676f"),
+            ("%x", vec![text.clone()], "676f"),
+            ("a%*s|%-*s|", vec![Value::Int(3), text.clone(), Value::Int(3), text.clone()], "a go|go |"),
+            ("%*s|%.*f", vec![Value::Int(-4), text.clone(), Value::Int(1), Value::Float(1.25)], "go  |1.2"),
+            ("%[2]d %[1]d", vec![Value::Int(1), Value::Int(2)], "2 1"),
+            ("%[2]*[1]d", vec![Value::Int(1), Value::Int(3)], "  1"),
+            ("%[3]d", vec![Value::Int(1)], "%!d(BADINDEX)"),
+            ("%U", vec![Value::Int(65)], "U+0041"),
+            ("%*d", vec![text, Value::Int(1)], "%!(BADWIDTH)1"),
         ] {
-            assert_eq!(printf(format, &arguments), expected, "{format}");
+            assert_eq!(printf(format, &arguments, 1_000).as_deref(), Some(expected), "{format}");
         }
     }
 
     #[test]
     fn widths_have_an_end() {
-        assert_eq!(printf("%99999999999999999999d", &[Value::Int(1)]).len(), MAX_WIDTH);
+        assert_eq!(printf("%99999999999999999999d", &[Value::Int(1)], MAX_WIDTH).unwrap().len(), MAX_WIDTH);
+        assert_eq!(printf("%99999999999999999999d", &[Value::Int(1)], MAX_WIDTH - 1), None);
+        assert_eq!(printf("%*s", &[Value::Int(i64::MIN), Value::text("")], MAX_WIDTH).unwrap().len(), MAX_WIDTH);
     }
 }

@@ -5,10 +5,8 @@ use std::rc::Rc;
 
 use indexmap::IndexMap;
 
-use crate::json::{self, Json};
-
 #[derive(Clone, Debug)]
-pub(super) enum Value {
+pub enum Value {
     /// What is not there: a field that the data lacks, or Go's nil. It is false, and nothing is written for it.
     Missing,
     Bool(bool),
@@ -21,7 +19,7 @@ pub(super) enum Value {
 
 /// A list, or a part of one: a slice copies nothing.
 #[derive(Clone, Debug)]
-pub(super) struct Items {
+pub struct Items {
     all: Rc<Vec<Value>>,
     start: usize,
     end: usize,
@@ -29,17 +27,17 @@ pub(super) struct Items {
 
 /// A map, or a record of the data.
 #[derive(Debug)]
-pub(super) struct Object {
+pub struct Object {
     /// Under the names that JSON has for them.
-    pub(super) entries: IndexMap<String, Value>,
+    pub entries: IndexMap<String, Value>,
 }
 
 impl Items {
-    pub(super) fn new(items: Vec<Value>) -> Self {
+    pub fn new(items: Vec<Value>) -> Self {
         Self { start: 0, end: items.len(), all: Rc::new(items) }
     }
 
-    pub(super) fn as_slice(&self) -> &[Value] {
+    pub fn as_slice(&self) -> &[Value] {
         self.all.get(self.start..self.end).unwrap_or_default()
     }
 
@@ -51,34 +49,17 @@ impl Items {
 }
 
 impl Value {
-    pub(super) fn text(text: impl Into<Rc<str>>) -> Self {
+    pub fn text(text: impl Into<Rc<str>>) -> Self {
         Self::Text(text.into())
     }
 
-    pub(super) fn record(entries: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
+    pub fn record(entries: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
         let entries = entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Self::Object(Rc::new(Object { entries }))
     }
 
-    pub(super) fn list(items: Vec<Self>) -> Self {
+    pub fn list(items: Vec<Self>) -> Self {
         Self::List(Items::new(items))
-    }
-
-    pub(super) fn of_json(json: &Json) -> Self {
-        match json {
-            Json::Null => Self::Missing,
-            Json::Bool(value) => Self::Bool(*value),
-            Json::Number(number) => match (number.as_i64(), number.as_f64()) {
-                (Some(value), _) => Self::Int(value),
-                (None, Some(value)) => Self::Float(value),
-                (None, None) => Self::Missing,
-            },
-            Json::Text(text) => Self::text(text.as_str()),
-            Json::Array(items) => Self::list(items.iter().map(Self::of_json).collect()),
-            Json::Object(entries) => Self::Object(Rc::new(Object {
-                entries: entries.iter().map(|(key, value)| (key.clone(), Self::of_json(value))).collect(),
-            })),
-        }
     }
 
     /// The field that Go calls `name`; missing of what has none.
@@ -125,7 +106,7 @@ impl Value {
             Self::Int(value) => {
                 let _ = write!(output, "{value}");
             }
-            Self::Float(value) => output.push_str(&super::format::shortest(*value)),
+            Self::Float(value) => output.push_str(&crate::format::shortest(*value)),
             Self::Text(text) => output.push_str(text),
             Self::List(_) | Self::Object(_) => self.write_json(output),
         }
@@ -142,9 +123,7 @@ impl Value {
                 }
                 None => output.push_str("null"),
             },
-            Self::Text(text) => {
-                let _ = json::write_text(output, text);
-            }
+            Self::Text(text) => write_text(output, text),
             Self::List(items) => {
                 output.push('[');
                 for (index, item) in items.as_slice().iter().enumerate() {
@@ -161,7 +140,7 @@ impl Value {
                     if index > 0 {
                         output.push(',');
                     }
-                    let _ = json::write_text(output, key);
+                    write_text(output, key);
                     output.push(':');
                     value.write_json(output);
                 }
@@ -183,6 +162,11 @@ impl Value {
             _ => 8,
         }
     }
+}
+
+fn write_text(output: &mut String, text: &str) {
+    // A text can always be written.
+    output.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
 
 /// The name in JSON of what Go calls `ToolCalls`: `tool_calls`.
@@ -220,8 +204,8 @@ mod tests {
     }
 
     #[test]
-    fn schemas_may_use_names_as_they_are_in_json() {
-        let value = Value::of_json(&Json::parse(r#"{"anyOf":[1],"name":"x"}"#).unwrap());
+    fn keys_may_be_used_as_they_are_in_json() {
+        let value = Value::record([("anyOf", Value::Bool(true)), ("name", Value::Bool(true))]);
         assert!(value.field("anyOf").is_true());
         assert!(value.field("Name").is_true());
         assert!(!value.field("Other").is_true());

@@ -1,7 +1,7 @@
 //! Cuts a Go template into text and actions, and actions into tokens.
 
-use super::literal;
-use crate::template::TemplateError;
+use crate::Error;
+use crate::literal;
 
 /// A piece of a template.
 #[derive(Debug)]
@@ -44,12 +44,12 @@ pub(super) enum Kind {
 /// The space that Go's trim marks take away.
 const SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 
-pub(super) fn syntax(line: usize, detail: &str) -> TemplateError {
-    TemplateError::Syntax { detail: format!("{detail} (line {line})") }
+pub(super) fn syntax(line: usize, detail: &str) -> Error {
+    Error::Syntax { line, detail: crate::clip(detail) }
 }
 
 /// All pieces of `source`, with comments gone and trimmed space taken away.
-pub(super) fn pieces(source: &str) -> Result<Vec<Piece<'_>>, TemplateError> {
+pub(super) fn pieces(source: &str) -> Result<Vec<Piece<'_>>, Error> {
     let mut pieces = Vec::new();
     let mut rest = source;
     let mut line = 1;
@@ -99,7 +99,7 @@ fn closing(rest: &str) -> Option<(usize, bool)> {
     Some((rest.len() - trimmed.len(), true))
 }
 
-fn inside_action(inside: &str, mut line: usize) -> Result<Inside, TemplateError> {
+fn inside_action(inside: &str, mut line: usize) -> Result<Inside, Error> {
     if let Some(comment) = inside.trim_start_matches(SPACE).strip_prefix("/*") {
         let (_, after) = comment.split_once("*/").ok_or_else(|| syntax(line, "a comment does not end"))?;
         let (bytes, trims_after) = closing(after).ok_or_else(|| syntax(line, "a comment must end its action"))?;

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::lexer::{Kind, Piece, Token, pieces, syntax};
-use super::node::{Branch, Command, List, Node, Operand, Pipeline, any_field};
-use crate::template::TemplateError;
+use crate::Error;
+use crate::lexer::{Kind, Piece, Token, pieces, syntax};
+use crate::node::{Branch, Command, List, Node, Operand, Pipeline, any_field};
 
 /// How deep blocks and parentheses may nest.
 const MAX_NESTING: usize = 100;
@@ -16,7 +16,7 @@ pub(super) struct Parsed {
     pub(super) named: HashMap<String, List>,
 }
 
-pub(super) fn parse(source: &str) -> Result<Parsed, TemplateError> {
+pub(super) fn parse(source: &str) -> Result<Parsed, Error> {
     let mut parser = Parser {
         pieces: pieces(source)?.into_iter(),
         named: HashMap::new(),
@@ -61,11 +61,7 @@ enum Structure {
 }
 
 impl Parser<'_> {
-    fn nested<T>(
-        &mut self,
-        line: usize,
-        read: impl FnOnce(&mut Self) -> Result<T, TemplateError>,
-    ) -> Result<T, TemplateError> {
+    fn nested<T>(&mut self, line: usize, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         if self.nesting == MAX_NESTING {
             return Err(syntax(line, "it nests too deep"));
         }
@@ -75,7 +71,7 @@ impl Parser<'_> {
         result
     }
 
-    fn list(&mut self, at_top: bool) -> Result<(List, End), TemplateError> {
+    fn list(&mut self, at_top: bool) -> Result<(List, End), Error> {
         let mut list = List::new();
         while let Some(piece) = self.pieces.next() {
             let (tokens, line) = match piece {
@@ -113,14 +109,12 @@ impl Parser<'_> {
         Ok((list, End::File))
     }
 
-    fn action(&mut self, tokens: &[Token], line: usize) -> Result<Node, TemplateError> {
+    fn action(&mut self, tokens: &[Token], line: usize) -> Result<Node, Error> {
         let pipeline = self.pipeline(tokens, line, false)?;
-        let writes_response = pipeline.variables.is_empty()
-            && pipeline.looks_at(&mut |path| path.first().is_some_and(|name| name == "Response"));
-        Ok(Node::Action { pipeline, writes_response })
+        Ok(Node::Action(pipeline))
     }
 
-    fn structure(&mut self, structure: Structure, tokens: &[Token], line: usize) -> Result<Node, TemplateError> {
+    fn structure(&mut self, structure: Structure, tokens: &[Token], line: usize) -> Result<Node, Error> {
         self.nested(line, |parser| {
             let known = parser.variables.len();
             let is_range = structure == Structure::Range;
@@ -145,7 +139,7 @@ impl Parser<'_> {
     }
 
     /// `else`, or `else if`, which is an `if` of its own that shares the `end`.
-    fn otherwise(&mut self, structure: Structure, rest: &[Token], line: usize) -> Result<List, TemplateError> {
+    fn otherwise(&mut self, structure: Structure, rest: &[Token], line: usize) -> Result<List, Error> {
         let Some(first) = rest.first() else {
             let (otherwise, end) = self.list(false)?;
             return match end {
@@ -162,13 +156,13 @@ impl Parser<'_> {
         Ok(vec![self.structure(next, &rest[1..], line)?])
     }
 
-    fn template(&mut self, tokens: &[Token], line: usize) -> Result<Node, TemplateError> {
+    fn template(&mut self, tokens: &[Token], line: usize) -> Result<Node, Error> {
         let (name, rest) = name(tokens, line)?;
         let argument = if rest.is_empty() { None } else { Some(self.pipeline(rest, line, false)?) };
         Ok(Node::Template { name, argument })
     }
 
-    fn define(&mut self, tokens: &[Token], line: usize) -> Result<(), TemplateError> {
+    fn define(&mut self, tokens: &[Token], line: usize) -> Result<(), Error> {
         let (name, rest) = name(tokens, line)?;
         if !rest.is_empty() {
             return Err(syntax(line, "`define` takes a name only"));
@@ -177,14 +171,14 @@ impl Parser<'_> {
     }
 
     /// A `define` and a `template` in one.
-    fn block(&mut self, tokens: &[Token], line: usize) -> Result<Node, TemplateError> {
+    fn block(&mut self, tokens: &[Token], line: usize) -> Result<Node, Error> {
         let (name, rest) = name(tokens, line)?;
         let argument = Some(self.pipeline(rest, line, false)?);
         self.body_of(name.clone(), line)?;
         Ok(Node::Template { name, argument })
     }
 
-    fn body_of(&mut self, name: String, line: usize) -> Result<(), TemplateError> {
+    fn body_of(&mut self, name: String, line: usize) -> Result<(), Error> {
         self.nested(line, |parser| {
             let outer = std::mem::replace(&mut parser.variables, vec!["$".to_owned()]);
             let loops = std::mem::take(&mut parser.loops);
@@ -203,7 +197,7 @@ impl Parser<'_> {
         })
     }
 
-    fn pipeline(&mut self, tokens: &[Token], line: usize, is_range: bool) -> Result<Pipeline, TemplateError> {
+    fn pipeline(&mut self, tokens: &[Token], line: usize, is_range: bool) -> Result<Pipeline, Error> {
         let mut cursor = Cursor { tokens, position: 0, line };
         let pipeline = self.commands(&mut cursor, is_range)?;
         match cursor.peek() {
@@ -213,7 +207,7 @@ impl Parser<'_> {
     }
 
     /// A pipeline up to its end or to a closing parenthesis.
-    fn commands(&mut self, cursor: &mut Cursor<'_>, is_range: bool) -> Result<Pipeline, TemplateError> {
+    fn commands(&mut self, cursor: &mut Cursor<'_>, is_range: bool) -> Result<Pipeline, Error> {
         let line = cursor.line;
         let (variables, declares) = declaration(cursor, is_range)?;
         let mut commands = Vec::new();
@@ -237,7 +231,7 @@ impl Parser<'_> {
         Ok(Pipeline { variables, declares, commands })
     }
 
-    fn command(&mut self, cursor: &mut Cursor<'_>) -> Result<Command, TemplateError> {
+    fn command(&mut self, cursor: &mut Cursor<'_>) -> Result<Command, Error> {
         let line = cursor.line;
         let mut operands = Vec::new();
         while let Some(token) = cursor.peek() {
@@ -265,7 +259,7 @@ impl Parser<'_> {
         Ok(Command { first, arguments })
     }
 
-    fn operand(&mut self, cursor: &mut Cursor<'_>) -> Result<Operand, TemplateError> {
+    fn operand(&mut self, cursor: &mut Cursor<'_>) -> Result<Operand, Error> {
         let line = cursor.line;
         let Some(token) = cursor.next() else { return Err(syntax(line, "an operand is missing")) };
         Ok(match &token.kind {
@@ -295,7 +289,7 @@ impl Parser<'_> {
                 "true" => Operand::Bool(true),
                 "false" => Operand::Bool(false),
                 "nil" => Operand::Nil,
-                name if super::functions::exists(name) => Operand::Function(name.to_owned()),
+                name if crate::functions::exists(name) => Operand::Function(name.to_owned()),
                 name => return Err(syntax(line, &format!("the function {name} is not known"))),
             },
             Kind::Pipe | Kind::Close | Kind::Comma | Kind::Declare | Kind::Assign => {
@@ -312,7 +306,7 @@ impl Operand {
 }
 
 /// A name in quotes, and what follows.
-fn name(tokens: &[Token], line: usize) -> Result<(String, &[Token]), TemplateError> {
+fn name(tokens: &[Token], line: usize) -> Result<(String, &[Token]), Error> {
     match tokens.split_first() {
         Some((Token { kind: Kind::Text(name), .. }, rest)) => Ok((name.clone(), rest)),
         _ => Err(syntax(line, "the name of a template must be a string")),
@@ -320,7 +314,7 @@ fn name(tokens: &[Token], line: usize) -> Result<(String, &[Token]), TemplateErr
 }
 
 /// The variables before `:=` or `=`; and whether they are new.
-fn declaration(cursor: &mut Cursor<'_>, is_range: bool) -> Result<(Vec<String>, bool), TemplateError> {
+fn declaration(cursor: &mut Cursor<'_>, is_range: bool) -> Result<(Vec<String>, bool), Error> {
     let line = cursor.line;
     let kind = |offset: usize| cursor.tokens.get(cursor.position + offset).map(|token| &token.kind);
     let Some(Kind::Variable(first)) = kind(0) else { return Ok((Vec::new(), false)) };

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt::Write;
 
-use super::format::{self, MAX_WIDTH};
-use super::value::Value;
+use crate::format;
+use crate::value::Value;
 
 /// Every name but `and` and `or`, which do not look at all of their arguments.
 const NAMES: &[&str] = &[
@@ -38,17 +38,15 @@ pub(super) fn cost(name: &str, arguments: &[Value]) -> usize {
     match (name, arguments.first()) {
         // One byte may become six.
         ("html" | "js" | "urlquery", _) => all().saturating_mul(6),
-        ("printf", Some(Value::Text(format))) => {
-            all().saturating_mul(2).saturating_add(format.matches('%').count().saturating_mul(MAX_WIDTH))
-        }
         ("slice", Some(Value::Text(text))) => text.len(),
         ("print" | "println" | "printf" | "json" | "eq" | "ne" | "lt" | "le" | "gt" | "ge", _) => all(),
         _ => 0,
     }
 }
 
-/// The result of a function, or what is wrong with its arguments. `today` is the date in the form of ISO 8601.
-pub(super) fn call(name: &str, arguments: &[Value], today: &str) -> Result<Value, String> {
+/// The result of a function, or what is wrong with its arguments. `today` is the date in the form of ISO 8601, `limit`
+/// the longest text of `printf`.
+pub(super) fn call(name: &str, arguments: &[Value], today: &str, limit: usize) -> Result<Value, String> {
     match (name, arguments) {
         ("not", [value]) => Ok(Value::Bool(!value.is_true())),
         ("eq", [first, rest @ ..]) if !rest.is_empty() => {
@@ -69,7 +67,9 @@ pub(super) fn call(name: &str, arguments: &[Value], today: &str) -> Result<Value
         ("slice", [value, ends @ ..]) => slice(value, ends),
         ("print", arguments) => Ok(Value::text(print(arguments))),
         ("println", arguments) => Ok(Value::text(println(arguments))),
-        ("printf", [Value::Text(format), rest @ ..]) => Ok(Value::text(format::printf(format, rest))),
+        ("printf", [Value::Text(format), rest @ ..]) => format::printf(format, rest, limit)
+            .map(Value::text)
+            .ok_or_else(|| "what printf writes is too long".to_owned()),
         ("html", arguments) => Ok(Value::text(html(&print(arguments)))),
         ("js", arguments) => Ok(Value::text(js(&print(arguments)))),
         ("urlquery", arguments) => Ok(Value::text(urlquery(&print(arguments)))),
@@ -225,7 +225,7 @@ fn js(text: &str) -> String {
             '<' | '>' | '&' | '=' => {
                 let _ = write!(output, "\\u{:04X}", u32::from(character));
             }
-            character if character.is_control() => {
+            character if character.is_control() || character.is_whitespace() && character != ' ' => {
                 let _ = write!(output, "\\u{:04X}", u32::from(character));
             }
             character => output.push(character),

@@ -1,6 +1,6 @@
 //! Constants as Go writes them: strings, characters and numbers.
 
-use super::lexer::Kind;
+use crate::lexer::Kind;
 
 /// A string in double quotes at the beginning of `rest`, and how many bytes it takes.
 pub(super) fn quoted(rest: &str) -> Result<(String, usize), String> {

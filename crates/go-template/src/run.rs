@@ -1,13 +1,9 @@
 //! Runs a Go template over data, within limits on steps, depth and output.
 
-use std::collections::HashMap;
-
-use super::functions;
-use super::node::{Branch, Command, List, Node, Operand, Pipeline};
-use super::parser::Parsed;
-use super::value::Value;
-use crate::protocol::MAX_PROMPT_BYTES;
-use crate::template::{BYTES_PER_FUEL, FUEL, TemplateError, clip};
+use crate::functions;
+use crate::node::{Branch, Command, List, Node, Operand, Pipeline};
+use crate::value::Value;
+use crate::{Error, Limits, Template, clip};
 
 /// How deep blocks, parentheses and calls of templates may nest while it runs.
 const MAX_DEPTH: usize = 200;
@@ -18,61 +14,76 @@ enum Flow {
     Next,
     Break,
     Continue,
-    /// The answer begins here; nothing behind it is written.
+    /// Nothing behind this is written.
     Cut,
 }
 
-pub(super) struct Run<'t> {
-    named: &'t HashMap<String, List>,
+/// One run, or several that write one text and share one purse.
+#[derive(Debug)]
+pub struct Run<'t> {
+    template: &'t Template,
+    limits: Limits,
     output: String,
     fuel: u64,
     depth: usize,
     variables: Vec<(&'t str, Value)>,
     today: String,
-    /// Stop behind the first action that writes `.Response`.
-    cuts: bool,
+    /// Stop behind the first action that writes this field.
+    cut_behind: Option<&'static str>,
 }
 
-fn fail(detail: &str) -> TemplateError {
-    TemplateError::Render { detail: clip(detail) }
+fn fail(detail: &str) -> Error {
+    Error::Run { detail: clip(detail) }
 }
 
 impl<'t> Run<'t> {
-    pub(super) fn new(named: &'t HashMap<String, List>, today: String) -> Self {
-        Self { named, output: String::new(), fuel: FUEL, depth: 0, variables: Vec::new(), today, cuts: false }
+    /// `today` is what `currentDate` writes.
+    pub fn new(template: &'t Template, limits: Limits, today: String) -> Self {
+        Self {
+            template,
+            limits,
+            output: String::new(),
+            fuel: limits.fuel,
+            depth: 0,
+            variables: Vec::new(),
+            today,
+            cut_behind: None,
+        }
     }
 
-    pub(super) fn into_output(self) -> String {
+    pub fn into_output(self) -> String {
         self.output
     }
 
-    pub(super) fn push(&mut self, text: &str) -> Result<(), TemplateError> {
-        if self.output.len() + text.len() > MAX_PROMPT_BYTES {
-            return Err(TemplateError::OutputTooLong);
+    /// Writes text that is in no template.
+    pub fn push(&mut self, text: &str) -> Result<(), Error> {
+        if self.output.len() + text.len() > self.limits.output_bytes {
+            return Err(Error::OutputTooLong);
         }
         self.pay_for_bytes(text.len())?;
         self.output.push_str(text);
         Ok(())
     }
 
-    /// Writes what the whole template makes of `data`. With `cuts`, only up to where the answer begins; answers
-    /// whether there was such a place.
-    pub(super) fn execute(&mut self, parsed: &'t Parsed, data: &Value, cuts: bool) -> Result<bool, TemplateError> {
-        self.cuts = cuts;
+    /// Writes what the template makes of `data`: all of it, or what comes up to and with the first field of the name
+    /// `cut_behind` that is written.
+    pub fn execute(&mut self, data: &Value, cut_behind: Option<&'static str>) -> Result<(), Error> {
+        self.cut_behind = cut_behind;
         self.variables = vec![("$", data.clone())];
-        Ok(self.list(&parsed.root, data)? == Flow::Cut)
+        let template = self.template;
+        self.list(&template.parsed.root, data).map(drop)
     }
 
-    fn pay(&mut self, fuel: u64) -> Result<(), TemplateError> {
-        self.fuel = self.fuel.checked_sub(fuel).ok_or(TemplateError::TooCostly)?;
+    fn pay(&mut self, fuel: u64) -> Result<(), Error> {
+        self.fuel = self.fuel.checked_sub(fuel).ok_or(Error::TooCostly)?;
         Ok(())
     }
 
-    fn pay_for_bytes(&mut self, bytes: usize) -> Result<(), TemplateError> {
-        self.pay(u64::try_from(bytes).unwrap_or(u64::MAX) / BYTES_PER_FUEL)
+    fn pay_for_bytes(&mut self, bytes: usize) -> Result<(), Error> {
+        self.pay(u64::try_from(bytes).unwrap_or(u64::MAX) / self.limits.bytes_per_fuel.max(1))
     }
 
-    fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T, TemplateError>) -> Result<T, TemplateError> {
+    fn deeper<T>(&mut self, run: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         if self.depth == MAX_DEPTH {
             return Err(fail("it nests too deep"));
         }
@@ -82,7 +93,7 @@ impl<'t> Run<'t> {
         result
     }
 
-    fn list(&mut self, list: &'t List, dot: &Value) -> Result<Flow, TemplateError> {
+    fn list(&mut self, list: &'t List, dot: &Value) -> Result<Flow, Error> {
         for node in list {
             self.pay(1)?;
             let flow = match node {
@@ -90,12 +101,12 @@ impl<'t> Run<'t> {
                     self.push(text)?;
                     Flow::Next
                 }
-                Node::Action { pipeline, writes_response } => {
+                Node::Action(pipeline) => {
                     let value = self.pipeline(pipeline, dot)?;
                     if pipeline.variables.is_empty() {
                         self.write(&value)?;
                     }
-                    if *writes_response && self.cuts { Flow::Cut } else { Flow::Next }
+                    if self.cuts_behind(pipeline) { Flow::Cut } else { Flow::Next }
                 }
                 Node::If(branch) => self.choose(branch, dot, false)?,
                 Node::With(branch) => self.choose(branch, dot, true)?,
@@ -111,7 +122,14 @@ impl<'t> Run<'t> {
         Ok(Flow::Next)
     }
 
-    fn write(&mut self, value: &Value) -> Result<(), TemplateError> {
+    fn cuts_behind(&self, pipeline: &Pipeline) -> bool {
+        self.cut_behind.is_some_and(|name| {
+            pipeline.variables.is_empty()
+                && pipeline.looks_at(&mut |path| path.first().is_some_and(|first| first == name))
+        })
+    }
+
+    fn write(&mut self, value: &Value) -> Result<(), Error> {
         if let Value::Text(text) = value {
             return self.push(text);
         }
@@ -122,7 +140,7 @@ impl<'t> Run<'t> {
         self.push(&text)
     }
 
-    fn choose(&mut self, branch: &'t Branch, dot: &Value, sets_dot: bool) -> Result<Flow, TemplateError> {
+    fn choose(&mut self, branch: &'t Branch, dot: &Value, sets_dot: bool) -> Result<Flow, Error> {
         let known = self.variables.len();
         let value = self.pipeline(&branch.pipeline, dot)?;
         let flow = self.deeper(|run| match (value.is_true(), sets_dot) {
@@ -134,7 +152,7 @@ impl<'t> Run<'t> {
         Ok(flow)
     }
 
-    fn range(&mut self, branch: &'t Branch, dot: &Value) -> Result<Flow, TemplateError> {
+    fn range(&mut self, branch: &'t Branch, dot: &Value) -> Result<Flow, Error> {
         let known = self.variables.len();
         let value = self.pipeline(&branch.pipeline, dot)?;
         let flow = self.deeper(|run| run.turns(branch, dot, &value))?;
@@ -142,7 +160,7 @@ impl<'t> Run<'t> {
         Ok(flow)
     }
 
-    fn turns(&mut self, branch: &'t Branch, dot: &Value, value: &Value) -> Result<Flow, TemplateError> {
+    fn turns(&mut self, branch: &'t Branch, dot: &Value, value: &Value) -> Result<Flow, Error> {
         let mut has_run = false;
         let mut turn = |run: &mut Self, key: Value, element: &Value| {
             has_run = true;
@@ -188,7 +206,7 @@ impl<'t> Run<'t> {
         if has_run { Ok(Flow::Next) } else { self.list(&branch.otherwise, dot) }
     }
 
-    fn turn(&mut self, branch: &'t Branch, key: Value, element: &Value) -> Result<Flow, TemplateError> {
+    fn turn(&mut self, branch: &'t Branch, key: Value, element: &Value) -> Result<Flow, Error> {
         self.pay(1)?;
         let known = self.variables.len();
         let values = match branch.pipeline.variables.len() {
@@ -204,8 +222,10 @@ impl<'t> Run<'t> {
         Ok(flow)
     }
 
-    fn template(&mut self, name: &str, argument: Option<&'t Pipeline>, dot: &Value) -> Result<Flow, TemplateError> {
-        let list = self.named.get(name).ok_or_else(|| fail(&format!("the template {name:?} is not defined")))?;
+    fn template(&mut self, name: &str, argument: Option<&'t Pipeline>, dot: &Value) -> Result<Flow, Error> {
+        let template = self.template;
+        let list =
+            template.parsed.named.get(name).ok_or_else(|| fail(&format!("the template {name:?} is not defined")))?;
         let known = self.variables.len();
         let data = match argument {
             Some(argument) => self.pipeline(argument, dot)?,
@@ -218,7 +238,7 @@ impl<'t> Run<'t> {
         Ok(flow)
     }
 
-    fn set(&mut self, name: &'t str, value: Value, declares: bool) -> Result<(), TemplateError> {
+    fn set(&mut self, name: &'t str, value: Value, declares: bool) -> Result<(), Error> {
         if declares {
             self.variables.push((name, value));
             return Ok(());
@@ -229,7 +249,7 @@ impl<'t> Run<'t> {
         Ok(())
     }
 
-    fn pipeline(&mut self, pipeline: &'t Pipeline, dot: &Value) -> Result<Value, TemplateError> {
+    fn pipeline(&mut self, pipeline: &'t Pipeline, dot: &Value) -> Result<Value, Error> {
         let mut value = None;
         for command in &pipeline.commands {
             self.pay(1)?;
@@ -242,7 +262,7 @@ impl<'t> Run<'t> {
         Ok(value)
     }
 
-    fn command(&mut self, command: &'t Command, dot: &Value, last: Option<Value>) -> Result<Value, TemplateError> {
+    fn command(&mut self, command: &'t Command, dot: &Value, last: Option<Value>) -> Result<Value, Error> {
         let Operand::Function(name) = &command.first else {
             if !command.arguments.is_empty() || last.is_some() {
                 return Err(fail("only functions take arguments"));
@@ -267,7 +287,7 @@ impl<'t> Run<'t> {
         arguments: &'t [Operand],
         dot: &Value,
         last: Option<Value>,
-    ) -> Result<Value, TemplateError> {
+    ) -> Result<Value, Error> {
         let mut result = None;
         for argument in arguments {
             let value = self.operand(argument, dot)?;
@@ -279,16 +299,21 @@ impl<'t> Run<'t> {
         last.or(result).ok_or_else(|| fail("and and or need arguments"))
     }
 
-    fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Value, TemplateError> {
+    fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Value, Error> {
         self.pay_for_bytes(functions::cost(name, arguments))?;
-        let value = functions::call(name, arguments, &self.today).map_err(|detail| fail(&detail))?;
+        let value =
+            functions::call(name, arguments, &self.today, self.limits.output_bytes).map_err(|detail| fail(&detail))?;
         match &value {
-            Value::Text(text) if text.len() > MAX_PROMPT_BYTES => Err(TemplateError::OutputTooLong),
+            Value::Text(text) if text.len() > self.limits.output_bytes => Err(Error::OutputTooLong),
+            Value::Text(text) => {
+                self.pay_for_bytes(text.len())?;
+                Ok(value)
+            }
             _ => Ok(value),
         }
     }
 
-    fn operand(&mut self, operand: &'t Operand, dot: &Value) -> Result<Value, TemplateError> {
+    fn operand(&mut self, operand: &'t Operand, dot: &Value) -> Result<Value, Error> {
         self.pay(1)?;
         Ok(match operand {
             Operand::Dot => dot.clone(),

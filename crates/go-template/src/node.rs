@@ -6,18 +6,11 @@ pub(super) type List = Vec<Node>;
 #[derive(Debug)]
 pub(super) enum Node {
     Text(String),
-    Action {
-        pipeline: Pipeline,
-        /// It writes `.Response`, behind which the model's own text goes on.
-        writes_response: bool,
-    },
+    Action(Pipeline),
     If(Branch),
     With(Branch),
     Range(Branch),
-    Template {
-        name: String,
-        argument: Option<Pipeline>,
-    },
+    Template { name: String, argument: Option<Pipeline> },
     Break,
     Continue,
 }
@@ -92,7 +85,7 @@ impl Operand {
 pub(super) fn any_field(list: &List, wanted: &mut impl FnMut(&[String]) -> bool) -> bool {
     list.iter().any(|node| match node {
         Node::Text(_) | Node::Break | Node::Continue => false,
-        Node::Action { pipeline, .. } => pipeline.looks_at(wanted),
+        Node::Action(pipeline) => pipeline.looks_at(wanted),
         Node::If(branch) | Node::With(branch) | Node::Range(branch) => {
             branch.pipeline.looks_at(wanted) || any_field(&branch.then, wanted) || any_field(&branch.otherwise, wanted)
         }
