@@ -59,6 +59,7 @@ export class Thread {
 	sent = $state(0);
 	#active = false;
 	#reading: Promise<void> | null = null;
+	#asking: AbortController | null = null;
 	#readAgain = false;
 
 	constructor(id: string | null) {
@@ -74,7 +75,11 @@ export class Thread {
 		this.#active = true;
 		const seen = () => this.#markRead();
 		document.addEventListener('visibilitychange', seen);
-		const stopMissed = hub.onMissed(() => void this.read());
+		const stopMissed = hub.onMissed(() => {
+			// What was asked for over the lost connection may never be answered.
+			this.#asking?.abort();
+			void this.read();
+		});
 		const stopEvents = hub.onConversation((event) => {
 			if (event.conversation.id !== this.id) return;
 			if (event.kind === 'deleted') {
@@ -271,11 +276,13 @@ export class Thread {
 	async #readOnce(): Promise<void> {
 		const id = this.id;
 		if (!id) return;
+		const { signal } = (this.#asking = new AbortController());
 		try {
 			const path = { id };
+			const query = { limit: PAGE };
 			const [conversation, page] = await Promise.all([
-				call(client.GET('/api/v1/conversations/{id}', { params: { path } })),
-				call(client.GET('/api/v1/conversations/{id}/messages', { params: { path, query: { limit: PAGE } } }))
+				call(client.GET('/api/v1/conversations/{id}', { params: { path }, signal })),
+				call(client.GET('/api/v1/conversations/{id}/messages', { params: { path, query }, signal }))
 			]);
 			// What is being posted changes the path; its own answer brings the page up to date.
 			if (this.posting) return;
@@ -290,7 +297,7 @@ export class Thread {
 			for (const message of page.items) if (message.status === 'running') this.#follow(message);
 			this.#markRead();
 		} catch (caught) {
-			this.problem = Problem.from(caught);
+			if (!signal.aborted) this.problem = Problem.from(caught);
 		}
 	}
 
