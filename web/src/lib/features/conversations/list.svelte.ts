@@ -46,10 +46,10 @@ class ConversationList {
 				call(client.GET('/api/v1/conversations', { params: { query: { limit: PAGE } } })),
 				call(client.GET('/api/v1/conversations', { params: { query: { limit: 100, pinned: true } } }))
 			]);
-			const oldest = page.items.at(-1)?.updated_at ?? '';
+			const oldest = Date.parse(page.items.at(-1)?.updated_at ?? '') || 0;
 			const fresh = new Set([...page.items, ...pinned.items].map(({ id }) => id));
 			for (const [id, { updated_at }] of this.#items) {
-				const inReach = !page.next_cursor || updated_at >= oldest;
+				const inReach = !page.next_cursor || Date.parse(updated_at) >= oldest;
 				if (inReach && !fresh.has(id)) this.#items.delete(id);
 			}
 			for (const item of [...pinned.items, ...page.items]) this.#put(item);
