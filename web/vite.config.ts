@@ -15,18 +15,55 @@ function woff2Only(): Plugin {
 	};
 }
 
+/**
+ * An index only passes names on. Said so, importing one name of it brings that part alone; otherwise every part with a style
+ * sheet comes along, because a style sheet is an effect.
+ */
+function pureIndexes(): Plugin {
+	return {
+		name: 'pure-indexes',
+		transform(code, id) {
+			if (!/\/src\/lib\/(?:ui|features\/[^/]+)\/index\.ts$/.test(id)) return;
+			return { code, map: null, moduleSideEffects: false };
+		}
+	};
+}
+
+const everyPage =
+	/\/node_modules\/(?:svelte|@sveltejs|openapi-fetch)\/|\/src\/lib\/(?:api\/|(?:i18n|session\.svelte|theme\.svelte)\.ts$|ui\/(?:Button|CopyButton|Dialog|EmptyState|IconButton|Menu|ProblemPanel|Skeleton|TextField|Toaster)\.svelte$)/;
+const signedIn = /\/src\/lib\/features\/(?:shell|stream|conversations)\/(?!SearchDialog)/;
+
+/**
+ * What every page needs is one file, and what every page of somebody who is signed in needs is another. By itself the bundler makes
+ * forty small ones, whose heads and poorer compression cost more than what one page or the other has too much.
+ */
+function fewFiles(): Plugin {
+	const groups = [
+		{ name: 'base', test: everyPage, priority: 2 },
+		{ name: 'shell', test: signedIn, priority: 1 }
+	];
+	return {
+		name: 'few-files',
+		// SvelteKit builds a server too, to find out about the pages, and has said by now which of the two this is.
+		config: ({ build }) =>
+			build?.ssr ? undefined : { build: { rolldownOptions: { output: { codeSplitting: { groups } } } } }
+	};
+}
+
 const server = process.env.STOA_DEV_SERVER ?? 'http://127.0.0.1:3210';
 
 export default defineConfig({
 	plugins: [
 		woff2Only(),
+		pureIndexes(),
 		paraglideVitePlugin({
 			project: './project.inlang',
 			outdir: './src/lib/paraglide',
 			strategy: ['localStorage', 'preferredLanguage', 'baseLocale'],
 			emitTsDeclarations: true
 		}),
-		sveltekit()
+		sveltekit(),
+		fewFiles()
 	],
 	worker: { format: 'es' },
 	// The page's policy loads no font out of a style sheet, so nothing is put inline.

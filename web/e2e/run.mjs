@@ -2,6 +2,7 @@
 // (and the set-up that they need). The last line is `N passed, M failed, K skipped`.
 import { startAll } from './harness.mjs';
 import { accountTests } from './account.mjs';
+import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { navigationTests } from './navigation.mjs';
 import { resilienceTests } from './resilience.mjs';
@@ -9,7 +10,7 @@ import { settingsTests } from './settings/index.mjs';
 
 const LIMIT_MS = 180_000;
 const words = process.argv.slice(2).map((word) => word.toLowerCase());
-const tests = [...accountTests, ...chatTests, ...navigationTests, ...settingsTests, ...resilienceTests];
+const tests = [...accountTests, ...budgetTests, ...chatTests, ...navigationTests, ...settingsTests, ...resilienceTests];
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
 function limited(work) {

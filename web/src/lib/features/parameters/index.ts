@@ -1,2 +1,2 @@
 export { TurnSettings } from './settings.svelte';
-export { default as ParameterPanel } from './ParameterPanel.svelte';
+export { default as Parameters } from './Parameters.svelte';
