@@ -61,7 +61,7 @@ describe('a problem in words', () => {
 			detail: 'the provider answered 401: Incorrect API key'
 		});
 		expect(words.title).toBe('The provider refused the request');
-		expect(words.detail).toBe('the provider answered 401: Incorrect API key');
+		expect(words.detail).toBe('The provider answered 401: Incorrect API key');
 		expect(words.hint).not.toBe('');
 	});
 

@@ -114,12 +114,17 @@ function between(code: string): Known | undefined {
 		: undefined;
 }
 
+/** Errors of programs begin small. */
+function sentence(text: string): string {
+	return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** What happened, the server's own words where they say more, and what to do next. */
 export function problemWords(problem: ProblemLike): ProblemWords {
 	const words = known[problem.code] ?? between(problem.code);
 	// The title of an unknown problem is only its status in words; what the server says about it tells more.
 	const title = words?.title() ?? (problem.detail || problem.title || m.problem_unknown_title());
 	const more = !words || words.facts;
-	const detail = more && problem.detail && problem.detail !== title ? problem.detail : '';
+	const detail = more && problem.detail && problem.detail !== title ? sentence(problem.detail) : '';
 	return { title, detail, hint: problem.hint === '' ? '' : (words?.hint?.() ?? problem.hint ?? '') };
 }
