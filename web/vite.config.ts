@@ -29,18 +29,28 @@ function pureIndexes(): Plugin {
 	};
 }
 
-const everyPage =
-	/\/node_modules\/(?:svelte|@sveltejs|openapi-fetch)\/|\/src\/lib\/(?:api\/|(?:i18n|session\.svelte|theme\.svelte)\.ts$|ui\/(?:Button|CopyButton|Dialog|EmptyState|IconButton|Menu|ProblemPanel|Skeleton|TextField|Toaster)\.svelte$)/;
-const signedIn = /\/src\/lib\/features\/(?:shell|stream|conversations)\/(?!SearchDialog)/;
+const everyPage = [
+	/\/node_modules\/(?:svelte|@sveltejs|openapi-fetch)\//,
+	/\/src\/lib\/(?:api\/|(?:i18n|session\.svelte|theme\.svelte)\.ts$)/,
+	/\/src\/lib\/ui\/(?:Button|CopyButton|EmptyState|IconButton|Menu|ProblemPanel|Skeleton|Toaster)\.svelte$/
+];
+const signedIn = [
+	/\/src\/lib\/features\/(?:shell|stream|conversations|composer|models)\/(?!SearchDialog|RenameDialog)/,
+	/\/src\/lib\/features\/chat\/(?:ChatView|parts)/,
+	/\/src\/lib\/features\/network\/allow/i,
+	// Small things that two of the parts that come later share; each would be a file of its own.
+	/\/icons\/chevron-|\/paraglide\/messages\/(?:cancel|tokens)\.js$/
+];
+const among = (patterns: RegExp[]) => (id: string) => patterns.some((pattern) => pattern.test(id));
 
 /**
- * What every page needs is one file, and what every page of somebody who is signed in needs is another. By itself the bundler makes
+ * What every page needs is one file, and the chat without its messages is another. By itself the bundler makes
  * forty small ones, whose heads and poorer compression cost more than what one page or the other has too much.
  */
 function fewFiles(): Plugin {
 	const groups = [
-		{ name: 'base', test: everyPage, priority: 2 },
-		{ name: 'shell', test: signedIn, priority: 1 }
+		{ name: 'base', test: among(everyPage), priority: 2 },
+		{ name: 'shell', test: among(signedIn), priority: 1 }
 	];
 	return {
 		name: 'few-files',

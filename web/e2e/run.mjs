@@ -10,7 +10,14 @@ import { settingsTests } from './settings/index.mjs';
 
 const LIMIT_MS = 180_000;
 const words = process.argv.slice(2).map((word) => word.toLowerCase());
-const tests = [...accountTests, ...budgetTests, ...chatTests, ...navigationTests, ...settingsTests, ...resilienceTests];
+const tests = [
+	...accountTests,
+	...budgetTests,
+	...chatTests,
+	...navigationTests,
+	...settingsTests,
+	...resilienceTests
+];
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
 function limited(work) {
