@@ -34,7 +34,7 @@ const everyPage = [
 	/\/src\/lib\/(?:api\/|(?:i18n|session\.svelte|theme\.svelte)\.ts$)/,
 	/\/src\/lib\/ui\/(?:Button|CopyButton|EmptyState|IconButton|Menu|ProblemPanel|Skeleton|Toaster)\.svelte$/
 ];
-const signedIn = [
+const chat = [
 	/\/src\/lib\/features\/(?:shell|stream|conversations|composer|models)\/(?!SearchDialog|RenameDialog)/,
 	/\/src\/lib\/features\/chat\/(?:ChatView|parts)/,
 	/\/src\/lib\/features\/network\/allow/i,
@@ -50,7 +50,7 @@ const among = (patterns: RegExp[]) => (id: string) => patterns.some((pattern) =>
 function fewFiles(): Plugin {
 	const groups = [
 		{ name: 'base', test: among(everyPage), priority: 2 },
-		{ name: 'shell', test: among(signedIn), priority: 1 }
+		{ name: 'chat', test: among(chat), priority: 1 }
 	];
 	return {
 		name: 'few-files',

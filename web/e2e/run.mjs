@@ -1,6 +1,7 @@
 // Runs the browser tests in order against one server: `npm run e2e [-- WORDS…]` runs those whose name has all the words
 // (and the set-up that they need). The last line is `N passed, M failed, K skipped`.
 import { startAll } from './harness.mjs';
+import { accessTests } from './access.mjs';
 import { accountTests } from './account.mjs';
 import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
@@ -15,6 +16,7 @@ const tests = [
 	...budgetTests,
 	...chatTests,
 	...navigationTests,
+	...accessTests,
 	...settingsTests,
 	...resilienceTests
 ];
