@@ -80,7 +80,7 @@ async function stopAndContinue(all) {
 	await growing(page, 20);
 	await composer(page).press('Escape');
 	await complete(page);
-	await page.getByText('Stopped.').waitFor();
+	await lastAnswer(page).getByText('Stopped.').waitFor();
 	const stopped = await answerText(page);
 	expect(counted(2_000).startsWith(stopped)).equals(true, 'what was written is kept');
 	await page.reload();
@@ -123,7 +123,7 @@ async function failures(all) {
 	const page = await enter(all, views['1440 px, dark']);
 	for (const [model, words] of [
 		['error-401', /401/],
-		['cut', /cut off/]
+		['cut', /ended the answer early/]
 	]) {
 		await page.goto(all.stoa.origin);
 		await chooseModel(page, model);

@@ -61,6 +61,8 @@ export class Thread {
 	#reading: Promise<void> | null = null;
 	#asking: AbortController | null = null;
 	#readAgain = false;
+	/** Counts turns as they begin: what was read before one does not know of it. */
+	#turns = 0;
 
 	constructor(id: string | null) {
 		this.id = id;
@@ -226,6 +228,7 @@ export class Thread {
 
 	async #turn<T>(act: () => Promise<T>): Promise<T> {
 		this.posting = true;
+		this.#turns += 1;
 		try {
 			return await act();
 		} catch (caught) {
@@ -277,6 +280,7 @@ export class Thread {
 		const id = this.id;
 		if (!id) return;
 		const { signal } = (this.#asking = new AbortController());
+		const turns = this.#turns;
 		try {
 			const path = { id };
 			const query = { limit: PAGE };
@@ -286,6 +290,10 @@ export class Thread {
 			]);
 			// What is being posted changes the path; its own answer brings the page up to date.
 			if (this.posting) return;
+			if (turns !== this.#turns) {
+				this.#readAgain = true;
+				return;
+			}
 			conversations.put(conversation);
 			this.settings.take(conversation);
 			const join = this.messages.findIndex((message) => message.id === page.items[0]?.id);
