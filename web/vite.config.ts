@@ -15,18 +15,65 @@ function woff2Only(): Plugin {
 	};
 }
 
+/**
+ * An index only passes names on. Said so, importing one name of it brings that part alone; otherwise every part with a style
+ * sheet comes along, because a style sheet is an effect.
+ */
+function pureIndexes(): Plugin {
+	return {
+		name: 'pure-indexes',
+		transform(code, id) {
+			if (!/\/src\/lib\/(?:ui|features\/[^/]+)\/index\.ts$/.test(id)) return;
+			return { code, map: null, moduleSideEffects: false };
+		}
+	};
+}
+
+const everyPage = [
+	/\/node_modules\/(?:svelte|@sveltejs|openapi-fetch)\//,
+	/\/src\/lib\/(?:api\/|(?:i18n|session\.svelte|theme\.svelte)\.ts$)/,
+	/\/src\/lib\/ui\/(?:Button|CopyButton|EmptyState|IconButton|Menu|ProblemPanel|Skeleton|Toaster)\.svelte$/
+];
+const chat = [
+	/\/src\/lib\/features\/(?:shell|stream|conversations|composer|models)\/(?!SearchDialog|RenameDialog)/,
+	/\/src\/lib\/features\/chat\/(?:ChatView|parts)/,
+	/\/src\/lib\/features\/network\/allow/i,
+	// Small things that two of the parts that come later share; each would be a file of its own.
+	/\/icons\/chevron-|\/paraglide\/messages\/(?:cancel|tokens)\.js$/
+];
+const among = (patterns: RegExp[]) => (id: string) => patterns.some((pattern) => pattern.test(id));
+
+/**
+ * What every page needs is one file, and the chat without its messages is another. By itself the bundler makes
+ * forty small ones, whose heads and poorer compression cost more than what one page or the other has too much.
+ */
+function fewFiles(): Plugin {
+	const groups = [
+		{ name: 'base', test: among(everyPage), priority: 2 },
+		{ name: 'chat', test: among(chat), priority: 1 }
+	];
+	return {
+		name: 'few-files',
+		// SvelteKit builds a server too, to find out about the pages, and has said by now which of the two this is.
+		config: ({ build }) =>
+			build?.ssr ? undefined : { build: { rolldownOptions: { output: { codeSplitting: { groups } } } } }
+	};
+}
+
 const server = process.env.STOA_DEV_SERVER ?? 'http://127.0.0.1:3210';
 
 export default defineConfig({
 	plugins: [
 		woff2Only(),
+		pureIndexes(),
 		paraglideVitePlugin({
 			project: './project.inlang',
 			outdir: './src/lib/paraglide',
 			strategy: ['localStorage', 'preferredLanguage', 'baseLocale'],
 			emitTsDeclarations: true
 		}),
-		sveltekit()
+		sveltekit(),
+		fewFiles()
 	],
 	worker: { format: 'es' },
 	// The page's policy loads no font out of a style sheet, so nothing is put inline.

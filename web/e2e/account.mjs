@@ -1,4 +1,4 @@
-// Set-up, providers, members, and what is on the wire.
+// Set-up, providers, members.
 import { expect } from './expect.mjs';
 import { owner, until, views } from './harness.mjs';
 import { accessible, api, composer, enter, open, picture } from './page.mjs';
@@ -70,37 +70,6 @@ async function memberSeesOnlyTheirOwn(all) {
 	await page.getByText('This page is for owners and administrators').first().waitFor();
 }
 
-async function firstScreenIsSmall(all) {
-	const page = await enter(all);
-	const session = await page.context().newCDPSession(page);
-	await session.send('Network.enable');
-	await session.send('Network.setCacheDisabled', { cacheDisabled: true });
-	const scripts = new Map();
-	let bytes = 0;
-	session.on('Network.responseReceived', ({ requestId, response }) => {
-		if (/javascript/.test(response.mimeType)) scripts.set(requestId, response);
-	});
-	session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => {
-		if (scripts.has(requestId)) bytes += encodedDataLength;
-	});
-	// As a browser that knows only gzip sees it, which is what the budget is in.
-	await session.send('Network.setExtraHTTPHeaders', { headers: { 'accept-encoding': 'gzip' } });
-	await page.waitForTimeout(1_000);
-	scripts.clear();
-	bytes = 0;
-	await page.reload();
-	await composer(page).waitFor();
-	await page.waitForTimeout(1_500);
-	expect(scripts.size > 3).equals(true, 'scripts were counted');
-	for (const { headers, url } of scripts.values()) {
-		const plain = headers['content-encoding'] === undefined && Number(headers['content-length']) > 1_000;
-		expect(plain).equals(false, `${url} was not compressed`);
-	}
-	const said = `${(bytes / 1024).toFixed(1)} KiB in ${scripts.size} files`;
-	console.log(`         JavaScript of the first screen, gzip, with the heads of the answers: ${said}`);
-	expect(bytes / 1024).atMost(140, 'KiB of JavaScript for the first screen');
-}
-
 async function everySettingsPage(all) {
 	for (const [view, options] of Object.entries(views)) {
 		const page = await enter(all, options, '/settings/profile');
@@ -132,6 +101,5 @@ export const accountTests = [
 	{ name: 'a provider is added, allowed, checked, and its models are fetched', run: addMock, setUp: true },
 	{ name: 'signing in leads back to the place', run: signInKeepsThePlace },
 	{ name: 'a member sees nothing of the owner', run: memberSeesOnlyTheirOwn },
-	{ name: 'the first screen keeps its budget', run: firstScreenIsSmall },
 	{ name: 'every settings page is accessible in every view', run: everySettingsPage }
 ];

@@ -14,6 +14,7 @@ import {
 	lastAnswer,
 	picture,
 	questions,
+	says,
 	send
 } from './page.mjs';
 
@@ -38,8 +39,8 @@ const chat = (view) => async (all) => {
 	await growing(other, 10);
 	await complete(page);
 	await complete(other);
-	expect(await answerText(page)).equals(counted(TOKENS), 'after the reload');
-	expect(await answerText(other)).equals(counted(TOKENS), 'in the other browser');
+	await says(page, counted(TOKENS));
+	await says(other, counted(TOKENS));
 	await other.context().close();
 
 	// Another wording makes a branch.
@@ -49,13 +50,13 @@ const chat = (view) => async (all) => {
 	await editor.fill('Count to ten. [[tokens=10]]');
 	await accessible(page, `editing, ${view}`);
 	await editor.press('Enter');
-	await until('the edited answer', 20_000, async () => (await answerText(page)) === counted(10));
+	await says(page, counted(10));
 	await complete(page);
 	await page.getByText('2 / 2').waitFor();
 	await page.getByRole('button', { name: 'Previous version' }).click();
-	await until('the first branch', 20_000, async () => (await answerText(page)) === counted(TOKENS));
+	await says(page, counted(TOKENS));
 	await page.getByRole('button', { name: 'Next version' }).click();
-	await until('the second branch', 20_000, async () => (await answerText(page)) === counted(10));
+	await says(page, counted(10));
 
 	// Another answer beside the first, of another model.
 	await chooseModel(page, 'markdown');
@@ -69,7 +70,7 @@ const chat = (view) => async (all) => {
 	await accessible(page, `Markdown, ${view}`);
 	await picture(page, `markdown ${view}`);
 	await lastAnswer(page).getByRole('button', { name: 'Previous version' }).click();
-	await until('the other answer', 20_000, async () => (await answerText(page)) === counted(10));
+	await says(page, counted(10));
 };
 
 async function stopAndContinue(all) {
@@ -79,11 +80,11 @@ async function stopAndContinue(all) {
 	await growing(page, 20);
 	await composer(page).press('Escape');
 	await complete(page);
-	await page.getByText('Stopped.').waitFor();
+	await lastAnswer(page).getByText('Stopped.').waitFor();
 	const stopped = await answerText(page);
 	expect(counted(2_000).startsWith(stopped)).equals(true, 'what was written is kept');
 	await page.reload();
-	await until('the stopped answer', 20_000, async () => (await answerText(page)) === stopped);
+	await says(page, stopped);
 	await accessible(page, 'a stopped answer');
 	await page.getByRole('button', { name: 'Continue' }).click();
 	await until('more of it', 20_000, async () => (await answerText(page)).length > stopped.length + 10);
@@ -122,7 +123,7 @@ async function failures(all) {
 	const page = await enter(all, views['1440 px, dark']);
 	for (const [model, words] of [
 		['error-401', /401/],
-		['cut', /cut off/]
+		['cut', /ended the answer early/]
 	]) {
 		await page.goto(all.stoa.origin);
 		await chooseModel(page, model);
@@ -152,7 +153,7 @@ async function unsent(all) {
 	expect(await composer(page).inputValue()).equals('Do not lose me.', 'the draft after a reload');
 	await page.unroute('**/messages');
 	await composer(page).press('Enter');
-	await until('the echo', 20_000, async () => (await answerText(page)) === 'Do not lose me.');
+	await says(page, 'Do not lose me.');
 }
 
 async function harmless(all) {

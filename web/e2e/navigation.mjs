@@ -61,6 +61,83 @@ async function list(all) {
 	await row('Gamma plan').waitFor();
 }
 
+async function longList(all) {
+	const COUNT = 400;
+	const admin = await enter(all);
+	const person = { name: 'Lena', email: 'lena@example.com', password: 'seven miles along the coast' };
+	await api(admin, all, 'POST', '/users', { ...person, role: 'member' });
+	await admin.context().close();
+	const page = await enter(all, views['1440 px, light'], '/', person);
+	for (let made = 0; made < COUNT; made += 20) {
+		await Promise.all(
+			Array.from({ length: 20 }, (_, index) =>
+				api(page, all, 'POST', '/conversations', { title: `Number ${made + index}` })
+			)
+		);
+	}
+	const { items } = await api(page, all, 'GET', '/conversations?limit=1');
+	await api(page, all, 'PATCH', `/conversations/${items[0].id}`, { pinned: true });
+	await page.reload();
+	const list = page.getByRole('navigation', { name: 'Conversations' });
+	const rows = list.getByRole('listitem');
+	await rows.first().waitFor();
+	const loaded = () =>
+		list.locator('ul').evaluateAll((lists) => lists.reduce((sum, one) => sum + one.offsetHeight, 0) / 36);
+	// The end is reached page by page, and the rows in the page stay few.
+	const toEnd = () =>
+		list
+			.locator('.list')
+			.last()
+			.evaluate((node) => (node.scrollTop = node.scrollHeight));
+	await until('the whole list', 30_000, async () => {
+		await toEnd();
+		expect(await rows.count()).atMost(60, 'rows in the page');
+		return (await loaded()) >= COUNT;
+	});
+	await page.getByRole('heading', { name: 'Pinned' }).waitFor({ state: 'attached' });
+	await page.getByRole('heading', { name: 'Today' }).waitFor({ state: 'attached' });
+	await until('the last row to say its place', 5_000, async () => {
+		await toEnd();
+		const last = rows.last();
+		return (
+			(await last.getAttribute('aria-posinset')) === String(COUNT - 1) &&
+			(await last.getAttribute('aria-setsize')) === String(COUNT - 1)
+		);
+	});
+	await accessible(page, 'the end of a long list');
+
+	// Keys go from title to title, to both ends, and the row with the focus is never taken away.
+	const here = () => page.evaluate(() => document.activeElement?.closest('li')?.ariaPosInSet ?? '');
+	await rows.last().getByRole('link').focus();
+	await page.keyboard.press('ArrowUp');
+	await until('the row above', 5_000, async () => (await here()) === String(COUNT - 2));
+	const title = await page.evaluate(() => document.activeElement.textContent.trim());
+	await list
+		.locator('.list')
+		.last()
+		.evaluate((node) => (node.scrollTop = 0));
+	await page.waitForTimeout(300);
+	expect(await page.evaluate(() => document.activeElement.textContent.trim())).equals(
+		title,
+		'the focus stays'
+	);
+	await page.keyboard.press('Home');
+	await until('the first row', 5_000, async () => (await here()) === '1');
+	await page.keyboard.press('PageDown');
+	await until('a page further', 5_000, async () => Number(await here()) > 10);
+	await page.keyboard.press('End');
+	await until('the last row', 5_000, async () => (await here()) === String(COUNT - 1));
+	await page.keyboard.press('Enter');
+	await page.waitForURL('**/c/*');
+	expect(await rows.count()).atMost(61, 'rows in the page');
+
+	// What is far away in the list is found by its title.
+	await page.keyboard.press('Control+k');
+	await page.getByRole('combobox', { name: 'Search in titles' }).fill('Number 123');
+	await page.getByRole('option', { name: /Number 123/ }).click();
+	await page.getByRole('heading', { name: 'Number 123', level: 1 }).waitFor();
+}
+
 async function marks(all) {
 	const watcher = await enter(all, views['1440 px, light']);
 	const worker = await enter(all, views['1440 px, light']);
@@ -148,6 +225,7 @@ async function chinese(all) {
 
 export const navigationTests = [
 	{ name: 'conversations are renamed, pinned, deleted, restored, found', run: list },
+	{ name: 'a long list keeps few rows in the page', run: longList },
 	{ name: 'answering and unread marks reach other browsers', run: marks },
 	{ name: 'a phone has tabs, sheets and large targets', run: phone },
 	{ name: 'keys write, edit and respect input methods', run: keyboard },

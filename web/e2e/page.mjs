@@ -106,6 +106,13 @@ export async function answerText(page) {
 		.then((texts) => texts.join('\n').trim());
 }
 
+/** Waits until the last answer says exactly this: drawing comes a moment after the end is known. */
+export async function says(page, wanted) {
+	await until(`the answer ${JSON.stringify(wanted.slice(0, 60))}`, SLOW, async () => {
+		return (await answerText(page)) === wanted;
+	});
+}
+
 /** Waits until the answer is written to its end. */
 export async function complete(page) {
 	await until('the end of the answer', 60_000, async () => {

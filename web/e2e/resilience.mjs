@@ -4,6 +4,7 @@ import { until, views } from './harness.mjs';
 import {
 	accessible,
 	answerText,
+	api,
 	chooseModel,
 	complete,
 	composer,
@@ -12,6 +13,7 @@ import {
 	growing,
 	lastAnswer,
 	picture,
+	says,
 	send
 } from './page.mjs';
 
@@ -32,7 +34,33 @@ async function offline(all) {
 		async () => (await page.getByText(/You are offline|Reconnecting/).count()) === 0
 	);
 	await complete(page);
-	expect(await answerText(page)).equals(counted(200), 'no token lost or doubled');
+	await says(page, counted(200));
+}
+
+/** The answer ends while nobody hears it, and its message is read before its stream has caught up. */
+async function endedMeanwhile(all) {
+	const page = await enter(all, views['1440 px, light']);
+	await chooseModel(page, 'counter');
+	await send(page, 'Count. [[tokens=60 rate=25]]');
+	await growing(page, 20);
+	await page.context().setOffline(true);
+	await page.getByText(/You are offline|Reconnecting/).waitFor();
+	const id = page.url().split('/').pop();
+	const other = await enter(all);
+	await until('the answer to end', 20_000, async () => {
+		const { items } = await api(other, all, 'GET', `/conversations/${id}/messages`);
+		return items.at(-1).status === 'complete';
+	});
+	await page.route('**/subscriptions', async (route) => {
+		await new Promise((done) => setTimeout(done, 1_500));
+		await route.continue();
+	});
+	await page.context().setOffline(false);
+	await complete(page);
+	await page.waitForTimeout(300);
+	expect(await answerText(page)).equals(counted(60), 'the whole answer as soon as it is said to be complete');
+	await page.waitForTimeout(2_000);
+	expect(await answerText(page)).equals(counted(60), 'and after its stream has caught up');
 }
 
 async function restart(all) {
@@ -98,14 +126,10 @@ async function tabs(all) {
 	for (const page of others) {
 		await complete(page);
 		// A tab that nobody looks at draws when it gets round to it.
-		await until(
-			'the whole answer in every tab',
-			20_000,
-			async () => (await answerText(page)) === counted(100)
-		);
+		await says(page, counted(100));
 	}
 	await send(others[0], 'And again. [[tokens=5]]');
-	await until('the turn in the first tab', 20_000, async () => (await answerText(first)) === counted(5));
+	await says(first, counted(5));
 	await composer(first).waitFor();
 }
 
@@ -113,5 +137,6 @@ export const resilienceTests = [
 	{ name: 'five tabs share an answer', run: tabs },
 	{ name: 'the view follows the end and never fights the reader', run: reader },
 	{ name: 'a lost network is mended by itself', run: offline },
+	{ name: 'an answer that ended while the network was away is whole', run: endedMeanwhile },
 	{ name: 'a killed server costs nothing that was kept', run: restart }
 ];

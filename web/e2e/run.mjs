@@ -1,7 +1,9 @@
 // Runs the browser tests in order against one server: `npm run e2e [-- WORDS…]` runs those whose name has all the words
 // (and the set-up that they need). The last line is `N passed, M failed, K skipped`.
 import { startAll } from './harness.mjs';
+import { accessTests } from './access.mjs';
 import { accountTests } from './account.mjs';
+import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { navigationTests } from './navigation.mjs';
 import { resilienceTests } from './resilience.mjs';
@@ -9,7 +11,15 @@ import { settingsTests } from './settings/index.mjs';
 
 const LIMIT_MS = 180_000;
 const words = process.argv.slice(2).map((word) => word.toLowerCase());
-const tests = [...accountTests, ...chatTests, ...navigationTests, ...settingsTests, ...resilienceTests];
+const tests = [
+	...accountTests,
+	...budgetTests,
+	...chatTests,
+	...navigationTests,
+	...accessTests,
+	...settingsTests,
+	...resilienceTests
+];
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
 function limited(work) {

@@ -17,16 +17,17 @@ export function languageTag(): string {
 	return getLocale() === 'zh' ? 'zh-Hans' : 'en';
 }
 
+/** The reader's own variant of the language, so that dates and figures look as at home: British, Swiss, … */
+const variant = navigator.languages.find((tag) => tag.split('-')[0] === getLocale()) ?? languageTag();
+
 export function formatNumber(value: number, options?: Intl.NumberFormatOptions): string {
-	return new Intl.NumberFormat(languageTag(), options).format(value);
+	return new Intl.NumberFormat(variant, options).format(value);
 }
 
 export function formatDateTime(iso: string): string {
-	return new Intl.DateTimeFormat(languageTag(), { dateStyle: 'medium', timeStyle: 'short' }).format(
-		new Date(iso)
-	);
+	return new Intl.DateTimeFormat(variant, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));
 }
 
 export function formatDate(iso: string): string {
-	return new Intl.DateTimeFormat(languageTag(), { dateStyle: 'medium' }).format(new Date(iso));
+	return new Intl.DateTimeFormat(variant, { dateStyle: 'medium' }).format(new Date(iso));
 }

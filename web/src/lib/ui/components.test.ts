@@ -66,14 +66,14 @@ describe('ProblemPanel', () => {
 	it('says what happened and what to do, with the request id and a way to try again', () => {
 		const onretry = vi.fn();
 		const problem = {
-			code: 'internal',
-			title: 'Internal Server Error',
-			detail: 'The disk is full.',
+			code: 'provider_refused',
+			title: 'Bad Gateway',
+			detail: 'The credit is used up.',
 			requestId: 'req-7'
 		};
 		const panel = show(ProblemPanel, { problem, onretry }).querySelector('[role="alert"]');
-		expect(panel?.textContent).toContain('Something went wrong on the server');
-		expect(panel?.textContent).toContain('The disk is full.');
+		expect(panel?.textContent).toContain('The provider refused the request');
+		expect(panel?.textContent).toContain('The credit is used up.');
 		expect(panel?.textContent).toContain('req-7');
 		[...document.querySelectorAll('button')]
 			.find((button) => button.textContent.includes('Try again'))

@@ -11,6 +11,7 @@ export { default as Dialog } from './Dialog.svelte';
 export { default as EmptyState } from './EmptyState.svelte';
 export { default as Icon } from './Icon.svelte';
 export { default as IconButton } from './IconButton.svelte';
+export { default as Lazy } from './Lazy.svelte';
 export { default as Menu, type MenuTrigger } from './Menu.svelte';
 export { default as PasswordField } from './PasswordField.svelte';
 export { default as Popover, type PopoverTrigger } from './Popover.svelte';

@@ -1,4 +1,5 @@
-// A problem in the reader's language. Codes the interface knows have words of their own; the server's detail is always kept.
+// A problem in the reader's language. Every code of the server has words of its own here; its English detail is kept where it
+// says more than they do.
 import { m } from '$lib/i18n';
 
 export interface ProblemLike {
@@ -15,46 +16,115 @@ export interface ProblemWords {
 }
 
 type Words = () => string;
-const known: Record<string, { title: Words; hint?: Words }> = {
+interface Known {
+	title: Words;
+	hint?: Words;
+	/** The server's detail carries facts that these words do not have: a name, a number, what a provider said. */
+	facts?: true;
+}
+const notUnderstood: Known = {
+	title: m.problem_not_understood_title,
+	hint: m.problem_not_understood_hint,
+	facts: true
+};
+const known: Record<string, Known> = {
 	unreachable: { title: m.problem_unreachable_title, hint: m.problem_unreachable_hint },
 	unauthenticated: { title: m.problem_unauthenticated_title, hint: m.problem_unauthenticated_hint },
 	forbidden: { title: m.problem_forbidden_title, hint: m.problem_forbidden_hint },
+	cross_site: { title: m.problem_cross_site_title, hint: m.problem_cross_site_hint },
 	not_found: { title: m.problem_not_found_title, hint: m.problem_not_found_hint },
+	stream_gone: { title: m.problem_not_found_title, hint: m.problem_not_found_hint },
 	wrong_credentials: { title: m.problem_wrong_credentials_title, hint: m.problem_wrong_credentials_hint },
-	wrong_password: { title: m.problem_wrong_password_title, hint: m.problem_wrong_password_hint },
 	wrong_setup_token: { title: m.problem_wrong_token_title, hint: m.problem_wrong_token_hint },
 	too_many_attempts: { title: m.problem_too_many_attempts_title, hint: m.problem_too_many_attempts_hint },
+	too_many_streams: { title: m.problem_too_many_streams_title, hint: m.problem_too_many_streams_hint },
+	too_many_generations: {
+		title: m.problem_too_many_generations_title,
+		hint: m.problem_too_many_generations_hint
+	},
 	already_set_up: { title: m.problem_already_set_up_title, hint: m.problem_already_set_up_hint },
 	email_taken: { title: m.problem_email_taken_title, hint: m.problem_email_taken_hint },
 	slug_taken: { title: m.problem_slug_taken_title, hint: m.problem_slug_taken_hint },
+	taken: { title: m.problem_taken_title, hint: m.problem_taken_hint, facts: true },
 	last_owner: { title: m.problem_last_owner_title, hint: m.problem_last_owner_hint },
-	invalid_request: { title: m.problem_invalid_request_title },
-	invalid_fields: { title: m.problem_invalid_request_title },
+	refused: { title: m.problem_refused_title, hint: m.problem_refused_hint, facts: true },
+	invalid_request: {
+		title: m.problem_invalid_request_title,
+		hint: m.problem_invalid_request_hint,
+		facts: true
+	},
+	invalid_fields: { title: m.problem_invalid_fields_title, hint: m.problem_invalid_fields_hint, facts: true },
+	invalid_query: notUnderstood,
+	malformed_json: notUnderstood,
+	not_json: notUnderstood,
+	body_unreadable: notUnderstood,
+	method_not_allowed: notUnderstood,
+	too_large: { title: m.problem_too_large_title, hint: m.problem_too_large_hint, facts: true },
 	busy: { title: m.problem_busy_title, hint: m.problem_busy_hint },
 	database_unavailable: { title: m.problem_database_title, hint: m.problem_database_hint },
 	shutting_down: { title: m.problem_shutting_down_title, hint: m.problem_shutting_down_hint },
-	too_many_models: { title: m.problem_too_many_models_title, hint: m.problem_too_many_models_hint },
-	egress_refused: { title: m.problem_egress_refused_title, hint: m.problem_egress_refused_hint },
+	too_many_models: {
+		title: m.problem_too_many_models_title,
+		hint: m.problem_too_many_models_hint,
+		facts: true
+	},
+	egress_refused: { title: m.problem_egress_refused_title, hint: m.problem_egress_refused_hint, facts: true },
 	provider_unreachable: {
 		title: m.problem_provider_unreachable_title,
-		hint: m.problem_provider_unreachable_hint
+		hint: m.problem_provider_unreachable_hint,
+		facts: true
 	},
-	provider_refused: { title: m.problem_provider_refused_title, hint: m.problem_provider_refused_hint },
-	provider_protocol: { title: m.problem_provider_protocol_title, hint: m.problem_provider_protocol_hint },
+	provider_refused: {
+		title: m.problem_provider_refused_title,
+		hint: m.problem_provider_refused_hint,
+		facts: true
+	},
+	provider_protocol: {
+		title: m.problem_provider_protocol_title,
+		hint: m.problem_provider_protocol_hint,
+		facts: true
+	},
 	provider_cut_off: { title: m.problem_provider_cut_off_title, hint: m.problem_provider_cut_off_hint },
-	provider_timed_out: { title: m.problem_provider_timed_out_title, hint: m.problem_provider_timed_out_hint },
-	context_exceeded: { title: m.problem_context_exceeded_title, hint: m.problem_context_exceeded_hint },
-	model_not_found: { title: m.problem_model_not_found_title, hint: m.problem_model_not_found_hint },
+	provider_timed_out: {
+		title: m.problem_provider_timed_out_title,
+		hint: m.problem_provider_timed_out_hint,
+		facts: true
+	},
+	context_exceeded: {
+		title: m.problem_context_exceeded_title,
+		hint: m.problem_context_exceeded_hint,
+		facts: true
+	},
+	model_not_found: {
+		title: m.problem_model_not_found_title,
+		hint: m.problem_model_not_found_hint,
+		facts: true
+	},
 	model_busy: { title: m.problem_model_busy_title, hint: m.problem_model_busy_hint },
-	worker_failed: { title: m.problem_worker_failed_title, hint: m.problem_worker_failed_hint },
+	worker_failed: { title: m.problem_worker_failed_title, hint: m.problem_worker_failed_hint, facts: true },
+	answer_too_long: { title: m.problem_answer_too_long_title, hint: m.problem_answer_too_long_hint },
 	internal: { title: m.problem_internal_title, hint: m.problem_internal_hint }
 };
 
-/** What happened, the server's own words about it, and what to do next. */
+/** An answer that is not the server's own: something between the browser and it, most often a proxy, gave it. */
+function between(code: string): Known | undefined {
+	const status = /^http_(\d+)$/.exec(code)?.[1];
+	return status
+		? { title: () => m.problem_between_title({ status }), hint: m.problem_between_hint }
+		: undefined;
+}
+
+/** Errors of programs begin small. */
+function sentence(text: string): string {
+	return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** What happened, the server's own words where they say more, and what to do next. */
 export function problemWords(problem: ProblemLike): ProblemWords {
-	const words = known[problem.code];
+	const words = known[problem.code] ?? between(problem.code);
 	// The title of an unknown problem is only its status in words; what the server says about it tells more.
 	const title = words?.title() ?? (problem.detail || problem.title || m.problem_unknown_title());
-	const detail = problem.detail && problem.detail !== title ? problem.detail : '';
+	const more = !words || words.facts;
+	const detail = more && problem.detail && problem.detail !== title ? sentence(problem.detail) : '';
 	return { title, detail, hint: problem.hint === '' ? '' : (words?.hint?.() ?? problem.hint ?? '') };
 }

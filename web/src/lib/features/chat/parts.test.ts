@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { endedByLength, plainText, tokensPerSecond } from './parts';
+import type { Message } from '$lib/api';
+import type { LiveGeneration } from '$lib/features/stream';
+import { endedByLength, plainText, shownParts, tokensPerSecond } from './parts';
 
 const usage = { prompt_tokens: 10, completion_tokens: 101, cached_tokens: 0, reasoning_tokens: 0 };
 
@@ -14,6 +16,27 @@ describe('what is said about an answer', () => {
 		expect(endedByLength({ status: 'complete', usage, parameters: { max_tokens: 101 } })).toBe(true);
 		expect(endedByLength({ status: 'complete', usage, parameters: { max_tokens: 500 } })).toBe(false);
 		expect(endedByLength({ status: 'complete', usage, parameters: null })).toBe(false);
+	});
+
+	it('believes the reason that was kept before its own guess', () => {
+		const at = { status: 'complete' as const, usage, parameters: { max_tokens: 101 } };
+		expect(endedByLength({ ...at, finish_reason: 'stop' })).toBe(false);
+		expect(endedByLength({ ...at, parameters: null, finish_reason: 'length' })).toBe(true);
+		expect(endedByLength({ ...at, finish_reason: null })).toBe(true);
+		expect(endedByLength({ ...at, status: 'stopped', finish_reason: 'length' })).toBe(false);
+	});
+
+	it('shows what grows while it grows, and the whole message as soon as it is there', () => {
+		const whole = { parts: [{ type: 'text', text: '0 1 2 3' }] } as Pick<Message, 'parts'>;
+		const live = (text: string) => ({
+			generation: { parts: text ? [{ type: 'text', text }] : [] } as unknown as LiveGeneration
+		});
+		const words = (status: Message['status'], text?: string) =>
+			shownParts({ ...whole, status }, text === undefined ? undefined : live(text)).map((part) => part.text);
+		expect(words('running', '0 1')).toEqual(['0 1']);
+		expect(words('running', '')).toEqual(['0 1 2 3']);
+		expect(words('complete', '0 1')).toEqual(['0 1 2 3']);
+		expect(words('complete')).toEqual(['0 1 2 3']);
 	});
 
 	it('copies the words and not the thinking', () => {

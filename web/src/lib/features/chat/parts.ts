@@ -3,12 +3,15 @@ import type { LiveGeneration } from '$lib/features/stream';
 
 type AnyPart = { type: Part['type']; text: string; duration_ms?: number };
 
-/** What an answer says now: what grows, once something of it has come, else what is kept. */
+/**
+ * What an answer says now: what grows, once something of it has come, else what is kept. A message that has ended is whole,
+ * while its stream may still be on the way: after a lost connection the message is often read first.
+ */
 export function shownParts(
-	message: Message,
+	message: Pick<Message, 'status' | 'parts'>,
 	live: { generation: LiveGeneration } | undefined
 ): readonly AnyPart[] {
-	const growing = live?.generation.parts ?? [];
+	const growing = (message.status === 'running' && live?.generation.parts) || [];
 	return growing.length > 0 ? growing : message.parts;
 }
 
@@ -33,10 +36,15 @@ export function tokensPerSecond(message: Pick<Message, 'usage' | 'timings'>): nu
 		: null;
 }
 
+type Ended = Pick<Message, 'status' | 'usage' | 'parameters'> & {
+	/** Why the model stopped, where the server keeps it. */
+	finish_reason?: string | null;
+};
+
 /** The answer reached the longest length that was allowed, so that it may not be at its end. */
-export function endedByLength(message: Pick<Message, 'status' | 'usage' | 'parameters'>): boolean {
-	const longest = message.parameters?.max_tokens;
-	return (
-		message.status === 'complete' && longest != null && (message.usage?.completion_tokens ?? 0) >= longest
-	);
+export function endedByLength({ status, usage, parameters, finish_reason }: Ended): boolean {
+	if (status !== 'complete') return false;
+	if (finish_reason != null) return finish_reason === 'length';
+	const longest = parameters?.max_tokens;
+	return longest != null && (usage?.completion_tokens ?? 0) >= longest;
 }

@@ -12,7 +12,7 @@ export function sentencesAfter(text: string, from: number): { words: string; to:
 }
 
 /** Markdown's marks are not for the ear. */
-function speakable(markdown: string): string {
+export function speakable(markdown: string): string {
 	return markdown
 		.replace(/^ {0,3}(?:```|~~~).*$/gm, '')
 		.replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')

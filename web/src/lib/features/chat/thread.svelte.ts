@@ -59,7 +59,10 @@ export class Thread {
 	sent = $state(0);
 	#active = false;
 	#reading: Promise<void> | null = null;
+	#asking: AbortController | null = null;
 	#readAgain = false;
+	/** Counts turns as they begin: what was read before one does not know of it. */
+	#turns = 0;
 
 	constructor(id: string | null) {
 		this.id = id;
@@ -74,7 +77,11 @@ export class Thread {
 		this.#active = true;
 		const seen = () => this.#markRead();
 		document.addEventListener('visibilitychange', seen);
-		const stopMissed = hub.onMissed(() => void this.read());
+		const stopMissed = hub.onMissed(() => {
+			// What was asked for over the lost connection may never be answered.
+			this.#asking?.abort();
+			void this.read();
+		});
 		const stopEvents = hub.onConversation((event) => {
 			if (event.conversation.id !== this.id) return;
 			if (event.kind === 'deleted') {
@@ -221,6 +228,7 @@ export class Thread {
 
 	async #turn<T>(act: () => Promise<T>): Promise<T> {
 		this.posting = true;
+		this.#turns += 1;
 		try {
 			return await act();
 		} catch (caught) {
@@ -271,14 +279,21 @@ export class Thread {
 	async #readOnce(): Promise<void> {
 		const id = this.id;
 		if (!id) return;
+		const { signal } = (this.#asking = new AbortController());
+		const turns = this.#turns;
 		try {
 			const path = { id };
+			const query = { limit: PAGE };
 			const [conversation, page] = await Promise.all([
-				call(client.GET('/api/v1/conversations/{id}', { params: { path } })),
-				call(client.GET('/api/v1/conversations/{id}/messages', { params: { path, query: { limit: PAGE } } }))
+				call(client.GET('/api/v1/conversations/{id}', { params: { path }, signal })),
+				call(client.GET('/api/v1/conversations/{id}/messages', { params: { path, query }, signal }))
 			]);
 			// What is being posted changes the path; its own answer brings the page up to date.
 			if (this.posting) return;
+			if (turns !== this.#turns) {
+				this.#readAgain = true;
+				return;
+			}
 			conversations.put(conversation);
 			this.settings.take(conversation);
 			const join = this.messages.findIndex((message) => message.id === page.items[0]?.id);
@@ -290,7 +305,7 @@ export class Thread {
 			for (const message of page.items) if (message.status === 'running') this.#follow(message);
 			this.#markRead();
 		} catch (caught) {
-			this.problem = Problem.from(caught);
+			if (!signal.aborted) this.problem = Problem.from(caught);
 		}
 	}
 

@@ -54,6 +54,8 @@ const conversation: Conversation = {
 
 let kept: Message[] = [];
 let refuse = false;
+/** Holds answers up that were made before. */
+let held: Promise<void> | null = null;
 const asked: [string, string, unknown][] = [];
 
 async function answer(request: Request): Promise<Response> {
@@ -61,7 +63,9 @@ async function answer(request: Request): Promise<Response> {
 	const body: unknown = request.method === 'GET' ? null : await request.json().catch(() => null);
 	asked.push([request.method, path, body]);
 	if (request.method === 'GET' && path.endsWith('/messages')) {
-		return Response.json({ items: kept, leaf_id: kept.at(-1)?.id ?? null, has_more: false });
+		const response = Response.json({ items: kept, leaf_id: kept.at(-1)?.id ?? null, has_more: false });
+		await held;
+		return response;
 	}
 	if (request.method !== 'GET' && refuse) return Response.json({ code: 'model_busy' }, { status: 503 });
 	if (/\/(messages|regenerate|continue)$/.test(path)) {
@@ -80,6 +84,7 @@ describe('a thread', () => {
 		asked.length = 0;
 		followed.clear();
 		refuse = false;
+		held = null;
 		kept = [message('u1', null, 'user', 'Hello'), message('a1', 'u1', 'assistant', 'Hi')];
 		vi.stubGlobal('fetch', (input: Request) => answer(input));
 		vi.stubGlobal(
@@ -116,6 +121,21 @@ describe('a thread', () => {
 			]
 		]);
 		expect([...followed.keys()]).toEqual(['g']);
+	});
+
+	it('does not go back to what was read before a turn', async () => {
+		const { thread } = await opened();
+		let release: () => void = () => undefined;
+		held = new Promise((done) => (release = done));
+		const reading = thread.read();
+		await thread.send('More', 'm/x');
+		kept = [...kept, message('u2', 'a1', 'user', 'More'), message('a2', 'u2', 'assistant', 'Done')];
+		held = null;
+		release();
+		await reading;
+		expect(ids(thread)).toEqual(['u1', 'a1', 'u2', 'a2']);
+		await settle();
+		expect(thread.messages.at(-1)?.parts).toEqual([{ type: 'text', text: 'Done' }]);
 	});
 
 	it('takes the message back when the server refuses it', async () => {

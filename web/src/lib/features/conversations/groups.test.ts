@@ -28,6 +28,14 @@ describe('grouping by date', () => {
 		expect(groupOf(day(9, 12), new Date(2026, 8, 14, 9))).toBe('month');
 	});
 
+	it('orders by time and not by letters', () => {
+		const make = (id: string, updated_at: string) => ({ id, pinned: false, updated_at }) as Conversation;
+		const half = now.toISOString().replace('.000Z', '.5Z');
+		const whole = now.toISOString().replace('.000Z', 'Z');
+		const [today] = group([make('a', whole), make('b', half)], now);
+		expect(today?.items.map(({ id }) => id)).toEqual(['b', 'a']);
+	});
+
 	it('puts the pinned first and the newest on top', () => {
 		const make = (id: string, updated: Date, pinned = false) =>
 			({ id, pinned, updated_at: updated.toISOString() }) as Conversation;

@@ -22,9 +22,14 @@ export function groupOf(moment: Date, now: Date): Exclude<GroupName, 'pinned'> {
 /** Newest first inside each group; groups without conversations are left out. */
 export function group(conversations: Iterable<Conversation>, now: Date): Group[] {
 	const groups = new Map<GroupName, Conversation[]>();
-	const sorted = [...conversations].sort((a, b) => b.updated_at.localeCompare(a.updated_at));
-	for (const conversation of sorted) {
-		const name = conversation.pinned ? 'pinned' : groupOf(new Date(conversation.updated_at), now);
+	// Read once: as text, times with and without a fraction of a second are not in order.
+	const dated = [...conversations].map((conversation) => ({
+		conversation,
+		at: Date.parse(conversation.updated_at)
+	}));
+	dated.sort((a, b) => b.at - a.at);
+	for (const { conversation, at } of dated) {
+		const name = conversation.pinned ? 'pinned' : groupOf(new Date(at), now);
 		const items = groups.get(name);
 		if (items) items.push(conversation);
 		else groups.set(name, [conversation]);

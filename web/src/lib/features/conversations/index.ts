@@ -1,5 +1,5 @@
 export { conversations } from './list.svelte';
 export { default as ConversationNav } from './ConversationNav.svelte';
-export { default as SearchDialog } from './SearchDialog.svelte';
-export { default as RenameDialog } from './RenameDialog.svelte';
+export { default as Search } from './Search.svelte';
+export { default as Rename } from './Rename.svelte';
 export { conversationActions, titleOf } from './actions';

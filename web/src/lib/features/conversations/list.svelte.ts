@@ -20,6 +20,8 @@ class ConversationList {
 	readonly empty = $derived(this.loaded && this.#items.size === 0);
 	/** Deleted here a moment ago: an event that was under way must not bring it back. */
 	#deleted = new Set<string>();
+	/** For each reading that is under way: what was heard of meanwhile, and is newer than what it brings. */
+	#heard = new Set<Set<string>>();
 
 	/** Loads the first page and follows changes, until the returned function is called. */
 	start(): () => void {
@@ -41,24 +43,27 @@ class ConversationList {
 	/** Reads the newest page again; what is further down stays until it is scrolled to. */
 	async refresh(): Promise<void> {
 		this.loading = true;
+		const heard = new Set<string>();
+		this.#heard.add(heard);
 		try {
 			const [page, pinned] = await Promise.all([
 				call(client.GET('/api/v1/conversations', { params: { query: { limit: PAGE } } })),
 				call(client.GET('/api/v1/conversations', { params: { query: { limit: 100, pinned: true } } }))
 			]);
-			const oldest = page.items.at(-1)?.updated_at ?? '';
-			const fresh = new Set([...page.items, ...pinned.items].map(({ id }) => id));
+			const oldest = Date.parse(page.items.at(-1)?.updated_at ?? '') || 0;
+			const fresh = new Set([...heard, ...[...page.items, ...pinned.items].map(({ id }) => id)]);
 			for (const [id, { updated_at }] of this.#items) {
-				const inReach = !page.next_cursor || updated_at >= oldest;
+				const inReach = !page.next_cursor || Date.parse(updated_at) >= oldest;
 				if (inReach && !fresh.has(id)) this.#items.delete(id);
 			}
-			for (const item of [...pinned.items, ...page.items]) this.#put(item);
+			for (const item of [...pinned.items, ...page.items]) if (!heard.has(item.id)) this.#put(item);
 			if (!this.loaded) this.#next = page.next_cursor ?? null;
 			this.loaded = true;
 			this.problem = null;
 		} catch (caught) {
 			this.problem = Problem.from(caught);
 		} finally {
+			this.#heard.delete(heard);
 			this.loading = false;
 		}
 	}
@@ -138,7 +143,9 @@ class ConversationList {
 	}
 
 	#put(conversation: Conversation): void {
-		if (!this.#deleted.has(conversation.id)) this.#items.set(conversation.id, conversation);
+		if (this.#deleted.has(conversation.id)) return;
+		for (const heard of this.#heard) heard.add(conversation.id);
+		this.#items.set(conversation.id, conversation);
 	}
 
 	#changed(event: ConversationEvent): void {

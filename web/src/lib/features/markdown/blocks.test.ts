@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BlockSplitter, splitBlocks } from './blocks';
+import { mend } from './mend';
 import { renderBlock } from './render';
 
 const samples: Record<string, string> = {
@@ -26,8 +27,8 @@ describe('cutting Markdown into blocks', () => {
 		it(`${name}: the pieces joined are the text, and parsed alone they give the same page`, () => {
 			const blocks = splitBlocks(text);
 			expect(blocks.join('')).toBe(text);
-			const apart = blocks.map((block) => renderBlock(block, false)).join('\n');
-			expect(normal(apart)).toBe(normal(renderBlock(text, false)));
+			const apart = blocks.map((block) => renderBlock(block)).join('\n');
+			expect(normal(apart)).toBe(normal(renderBlock(text)));
 		});
 
 		it(`${name}: growing letter by letter ends as cutting the whole`, () => {
@@ -63,34 +64,34 @@ describe('cutting Markdown into blocks', () => {
 
 describe('half-typed Markdown', () => {
 	it('is closed while it grows', () => {
-		expect(renderBlock('This is **bol', true)).toContain('<strong>bol</strong>');
-		expect(renderBlock('and `code', true)).toContain('<code>code</code>');
-		expect(renderBlock('a [link](https://exa', true)).not.toContain('exa');
-		expect(renderBlock('```js\nlet a', true)).toContain('<code class="language-js">let a');
+		expect(renderBlock(mend('This is **bol'))).toContain('<strong>bol</strong>');
+		expect(renderBlock(mend('and `code'))).toContain('<code>code</code>');
+		expect(renderBlock(mend('a [link](https://exa'))).not.toContain('exa');
+		expect(renderBlock(mend('```js\nlet a'))).toContain('<code class="language-js">let a');
 	});
 
 	it('is left as it is when the answer has ended', () => {
-		expect(renderBlock('This is **bol', false)).toContain('**bol');
+		expect(renderBlock('This is **bol')).toContain('**bol');
 	});
 });
 
 describe('mathematics', () => {
 	it('is found between dollars and brackets', () => {
-		expect(renderBlock('$a+b$', false)).toContain('<span data-math="inline">a+b</span>');
-		expect(renderBlock('\\(a<b\\)', false)).toContain('<span data-math="inline">a&#60;b</span>');
-		expect(renderBlock('$$\na\n$$', false)).toContain('<div data-math="display">a</div>');
-		expect(renderBlock('\\[\na\n\\]', false)).toContain('<div data-math="display">a</div>');
+		expect(renderBlock('$a+b$')).toContain('<span data-math="inline">a+b</span>');
+		expect(renderBlock('\\(a<b\\)')).toContain('<span data-math="inline">a&#60;b</span>');
+		expect(renderBlock('$$\na\n$$')).toContain('<div data-math="display">a</div>');
+		expect(renderBlock('\\[\na\n\\]')).toContain('<div data-math="display">a</div>');
 	});
 
 	it('leaves prices and code alone', () => {
-		expect(renderBlock('It costs $5 or $10.', false)).not.toContain('data-math');
-		expect(renderBlock('`$a$` and \\$a$', false)).not.toContain('data-math');
+		expect(renderBlock('It costs $5 or $10.')).not.toContain('data-math');
+		expect(renderBlock('`$a$` and \\$a$')).not.toContain('data-math');
 	});
 });
 
 describe('images', () => {
 	it('become links, because nothing is loaded from elsewhere', () => {
-		const html = renderBlock('![A cat](https://example.com/cat.png)', false);
+		const html = renderBlock('![A cat](https://example.com/cat.png)');
 		expect(html).toContain('<a href="https://example.com/cat.png">A cat</a>');
 		expect(html).not.toContain('<img');
 	});
@@ -98,21 +99,17 @@ describe('images', () => {
 
 describe('raw HTML', () => {
 	it('that sets text is kept, without attributes', () => {
-		expect(renderBlock('H<sub class="x">2</sub>O<br/>', false)).toContain('H<sub>2</sub>O<br>');
-		expect(
-			renderBlock('<details open onclick="x()">\n<summary>S</summary>\n\nText\n\n</details>', false)
-		).toContain('<details open>\n<summary>S</summary>');
+		expect(renderBlock('H<sub class="x">2</sub>O<br/>')).toContain('H<sub>2</sub>O<br>');
+		expect(renderBlock('<details open onclick="x()">\n<summary>S</summary>\n\nText\n\n</details>')).toContain(
+			'<details open>\n<summary>S</summary>'
+		);
 	});
 
 	it('of any other kind is shown as what it is', () => {
-		expect(renderBlock('Use `x` in <Component prop="1"> here', false)).toContain(
-			'&lt;Component prop="1"&gt;'
-		);
-		expect(renderBlock('<img src=x onerror="alert(1)">', false)).toContain(
-			'&lt;img src=x onerror="alert(1)"&gt;'
-		);
-		expect(renderBlock('<script>alert(1)</script>', false)).not.toContain('<script');
-		expect(renderBlock('<b <img src=x onerror=alert(1)>', false)).not.toContain('<img');
-		expect(renderBlock('a <!-- hidden --> b', false)).not.toContain('hidden');
+		expect(renderBlock('Use `x` in <Component prop="1"> here')).toContain('&lt;Component prop="1"&gt;');
+		expect(renderBlock('<img src=x onerror="alert(1)">')).toContain('&lt;img src=x onerror="alert(1)"&gt;');
+		expect(renderBlock('<script>alert(1)</script>')).not.toContain('<script');
+		expect(renderBlock('<b <img src=x onerror=alert(1)>')).not.toContain('<img');
+		expect(renderBlock('a <!-- hidden --> b')).not.toContain('hidden');
 	});
 });

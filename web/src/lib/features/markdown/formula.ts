@@ -5,11 +5,14 @@ type Katex = typeof katex;
 let loaded: Katex | null = null;
 let loading: Promise<void> | null = null;
 
-/** Brings KaTeX and its fonts in, once, when the first formula is seen. */
+/** Brings KaTeX and its fonts in, once, when the first formula is seen and the text around it is drawn. */
 function load(): Promise<void> {
-	loading ??= Promise.all([import('katex'), import('katex/dist/katex.min.css')]).then(([module]) => {
-		loaded = module.default;
-	});
+	loading ??= new Promise((drawn) => setTimeout(drawn))
+		.then(() => Promise.all([import('katex'), import('katex/dist/katex.min.css')]))
+		.then(([module]) => {
+			loaded = module.default;
+		})
+		.finally(() => (loading = null));
 	return loading;
 }
 

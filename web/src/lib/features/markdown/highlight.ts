@@ -85,12 +85,12 @@ export function highlight(code: HTMLElement, language: string): void {
 	const known = cache.get(key);
 	if (known) draw(code, known);
 	if (known !== undefined) return;
-	worker ??= start();
 	const request: HighlightRequest = { id: ++last, language: name, code: text };
 	waiting.set(request.id, (lines) => {
 		cache.set(key, lines);
 		if (cache.size > CACHED) cache.delete(cache.keys().next().value ?? '');
 		if (lines && code.isConnected && (code.textContent ?? '').replace(/\n$/, '') === text) draw(code, lines);
 	});
-	worker.postMessage(request);
+	// The text is drawn first.
+	setTimeout(() => (worker ??= start()).postMessage(request));
 }

@@ -1,5 +1,4 @@
 import { Marked } from 'marked';
-import remend from 'remend';
 import { tameHtml } from './html';
 import { escapeHtml, math } from './math';
 
@@ -17,9 +16,8 @@ const marked = new Marked(
 	math
 );
 
-/** Markdown of one block to HTML that is not safe yet. `open`: the end is still being written. */
-export function renderBlock(source: string, open: boolean, links = ''): string {
-	const text = open ? remend(source, { linkMode: 'text-only', katex: true, htmlTags: true }) : source;
-	const usesLinks = links !== '' && text.includes('[');
-	return marked.parse(usesLinks ? `${text}\n\n${links}` : text) as string;
+/** Markdown of one block to HTML that is not safe yet. */
+export function renderBlock(source: string, links = ''): string {
+	const usesLinks = links !== '' && source.includes('[');
+	return marked.parse(usesLinks ? `${source}\n\n${links}` : source) as string;
 }

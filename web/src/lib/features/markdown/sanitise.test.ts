@@ -7,7 +7,7 @@ import { sanitise } from './sanitise';
 
 function page(markdown: string): HTMLElement {
 	const root = document.createElement('div');
-	const fragment = sanitise(renderBlock(markdown, false));
+	const fragment = sanitise(renderBlock(markdown));
 	decorate(fragment);
 	root.append(fragment);
 	return root;

@@ -94,9 +94,11 @@ export class MarkdownSurface {
 		drawn.element.classList.remove('pending');
 		morph(drawn.element, fragment);
 		if (later) {
-			void later.then(() => {
+			const again = () => {
 				if (!this.#gone && drawn.html === html) this.#draw(drawn, html);
-			});
+			};
+			// Out of reach, the formulas stay as they were typed until something is drawn again.
+			void later.then(again, () => undefined);
 		}
 		if (drawn.open) return;
 		for (const code of drawn.element.querySelectorAll<HTMLElement>('pre > code[class*="language-"]')) {

@@ -1,2 +1,3 @@
 export { TurnSettings } from './settings.svelte';
-export { default as ParameterPanel } from './ParameterPanel.svelte';
+export { default as Parameters } from './Parameters.svelte';
+export { default as ParameterSheet } from './LazyParameterSheet.svelte';

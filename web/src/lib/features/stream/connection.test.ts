@@ -6,12 +6,22 @@ const encoder = new TextEncoder();
 
 function server() {
 	const opened: { send: (text: string) => void; close: () => void; signal: AbortSignal }[] = [];
-	const answers: ('ok' | 'unreachable' | number)[] = [];
+	const answers: ('ok' | 'unreachable' | 'nothing' | number)[] = [];
+	let attempts = 0;
 	return {
 		opened,
 		answers,
+		get attempts() {
+			return attempts;
+		},
 		open: async (signal: AbortSignal) => {
+			attempts += 1;
 			const answer = answers.shift() ?? 'ok';
+			if (answer === 'nothing') {
+				await new Promise((_, reject) =>
+					signal.addEventListener('abort', () => reject(signal.reason as Error))
+				);
+			}
 			if (answer === 'unreachable') throw new TypeError('Failed to fetch');
 			if (typeof answer === 'number') return answer;
 			return new ReadableStream<Uint8Array>({
@@ -92,6 +102,37 @@ describe('the connection', () => {
 		expect(upstream.opened).toHaveLength(1);
 		await vi.advanceTimersByTimeAsync(15_000);
 		expect(upstream.opened).toHaveLength(2);
+		connection.stop();
+	});
+
+	it('gives up a request that nobody answers', async () => {
+		const { upstream, connection } = connect();
+		upstream.answers.push('nothing', 'ok');
+		connection.start();
+		await vi.advanceTimersByTimeAsync(9_000);
+		expect(upstream.attempts).toBe(1);
+		await vi.advanceTimersByTimeAsync(2_000);
+		expect(upstream.opened).toHaveLength(1);
+		// The one that was given up takes nothing from the one that came after it.
+		await vi.advanceTimersByTimeAsync(39_000);
+		expect(upstream.opened).toHaveLength(1);
+		await vi.advanceTimersByTimeAsync(2_000);
+		expect(upstream.opened).toHaveLength(2);
+		connection.stop();
+	});
+
+	it('tries anew at once when the network is back, and leaves a connection that is there', async () => {
+		const { upstream, connection } = connect();
+		upstream.answers.push('nothing', 'ok');
+		connection.start();
+		await vi.advanceTimersByTimeAsync(10);
+		connection.networkBack();
+		await vi.advanceTimersByTimeAsync(1);
+		expect(upstream.opened).toHaveLength(1);
+		connection.networkBack();
+		await vi.advanceTimersByTimeAsync(1);
+		expect(upstream.attempts).toBe(2);
+		expect(upstream.opened[0]?.signal.aborted).toBe(false);
 		connection.stop();
 	});
 

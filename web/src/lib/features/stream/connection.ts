@@ -16,6 +16,8 @@ export interface Listener {
 
 /** The server sends a comment every 15 s; twice that in silence, and some, is a dead connection. */
 const SILENCE_MS = 40_000;
+/** The head of the answer comes at once; a request without one for so long was lost on the way. */
+const HEAD_MS = 10_000;
 /** A connection that held this long starts the backoff from the beginning. */
 const STEADY_MS = 5_000;
 
@@ -25,6 +27,8 @@ export class Connection {
 	#listener: Listener;
 	#wanted = false;
 	#attempt = 0;
+	/** The server has answered, and its events are being read. */
+	#open = false;
 	#retry: ReturnType<typeof setTimeout> | undefined;
 	#silence: ReturnType<typeof setTimeout> | undefined;
 	#abort: AbortController | null = null;
@@ -47,12 +51,14 @@ export class Connection {
 		this.#listener.state('idle');
 	}
 
-	/** Tries at once instead of waiting for the next attempt: the network is back, or the page is looked at again. */
+	/** Tries at once instead of waiting for the next attempt: the page is looked at again. */
 	wake(): void {
-		if (!this.#wanted || this.#retry === undefined) return;
-		this.#attempt = 0;
-		this.#clear();
-		void this.#run();
+		if (this.#wanted && this.#retry !== undefined) this.#again();
+	}
+
+	/** The network is back. An attempt from before that may never be answered, so it is given up for a new one. */
+	networkBack(): void {
+		if (this.#wanted && !this.#open) this.#again();
 	}
 
 	/** Drops the connection and opens another. */
@@ -61,10 +67,17 @@ export class Connection {
 		this.#abort.abort();
 	}
 
+	#again(): void {
+		this.#attempt = 0;
+		this.#clear();
+		void this.#run();
+	}
+
 	#clear(): void {
 		clearTimeout(this.#retry);
 		clearTimeout(this.#silence);
 		this.#retry = undefined;
+		this.#open = false;
 		this.#abort?.abort();
 		this.#abort = null;
 	}
@@ -75,8 +88,9 @@ export class Connection {
 		this.#listener.state('connecting');
 		let opened = 0;
 		try {
-			this.#watch(abort);
+			this.#watch(abort, HEAD_MS);
 			const body = await this.#transport.open(abort.signal);
+			if (abort.signal.aborted) throw new Error('given up meanwhile');
 			if (body === 401) {
 				this.#wanted = false;
 				this.#clear();
@@ -85,12 +99,15 @@ export class Connection {
 			}
 			if (typeof body === 'number') throw new Error(`the event stream answered ${body}`);
 			opened = Date.now();
+			this.#open = true;
+			this.#watch(abort, SILENCE_MS);
 			await this.#read(body, abort);
 		} catch {
 			// Whatever ended the connection, the answer is the same: wait a little and open another.
 		}
-		clearTimeout(this.#silence);
 		if (!this.#wanted || this.#abort !== abort) return;
+		clearTimeout(this.#silence);
+		this.#open = false;
 		if (opened > 0 && Date.now() - opened >= STEADY_MS) this.#attempt = 0;
 		this.#listener.state('waiting');
 		this.#retry = setTimeout(() => {
@@ -109,15 +126,15 @@ export class Connection {
 		for (;;) {
 			const { done, value } = await reader.read();
 			if (done || abort.signal.aborted) return;
-			this.#watch(abort);
+			this.#watch(abort, SILENCE_MS);
 			for (const event of events.push(decoder.decode(value, { stream: true }))) {
 				if (this.#abort === abort) this.#listener.event(event);
 			}
 		}
 	}
 
-	#watch(abort: AbortController): void {
+	#watch(abort: AbortController, patience: number): void {
 		clearTimeout(this.#silence);
-		this.#silence = setTimeout(() => abort.abort(), SILENCE_MS);
+		this.#silence = setTimeout(() => abort.abort(), patience);
 	}
 }

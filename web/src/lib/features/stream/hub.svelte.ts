@@ -25,6 +25,8 @@ class StreamHub {
 	/** The connection was there once and is not now, or could not be made at all. */
 	readonly lost = $derived(this.state === 'waiting' || (this.state === 'connecting' && this.#wasOpen));
 	#stream: string | null = null;
+	/** Ends what is being asked for this stream. Once it is lost, the answer may never come, and nothing may wait for it. */
+	#asking = new AbortController();
 	#followed = new Map<string, Followed>();
 	#leaving = new Set<string>();
 	#dirty = new Set<LiveGeneration>();
@@ -44,19 +46,18 @@ class StreamHub {
 
 	/** Opens the stream for as long as somebody is signed in; the answer closes it. */
 	start(): () => void {
-		const wake = () => this.#connection.wake();
+		const back = () => this.#connection.networkBack();
 		const seen = () => document.visibilityState === 'visible' && this.#connection.wake();
 		const drop = () => this.#connection.reopen();
-		addEventListener('online', wake);
+		addEventListener('online', back);
 		addEventListener('offline', drop);
 		document.addEventListener('visibilitychange', seen);
 		this.#connection.start();
 		return () => {
-			removeEventListener('online', wake);
+			removeEventListener('online', back);
 			removeEventListener('offline', drop);
 			document.removeEventListener('visibilitychange', seen);
 			this.#connection.stop();
-			this.#stream = null;
 			this.#wasOpen = false;
 		};
 	}
@@ -98,7 +99,9 @@ class StreamHub {
 
 	#moved(state: LinkState): void {
 		this.state = state;
-		if (state === 'waiting' || state === 'refused') this.#stream = null;
+		// `open` comes with the first event.
+		this.#stream = null;
+		this.#asking.abort();
 		if (state === 'refused') reportUnauthenticated();
 	}
 
@@ -117,6 +120,7 @@ class StreamHub {
 	#opened(id: string): void {
 		const again = this.#wasOpen;
 		this.#stream = id;
+		this.#asking = new AbortController();
 		this.#wasOpen = true;
 		this.state = 'open';
 		this.#leaving.clear();
@@ -226,7 +230,10 @@ class StreamHub {
 		) as Record<string, number>;
 		const body =
 			leaving.length > 0 ? { unsubscribe: leaving } : { subscribe: wanted.map(([id]) => id), after };
-		await call(client.POST('/api/v1/events/{stream}/subscriptions', { params: { path: { stream } }, body }));
+		const { signal } = this.#asking;
+		await call(
+			client.POST('/api/v1/events/{stream}/subscriptions', { params: { path: { stream } }, body, signal })
+		);
 	}
 }
 

@@ -10,6 +10,8 @@ interface Body {
 const posts: Body[] = [];
 const unknown = new Set<string>();
 let gone = '';
+/** A request for subscriptions on this stream is never answered. */
+let silent = '';
 let write: (name: string, data: object) => void = () => undefined;
 let cut: () => void = () => undefined;
 let streams = 0;
@@ -29,6 +31,11 @@ function answer(request: Request): Promise<Response> | Response {
 	}
 	return request.json().then((body: Body) => {
 		posts.push(body);
+		if (silent !== '' && request.url.includes(`/${silent}/`)) {
+			return new Promise((_, reject) =>
+				request.signal.addEventListener('abort', () => reject(request.signal.reason as Error))
+			);
+		}
 		if (gone !== '' && request.url.includes(`/${gone}/`)) {
 			return Response.json({ code: 'stream_gone', status: 404 }, { status: 404 });
 		}
@@ -47,6 +54,7 @@ describe('the one stream of a tab', () => {
 		posts.length = 0;
 		unknown.clear();
 		gone = '';
+		silent = '';
 		vi.useFakeTimers();
 		vi.stubGlobal('fetch', (input: Request) => Promise.resolve(answer(input)));
 		vi.stubGlobal(
@@ -172,6 +180,20 @@ describe('the one stream of a tab', () => {
 		expect(outcomes).toEqual([]);
 		expect(posts.at(-1)).toEqual({ subscribe: ['one'], after: {} });
 		expect(`stream-${streams}`).not.toBe(gone);
+		delta('one', 1, 'a');
+		await settle();
+		expect(generation.parts[0]?.text).toBe('a');
+	});
+
+	it('does not wait on the new stream for an answer that the old one owes', async () => {
+		silent = `stream-${streams}`;
+		const { generation, outcomes } = follow('one');
+		await settle();
+		expect(posts).toHaveLength(1);
+		cut();
+		await settle(2_000);
+		expect(posts).toHaveLength(2);
+		expect(outcomes).toEqual([]);
 		delta('one', 1, 'a');
 		await settle();
 		expect(generation.parts[0]?.text).toBe('a');
