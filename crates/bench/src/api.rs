@@ -43,12 +43,17 @@ pub(crate) struct Turn {
 
 impl Api {
     pub(crate) async fn sign_in(address: SocketAddr) -> anyhow::Result<Self> {
-        let mut api = Self { http: http(), address, cookie: String::new() };
+        let mut api = Self::anonymous(address);
         let body = json!({ "email": EMAIL, "password": PASSWORD });
         let response = api.open(Method::POST, "/api/v1/session", Some(&body)).await?;
         let cookie = response.headers().get(SET_COOKIE).context("signing in gave no cookie")?.to_str()?;
         cookie.split(';').next().unwrap_or_default().clone_into(&mut api.cookie);
         Ok(api)
+    }
+
+    /// Nobody in particular.
+    pub(crate) fn anonymous(address: SocketAddr) -> Self {
+        Self { http: http(), address, cookie: String::new() }
     }
 
     /// Somebody else at the same server.

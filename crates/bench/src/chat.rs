@@ -6,7 +6,7 @@ mod first_token;
 mod long_conversation;
 mod many_streams;
 mod open_streams;
-mod seed;
+pub(crate) mod seed;
 mod start;
 
 use std::future::Future;

@@ -2,7 +2,9 @@
 
 mod api;
 mod chat;
+mod local;
 mod machine;
+mod models;
 mod processes;
 mod relay;
 mod report;
@@ -17,12 +19,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use stoa_models::protocol::Processor;
+use stoa_models_llama::RawLoad;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::report::Report;
 
 /// No run of all cases takes longer.
-const AT_MOST: Duration = Duration::from_mins(6);
+const AT_MOST: Duration = Duration::from_mins(10);
 
 /// Measures Stoa. Without a name, every bench is run.
 #[derive(Parser)]
@@ -42,21 +45,33 @@ enum Bench {
         /// The cases to run; all of them when none is named.
         cases: Vec<chat::Case>,
     },
+    /// Local models with many users at once: tokens a second, time to the first token, and fairness.
+    Models {
+        /// The cases to run; all of them when none is named.
+        cases: Vec<models::Case>,
+    },
     /// The floor: a bare hyper server that relays event streams.
     #[command(hide = true)]
     Relay { upstream: SocketAddr },
-    /// The floor of the local model: a bare llama.cpp loop. Prints the tokens decoded a second.
+    /// The floor of local models: a bare llama.cpp loop over one or several sequences. Prints the seconds of all prompts
+    /// and the tokens decoded a second.
     #[command(hide = true)]
-    RawDecode { model: PathBuf, prompt_tokens: u32, tokens: u32 },
+    RawDecode { model: PathBuf, prompt_tokens: u32, tokens: u32, sequences: u32 },
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.bench {
         Some(Bench::Relay { upstream }) => relay::run(upstream),
-        Some(Bench::RawDecode { model, prompt_tokens, tokens }) => raw_decode(&model, prompt_tokens, tokens),
-        Some(Bench::Chat { cases }) => measure(cases, arguments.json),
-        None => measure(Vec::new(), arguments.json),
+        Some(Bench::RawDecode { model, prompt_tokens, tokens, sequences }) => {
+            raw_decode(&model, RawLoad { sequences, prompt_tokens, decoded_tokens: tokens })
+        }
+        Some(Bench::Chat { cases }) => measure(arguments.json, async |report| chat::run(cases, report).await),
+        Some(Bench::Models { cases }) => measure(arguments.json, async |report| models::run(cases, report).await),
+        None => measure(arguments.json, async |report| {
+            let chat = chat::run(Vec::new(), report).await;
+            models::run(Vec::new(), report).await.and(chat)
+        }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,7 +82,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(cases: Vec<chat::Case>, json: bool) -> anyhow::Result<()> {
+fn measure(json: bool, bench: impl AsyncFnOnce(&mut Report) -> anyhow::Result<()>) -> anyhow::Result<()> {
     machine::raise_file_limit();
     // One thread: thousands of readers that all wait for the same few events cost least this way.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -76,7 +91,7 @@ fn measure(cases: Vec<chat::Case>, json: bool) -> anyhow::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         // Whichever way this ends, the processes end with the future that holds them.
         tokio::select! {
-            done = chat::run(cases, &mut report) => done,
+            done = bench(&mut report) => done,
             () = tokio::time::sleep(AT_MOST) => anyhow::bail!("the bench took longer than {} s", AT_MOST.as_secs()),
             _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
             _ = terminate.recv() => anyhow::bail!("terminated"),
@@ -84,9 +99,9 @@ fn measure(cases: Vec<chat::Case>, json: bool) -> anyhow::Result<()> {
     })
 }
 
-fn raw_decode(model: &std::path::Path, prompt_tokens: u32, tokens: u32) -> anyhow::Result<()> {
-    let measured = stoa_models_llama::raw_decode(model, prompt_tokens, tokens, Processor::Best)
-        .context("the bare loop cannot run this model")?;
-    writeln!(io::stdout(), "{}", measured.decode_tokens_per_second())?;
+fn raw_decode(model: &std::path::Path, load: RawLoad) -> anyhow::Result<()> {
+    let measured =
+        stoa_models_llama::raw_decode(model, load, Processor::Best).context("the bare loop cannot run this model")?;
+    writeln!(io::stdout(), "{} {}", measured.prefill.as_secs_f64(), measured.decode_tokens_per_second())?;
     Ok(())
 }

@@ -41,6 +41,11 @@ impl Line {
         };
         Self { bench: "chat", case, value, unit, peer, peer_value, ratio, runs }
     }
+
+    /// The same figure of another bench than the chat's.
+    pub(crate) const fn of(self, bench: &'static str) -> Self {
+        Self { bench, ..self }
+    }
 }
 
 pub(crate) struct Report {
@@ -60,7 +65,7 @@ impl Report {
         } else {
             writeln!(
                 out,
-                "{:<5} {:<26} {:>10} {:<12} {:>20} {:>10} {:>8}x {:>5} runs",
+                "{:<6} {:<26} {:>10} {:<12} {:>20} {:>10} {:>8}x {:>5} runs",
                 line.bench,
                 line.case,
                 figures(line.value),
@@ -103,6 +108,15 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// What this part of the values is at most.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "few values")]
+pub(crate) fn percentile(values: &[f64], part: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = (sorted.len() as f64 * part).ceil().max(1.0) as usize - 1;
+    sorted.get(place).copied().unwrap_or(f64::NAN)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts and sizes far below 2^53")]
 pub(crate) const fn float(value: u64) -> f64 {
     value as f64
@@ -126,5 +140,8 @@ mod tests {
         assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
         assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
         assert!(median(&[]).is_nan());
+        let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
+        assert!((percentile(&hundred, 0.99) - 99.0).abs() < 1e-9);
+        assert!((percentile(&[7.0], 0.99) - 7.0).abs() < 1e-9);
     }
 }

@@ -1,15 +1,13 @@
 //! Tokens a second of the local model through the chat, beside a bare llama.cpp loop with the same file.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::api::Api;
+use crate::local::{model_file, raw_decode};
 use crate::processes::{Stoa, import_model};
 use crate::report::{Better, Line, Report, float, median};
 
@@ -28,7 +26,7 @@ pub(crate) async fn run(report: &mut Report) -> anyhow::Result<()> {
     let warm_up = answer(&api).await?;
     let (mut chat, mut raw) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        raw.push(raw_decode(&file, warm_up.prompt_tokens, warm_up.tokens).await?);
+        raw.push(raw_decode(&file, 1, warm_up.prompt_tokens, warm_up.tokens).await?.decode_per_second);
         chat.push(answer(&api).await?.per_second);
     }
     Report::say(&format!(
@@ -81,25 +79,4 @@ async fn answer(api: &Api) -> anyhow::Result<Decoded> {
     let prompt_tokens = usage["prompt_tokens"].as_u64().context("the answer has no usage")?;
     let per_second = float(tokens.saturating_sub(already)) / (last - begun).as_secs_f64();
     Ok(Decoded { prompt_tokens, tokens, per_second })
-}
-
-/// The bare loop runs in a process of its own, so that nothing of it stays when it is over.
-async fn raw_decode(file: &Path, prompt_tokens: u64, tokens: u64) -> anyhow::Result<f64> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("raw-decode").arg(file).args([prompt_tokens.to_string(), tokens.to_string()]);
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(Duration::from_mins(1), command.output()).await.context("the bare loop took too long")??;
-    if !output.status.success() {
-        bail!("the bare loop failed: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
-}
-
-fn model_file() -> anyhow::Result<PathBuf> {
-    let starter = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/models/SmolLM2-135M-Instruct.Q4_1.gguf");
-    let file = std::env::var_os("STOA_TEST_MODEL").map_or_else(starter, PathBuf::from);
-    if !file.is_file() {
-        bail!("there is no model: set STOA_TEST_MODEL to a GGUF file, or let `./x test` or `./x run` fetch one");
-    }
-    Ok(file)
 }

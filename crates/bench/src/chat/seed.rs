@@ -21,7 +21,7 @@ const ANSWER: &str = "There is much to know: how deep it is, what lives in it, h
     Sailors, poets and scientists have each written about it in their own way, and none of them came to an end.";
 
 /// The database of a server that has been started once and is stopped now.
-pub(super) struct Seed {
+pub(crate) struct Seed {
     database: Database,
     owner: Principal,
     instance: InstanceId,
@@ -30,7 +30,7 @@ pub(super) struct Seed {
 
 impl Seed {
     /// Starts a server to make the owner, stops it, and opens its data. The key is for `STOA_MASTER_KEY`.
-    pub(super) async fn begin(directory: &Path, key: &MasterKey) -> anyhow::Result<Self> {
+    pub(crate) async fn begin(directory: &Path, key: &MasterKey) -> anyhow::Result<Self> {
         Stoa::start(directory, &[("STOA_MASTER_KEY", &key.to_hex())]).await?.stop().await?;
         let url = format!("sqlite://{}", directory.join("stoa.db").display());
         let database = Database::open(&url, key.clone(), &TaskTracker::new()).await?;
@@ -40,14 +40,14 @@ impl Seed {
         Ok(Self { database, owner, instance: InstanceId::generate(SystemClock.now()), ended: Vec::new() })
     }
 
-    pub(super) async fn end(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn end(mut self) -> anyhow::Result<()> {
         self.write_ends().await?;
         self.database.close().await;
         Ok(())
     }
 
     /// Makes people who are signed in; their cookies.
-    pub(super) async fn people(&self, count: usize) -> anyhow::Result<Vec<String>> {
+    pub(crate) async fn people(&self, count: usize) -> anyhow::Result<Vec<String>> {
         let mut cookies = Vec::with_capacity(count);
         for number in 0..count {
             let new = NewUser {
@@ -74,7 +74,7 @@ impl Seed {
     }
 
     /// A conversation of the owner with this many turns, each of two messages, as the engine would have written it.
-    pub(super) async fn conversation(&mut self, turns: usize) -> anyhow::Result<String> {
+    pub(crate) async fn conversation(&mut self, turns: usize) -> anyhow::Result<String> {
         let title = Some("The sea".to_owned());
         let conversation = self.database.create_conversation(&self.owner, title, SystemClock.now()).await?.id;
         for _ in 0..turns {
