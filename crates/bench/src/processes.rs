@@ -88,7 +88,7 @@ fn stoa(directory: &Path) -> anyhow::Result<Command> {
         .stdin(Stdio::null())
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.env("STOA_DATA_DIR", directory).env("STOA_LISTEN", "127.0.0.1:0");
+    command.env("STOA_DATA_DIR", directory).env("STOA_LISTEN", "127.0.0.1:0").env("STOA_OLLAMA_LISTEN", "off");
     command.env("STOA_OWNER_EMAIL", EMAIL).env("STOA_OWNER_PASSWORD", PASSWORD);
     command.env("STOA_TITLES", "false").env("STOA_LOG_FORMAT", "text").env("STOA_LOG", "warn,stoa=info");
     command.env("STOA_DRAIN_SECONDS", "1").env("STOA_ANSWERS_PER_USER", MANY).env("STOA_STREAMS_PER_USER", MANY);

@@ -35,6 +35,12 @@ macro_rules! settings {
 settings! {
     LISTEN: "listen", "STOA_LISTEN", "127.0.0.1:3210", false,
         "The address and port of the web application and the API.";
+    OLLAMA_LISTEN: "ollama_listen", "STOA_OLLAMA_LISTEN", "127.0.0.1:11434", false,
+        "The address and port of Ollama's protocol, or `off`. When the default is taken by another program, Stoa says so and \
+         goes on without.";
+    OLLAMA_HOSTS: "ollama_hosts", "STOA_OLLAMA_HOSTS", "", false,
+        "Host names that Ollama's protocol is reached by, separated by commas, beside addresses, `localhost` and names that \
+         end in `.local` or `.internal`.";
     SECURE_COOKIES: "secure_cookies", "STOA_SECURE_COOKIES", "false", false,
         "Send cookies over TLS only. Set it when people reach Stoa by `https`, such as through a proxy.";
     TRUSTED_PROXIES: "trusted_proxies", "STOA_TRUSTED_PROXIES", "", false,
@@ -93,6 +99,11 @@ settings! {
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    /// `None` for off.
+    pub(crate) ollama_listen: Option<SocketAddr>,
+    /// Somebody has chosen that address, and it is not to be gone without.
+    pub(crate) ollama_chosen: bool,
+    pub(crate) ollama_hosts: Vec<String>,
     pub(crate) secure_cookies: bool,
     pub(crate) trusted_proxies: Vec<String>,
     pub(crate) drain: Duration,
@@ -132,6 +143,13 @@ impl Config {
         };
         Ok(Self {
             listen: reader.parse(&LISTEN, "an address and a port, such as 127.0.0.1:3210")?,
+            ollama_listen: if reader.text(&OLLAMA_LISTEN)?.is_some_and(|text| text.trim() == "off") {
+                None
+            } else {
+                Some(reader.parse(&OLLAMA_LISTEN, "an address and a port such as 127.0.0.1:11434, or off")?)
+            },
+            ollama_chosen: reader.text(&OLLAMA_LISTEN)?.is_some(),
+            ollama_hosts: reader.list(&OLLAMA_HOSTS)?,
             secure_cookies: reader.parse(&SECURE_COOKIES, "true or false")?,
             trusted_proxies: reader.list(&TRUSTED_PROXIES)?,
             drain: reader.seconds(&DRAIN)?,

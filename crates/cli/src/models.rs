@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use stoa_models::store::Progress;
-use stoa_models::{ModelName, Store, StoredModel};
+use stoa_model_store::store::Progress;
+use stoa_model_store::{ModelName, Store, StoredModel};
 
 use crate::config::Config;
 

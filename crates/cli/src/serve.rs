@@ -2,6 +2,7 @@
 
 mod local_models;
 mod network;
+mod ollama;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use stoa_dispatch::Dispatch;
 use stoa_identity::{Door, SetupToken};
 use stoa_listener::{Listener, ListenerOptions, RequestBody};
 use stoa_model::{Clock, SystemClock};
-use stoa_models::{Runtime, RuntimeOptions, Store, WorkerProgram};
+use stoa_model_store::Store;
+use stoa_models::{Runtime, RuntimeOptions, WorkerProgram};
 use stoa_server::{App, AppOptions, TrustedProxies};
 use stoa_storage::{Database, MasterKey};
 use tokio_util::sync::CancellationToken;
@@ -45,12 +47,15 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         ListenerOptions { drain_timeout: config.drain + Duration::from_secs(5), ..ListenerOptions::default() };
     let listener = Listener::bind(config.listen, options)?;
     let address = listener.local_addr();
+    let ollama_listener = ollama::bind(&config)?;
     let database = Database::open(&url, key.clone(), &tracker).await.context("the database")?;
     let egress = network::egress(&config, &database, &tracker, &helpers).await?;
     let door = open_door(&config, &database, &key, &clock, &tracker, &helpers).await?;
     let runtime = local_runtime(&config, &tracker, &clock)?;
     let local = local_models::follow(Arc::clone(&runtime), &tracker, helpers.clone()).await;
     let factory = Box::new(network::Providers { egress: egress.clone() });
+    let registries = ollama::registries(&egress, &runtime, &tracker);
+    let listed = Arc::clone(&local);
     let dispatch =
         Dispatch::start(database.clone(), factory, local, Arc::clone(&clock), &tracker, helpers.clone()).await?;
     let chat_options = EngineOptions {
@@ -74,10 +79,20 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
             trusted_proxies,
         }),
     };
+    let stop = CancellationToken::new();
+    if let Some(listener) = ollama_listener {
+        let parts = ollama::Parts {
+            app: app.clone(),
+            runtime: Arc::clone(&runtime),
+            registries: registries.clone(),
+            listed,
+            hosts: config.ollama_hosts.clone(),
+        };
+        ollama::serve(listener, parts, stop.clone(), &tracker);
+    }
     let service = stoa_server::application(app)
         .map_request(|request: http::Request<RequestBody>| request.map(axum::body::Body::new));
 
-    let stop = CancellationToken::new();
     let serving = tracker.spawn(listener.serve(service, stop.clone(), tracker.clone()));
     let ready_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(%address, ready_ms, "ready at http://{address}");
@@ -88,6 +103,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     stop.cancel();
     let drained = serving.await.context("the listener ended badly")?;
     tracing::debug!(?drained, "the listener has ended");
+    registries.shutdown().await;
     runtime.shutdown().await;
     helpers.cancel();
     tracker.close();

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod completion;
 pub mod conversation;
 pub mod ids;
+pub mod json;
 pub mod person;
 pub mod provider;
 

@@ -9,8 +9,8 @@ mod keep_alive;
 mod table;
 mod think;
 
-use crate::json::Json;
 use crate::protocol::{MAX_STOP_BYTES, MAX_STOPS};
+use stoa_model::json::Json;
 
 pub use duration::{DurationError, GoDuration};
 pub use format::{Format, FormatError, MAX_SCHEMA_BYTES, MAX_SCHEMA_DEPTH};

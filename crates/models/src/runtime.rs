@@ -28,11 +28,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::protocol::{MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Message, Prompt, Sampling};
-use crate::store::{Digest, Store, StoreError, StoredModel};
 use job::{Completion, Job, Outlet, Part, Task};
 use lane::{Lane, LaneContext, LaneShared};
 use slots::Slots;
 use spawner::Spawner;
+use stoa_model_store::{Digest, Store, StoreError, StoredModel};
 
 pub use embed::{EmbedRequest, Embeddings};
 pub use lane::{LaneState, LaneStatus};

@@ -7,8 +7,14 @@ use stoa_models::protocol::{Command, Decoder, Outcome, Report, encode};
 fn frames() -> Vec<u8> {
     let reports = [
         Report::Hello { version: 1, threads: 2, processor: "any".to_owned() },
-        Report::Piece { sequence: 7, text: "é\n\"".to_owned(), tokens: 1 },
-        Report::Finished { sequence: 7, outcome: Outcome::Stop, usage: stoa_model::completion::Usage::default() },
+        Report::Piece { sequence: 7, text: "é\n\"".to_owned(), tokens: 1, logprobs: Vec::new() },
+        Report::Finished {
+            sequence: 7,
+            outcome: Outcome::Stop,
+            usage: stoa_model::completion::Usage::default(),
+            prompt_us: 0,
+            answer_us: 0,
+        },
         Report::Pong { nonce: u64::MAX, steps: 3, busy: true },
     ];
     let commands = [Command::Cancel { sequence: 7 }, Command::Ping { nonce: 1 }, Command::Shutdown];

@@ -27,12 +27,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::FromRef;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, delete, get, head, post};
 use serde::de::DeserializeOwned;
-use stoa_models::registry::Registries;
-use stoa_models::{Runtime, Store};
+use stoa_model_store::Store;
+use stoa_model_store::registry::Registries;
+use stoa_models::Runtime;
 
 use crate::app::App;
 use crate::{openai, trace};
@@ -73,7 +73,7 @@ pub struct OllamaOptions {
     pub hosts: Vec<String>,
 }
 
-#[derive(Clone, FromRef)]
+#[derive(Clone)]
 struct Ollama {
     app: App,
     models: LocalModelService,

@@ -14,7 +14,7 @@ use http::{HeaderValue, StatusCode};
 use stoa_identity::{Credential, IdentityError};
 use stoa_model::provider::LOCAL_SLUG;
 use stoa_model::{Principal, Scope};
-use stoa_models::ModelName;
+use stoa_model_store::ModelName;
 use stoa_providers::outward::ApiError;
 
 use crate::app::App;

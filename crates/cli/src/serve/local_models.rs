@@ -1,6 +1,7 @@
 //! The models of this machine, as dispatch sees them: a list that is looked at again every few seconds, so that a model
 //! that `stoa model import` brought in appears by itself.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,14 +15,25 @@ use tokio_util::task::TaskTracker;
 
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
-struct Listed {
+pub(super) struct Listed {
     runtime: Arc<Runtime>,
-    models: ArcSwap<Vec<AvailableModel>>,
+    seen: ArcSwap<Seen>,
+}
+
+/// What the store had at the last look.
+#[derive(Default)]
+struct Seen {
+    chat: Vec<AvailableModel>,
+    names: HashSet<String>,
 }
 
 impl LocalModels for Listed {
     fn models(&self) -> Vec<AvailableModel> {
-        self.models.load().to_vec()
+        self.seen.load().chat.clone()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.seen.load().names.contains(name)
     }
 
     fn upstream(&self) -> Arc<dyn Upstream> {
@@ -30,12 +42,8 @@ impl LocalModels for Listed {
 }
 
 /// Looks once, and then again until `shutdown`.
-pub(super) async fn follow(
-    runtime: Arc<Runtime>,
-    tracker: &TaskTracker,
-    shutdown: CancellationToken,
-) -> Arc<dyn LocalModels> {
-    let listed = Arc::new(Listed { runtime, models: ArcSwap::default() });
+pub(super) async fn follow(runtime: Arc<Runtime>, tracker: &TaskTracker, shutdown: CancellationToken) -> Arc<Listed> {
+    let listed = Arc::new(Listed { runtime, seen: ArcSwap::default() });
     listed.look().await;
     let looking = Arc::clone(&listed);
     tracker.spawn(async move {
@@ -50,11 +58,13 @@ pub(super) async fn follow(
 }
 
 impl Listed {
-    async fn look(&self) {
+    /// Reads the store at once.
+    pub(super) async fn look(&self) {
         match self.runtime.models().await {
             Ok(models) => {
+                let names = models.iter().map(|model| model.name.clone()).collect();
                 let chat = models.into_iter().filter(|model| model.can_chat).map(available).collect();
-                self.models.store(Arc::new(chat));
+                self.seen.store(Arc::new(Seen { chat, names }));
             }
             Err(error) => tracing::warn!(%error, "local models cannot be listed; the last known ones stay"),
         }

@@ -42,6 +42,7 @@ impl Server {
     pub(crate) fn try_start(variables: &[(&str, &str)]) -> Result<Self, String> {
         let mut command = stoa(&[
             ("STOA_LISTEN", "127.0.0.1:0"),
+            ("STOA_OLLAMA_LISTEN", "off"),
             ("STOA_OWNER_EMAIL", EMAIL),
             ("STOA_OWNER_PASSWORD", PASSWORD),
             ("STOA_TITLES", "false"),

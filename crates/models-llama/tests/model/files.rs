@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use stoa_model::completion::CompletionError;
-use stoa_models::gguf::Gguf;
+use stoa_model_store::gguf::Gguf;
 use stoa_models::{LaneState, RuntimeOptions};
 use tempfile::TempDir;
 
@@ -53,7 +53,7 @@ fn a_file_cut_short_or_tampered_with_is_refused_without_a_worker() {
         assert!(Gguf::read(cut).is_err(), "cut at {length}");
     }
     let directory = tempfile::tempdir().unwrap();
-    let store = stoa_models::Store::open(directory.path().join("models")).unwrap();
+    let store = stoa_model_store::Store::open(directory.path().join("models")).unwrap();
     let twice = tampered(&directory, "twice", b"general.finetune", b"general.basename");
     let tensors = tampered(&directory, "tensors", b"blk.0.attn_norm.weight", b"blk.1.attn_norm.weight");
     for path in [twice, tensors] {

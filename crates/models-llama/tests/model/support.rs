@@ -11,7 +11,8 @@ use stoa_model::completion::{
 };
 use stoa_model::conversation::MessageRole;
 use stoa_model::{SystemClock, Timestamp, UserId};
-use stoa_models::{LaneState, Runtime, RuntimeOptions, Store, WorkerProgram};
+use stoa_model_store::Store;
+use stoa_models::{LaneState, Runtime, RuntimeOptions, WorkerProgram};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 

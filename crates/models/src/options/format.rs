@@ -1,6 +1,6 @@
 //! What form an answer must have: `format`.
 
-use crate::json::Json;
+use stoa_model::json::Json;
 
 /// How deep a schema may nest.
 pub const MAX_SCHEMA_DEPTH: usize = 32;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::duration::{DurationError, GoDuration};
-use crate::json::Json;
+use stoa_model::json::Json;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeepAlive {

@@ -1,8 +1,8 @@
 //! Every option with its type and its range.
 
 use super::{ModelOptions, OptionError};
-use crate::json::Json;
 use crate::protocol::{MAX_STOP_BYTES, MAX_STOPS};
+use stoa_model::json::Json;
 
 /// The longest context, and so the most tokens of anything.
 const MAX_TOKENS: f64 = 1_073_741_824.0;

@@ -1,6 +1,6 @@
 //! Whether a model is to think before it answers, and how hard: `think`.
 
-use crate::json::Json;
+use stoa_model::json::Json;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Think {

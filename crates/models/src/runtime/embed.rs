@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Runtime;
 use super::job::{Job, Outlet, Part, Task};
 use crate::protocol::{MAX_EMBED_INPUTS, MAX_PROMPT_BYTES};
-use crate::store::StoredModel;
+use stoa_model_store::StoredModel;
 
 /// The most texts of one request.
 const MAX_INPUTS: usize = 2_048;

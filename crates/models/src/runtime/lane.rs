@@ -25,9 +25,9 @@ use super::slots::Slots;
 use super::spawner::Spawner;
 use super::{locked, round_up};
 use crate::protocol::WorkerArguments;
-use crate::store::Digest;
 use running::Running;
 use sequence::Progress;
+use stoa_model_store::Digest;
 
 pub(super) use shared::LaneShared;
 pub use status::{LaneState, LaneStatus};

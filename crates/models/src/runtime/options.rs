@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::protocol::Processor;
-use crate::store::StoredModel;
+use stoa_model_store::StoredModel;
 
 /// How a worker is started: this program with these arguments, and the worker's own behind them.
 #[derive(Clone, Debug, PartialEq, Eq)]

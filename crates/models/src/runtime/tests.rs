@@ -10,7 +10,7 @@ use stoa_model::conversation::MessageRole;
 use tempfile::TempDir;
 
 use super::*;
-use crate::gguf::fixture::good;
+use stoa_model_store::gguf::fixture::good;
 
 struct House {
     runtime: Arc<Runtime>,

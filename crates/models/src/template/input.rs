@@ -1,8 +1,8 @@
 //! What a template is given: messages with all that may hang on them, tools, and whether to think.
 
-use crate::json::Json;
 use crate::options::Think;
 use crate::protocol;
+use stoa_model::json::Json;
 
 /// What one prompt is made of. What is left at its default is not there for the template.
 #[derive(Clone, Debug, Default, PartialEq)]

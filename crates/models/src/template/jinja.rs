@@ -6,7 +6,7 @@ use stoa_model::Timestamp;
 
 use super::date;
 use super::input::{TemplateInput, TemplateMessage, TemplateToolCall};
-use crate::json::Json;
+use stoa_model::json::Json;
 
 /// In which of several shapes a template gets the same thing. The first is what the documentation asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
 
 use super::BYTES_PER_FUEL;
-use crate::json::write_text;
+use stoa_model::json::write_text;
 
 /// How deep a value may nest. Tools and arguments nest less; a template can build more.
 const MAX_DEPTH: usize = 128;

@@ -9,10 +9,10 @@ mod scan;
 use rand::{Rng, RngExt};
 
 use super::pending_bytes;
-use crate::json::Json;
 use attempt::{Attempt, Progress};
 use family::Opening;
 use offered::Offered;
+use stoa_model::json::Json;
 
 pub use family::ToolFormat;
 

@@ -4,10 +4,10 @@ use serde::Deserialize;
 use stoa_dispatch::Call;
 use stoa_model::completion::{KeepAlive, LocalOptions, Parameters, PromptMessage, Timers};
 use stoa_model::conversation::MessageRole;
+use stoa_model::json::Json;
 use stoa_model::provider::LOCAL_SLUG;
-use stoa_models::json::Json;
+use stoa_model_store::store::ModelDetails;
 use stoa_models::options::{self, Format, ModelOptions, Think};
-use stoa_models::store::ModelDetails;
 use stoa_models::template::Capabilities;
 
 use super::error::Refusal;

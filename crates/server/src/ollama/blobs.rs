@@ -4,8 +4,8 @@ use axum::extract::{Path, Request, State};
 use futures_util::StreamExt as _;
 use http::StatusCode;
 use http_body_util::BodyStream;
-use stoa_models::Digest;
-use stoa_models::store::Uploaded;
+use stoa_model_store::Digest;
+use stoa_model_store::store::Uploaded;
 
 use super::Ollama;
 use super::caller::Manager;

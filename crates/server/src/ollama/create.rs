@@ -8,10 +8,10 @@ use axum::response::Response;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use stoa_models::json::Json;
+use stoa_model::json::Json;
+use stoa_model_store::store::{NewModel, StoredMessage};
+use stoa_model_store::{Digest, ModelName};
 use stoa_models::options::ModelOptions;
-use stoa_models::store::{NewModel, StoredMessage};
-use stoa_models::{Digest, ModelName};
 use tokio::sync::mpsc;
 
 use super::caller::Manager;
@@ -65,7 +65,7 @@ pub(super) async fn create(
     let (lines, receiver) = mpsc::unbounded_channel();
     let store = Arc::clone(state.models.store());
     let making = tokio::task::spawn_blocking(move || {
-        let mut tell = |event: stoa_models::store::CreateEvent| {
+        let mut tell = |event: stoa_model_store::store::CreateEvent| {
             // Nobody may be listening any more; the model is made all the same.
             let _ = lines.send(Progress::says(event.status()));
         };

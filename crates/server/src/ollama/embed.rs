@@ -6,7 +6,7 @@ use axum::Json as Reply;
 use axum::extract::{Request, State};
 use serde::{Deserialize, Serialize};
 use stoa_model::completion::Timers;
-use stoa_models::json::Json;
+use stoa_model::json::Json;
 use stoa_models::options::KeepAlive;
 use stoa_models::runtime::EmbedRequest;
 

@@ -7,8 +7,8 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use stoa_identity::IdentityError;
 use stoa_model::completion::CompletionError;
-use stoa_models::StoreError;
-use stoa_models::registry::RegistryError;
+use stoa_model_store::StoreError;
+use stoa_model_store::registry::RegistryError;
 
 use crate::problem::{Problem, chain};
 

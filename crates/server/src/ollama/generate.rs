@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use stoa_model::completion::PromptMessage;
 use stoa_model::conversation::MessageRole;
-use stoa_models::json::Json;
+use stoa_model::json::Json;
 
 use super::answer::Common;
 use super::caller::Caller;

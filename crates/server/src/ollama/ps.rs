@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use stoa_model::Timestamp;
-use stoa_models::{LaneState, LaneStatus, StoreError};
+use stoa_model_store::StoreError;
+use stoa_models::{LaneState, LaneStatus};
 
 use super::Ollama;
 use super::caller::Caller;
@@ -52,7 +53,7 @@ pub(super) async fn list(State(state): State<Ollama>, _caller: Caller) -> Result
     Ok(Json(Loaded { models }))
 }
 
-fn loaded(lane: &LaneStatus, model: &stoa_models::StoredModel) -> LoadedModel {
+fn loaded(lane: &LaneStatus, model: &stoa_model_store::StoredModel) -> LoadedModel {
     LoadedModel {
         name: lane.model.clone(),
         model: lane.model.clone(),

@@ -4,8 +4,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
-use stoa_models::ModelName;
-use stoa_models::registry::PullEvent;
+use stoa_model_store::ModelName;
+use stoa_model_store::registry::PullEvent;
 
 use super::caller::Manager;
 use super::delete::Named;

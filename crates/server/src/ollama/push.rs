@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::StreamExt as _;
-use stoa_models::registry::PushEvent;
+use stoa_model_store::registry::PushEvent;
 
 use super::caller::Manager;
 use super::error::Refusal;

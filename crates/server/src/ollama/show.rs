@@ -7,8 +7,8 @@ use axum::extract::{Request, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use stoa_model::Timestamp;
+use stoa_model_store::store::{ModelDetails, StoredMessage};
 use stoa_models::modelfile::Modelfile;
-use stoa_models::store::{ModelDetails, StoredMessage};
 use stoa_models::template::Role;
 
 use super::answer::find;

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use stoa_model::Timestamp;
-use stoa_models::StoredModel;
-use stoa_models::gguf::Gguf;
+use stoa_model_store::StoredModel;
+use stoa_model_store::gguf::Gguf;
 use stoa_models::template::Capabilities;
 
 use super::Ollama;
@@ -42,7 +42,7 @@ pub(super) struct Details {
 }
 
 pub(super) async fn list(State(state): State<Ollama>, _caller: Caller) -> Result<Json<Tags>, Refusal> {
-    let mut models = state.models.on_store(stoa_models::Store::list).await??;
+    let mut models = state.models.on_store(stoa_model_store::Store::list).await??;
     models.sort_by_key(|model| std::cmp::Reverse(model.modified_at));
     Ok(Json(Tags { models: models.iter().map(tag).collect() }))
 }

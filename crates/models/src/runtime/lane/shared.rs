@@ -14,7 +14,7 @@ use crate::runtime::options::RuntimeOptions;
 use crate::runtime::process::WorkerFault;
 use crate::runtime::queue::FairQueue;
 use crate::runtime::{locked, round_up};
-use crate::store::StoredModel;
+use stoa_model_store::StoredModel;
 
 pub(in crate::runtime) struct LaneShared {
     pub(super) model: StoredModel,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use stoa_model::Timestamp;
 use stoa_model::completion::KeepAlive;
 
-use crate::store::Digest;
+use stoa_model_store::Digest;
 
 /// What a lane is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

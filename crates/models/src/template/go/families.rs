@@ -2,7 +2,7 @@
 //! prompts; and what each makes of the same conversations.
 
 use super::*;
-use crate::json::Json;
+use stoa_model::json::Json;
 
 /// 1 January 2026.
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_123);

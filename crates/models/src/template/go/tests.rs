@@ -1,8 +1,8 @@
 //! Tests of template layers: what they are given, and where the answer begins.
 
 use super::*;
-use crate::json::Json;
 use crate::protocol::MAX_PROMPT_BYTES;
+use stoa_model::json::Json;
 
 /// 1 January 2026.
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_123);

@@ -7,7 +7,7 @@ use super::call::{self, MAX_NAME_BYTES, Written};
 use super::family::{Opening, Step, Way};
 use super::offered::Offered;
 use super::scan::Scan;
-use crate::json::Json;
+use stoa_model::json::Json;
 
 #[derive(Debug)]
 pub(super) struct Attempt {

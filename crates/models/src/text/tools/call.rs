@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::json::Json;
+use stoa_model::json::Json;
 
 /// The longest name of a tool in bytes.
 pub(super) const MAX_NAME_BYTES: usize = 256;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::json::Json;
+use stoa_model::json::Json;
 
 #[derive(Debug, Default)]
 pub(super) struct Offered {

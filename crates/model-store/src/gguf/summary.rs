@@ -7,7 +7,7 @@ use serde_json::Number;
 
 use super::reader::{self, Reader};
 use super::{GgufError, MAX_KEY_BYTES, MAX_KEYS, MAX_STRING_BYTES, MAX_TENSORS, limited, tensor};
-use crate::json::Json;
+use stoa_model::json::Json;
 
 /// The keys and tensors of a file, in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use proptest::test_runner::{Config, TestRunner};
-use stoa_models::registry::{RegistryError, RegistryOptions};
-use stoa_models::{Digest, ModelName};
+use stoa_model_store::registry::{RegistryError, RegistryOptions};
+use stoa_model_store::{Digest, ModelName};
 
 use crate::proxy::{Do, Proxy, Seen};
 use crate::support::{Distribution, House, KIB, Model, named, quick, saved};

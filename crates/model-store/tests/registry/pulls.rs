@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use stoa_models::registry::{PullEvent, RegistryError, RegistryOptions};
-use stoa_models::{Digest, StoreError};
+use stoa_model_store::registry::{PullEvent, RegistryError, RegistryOptions};
+use stoa_model_store::{Digest, StoreError};
 
 use crate::gguf::fixture::good;
 use crate::support::{Distribution, House, KIB, Model, quick, statuses};

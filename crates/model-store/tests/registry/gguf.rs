@@ -1,6 +1,6 @@
 //! The crate's own generator of small models, with what it expects around it.
 
-pub(crate) use stoa_models::gguf::{Gguf, GgufError};
+pub(crate) use stoa_model_store::gguf::{Gguf, GgufError};
 
 pub(crate) const MAGIC: [u8; 4] = *b"GGUF";
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use stoa_egress::{Allowances, Egress, EgressOptions};
-use stoa_models::registry::{PullEvent, Registries, RegistryOptions};
-use stoa_models::{ModelName, Store};
+use stoa_model_store::registry::{PullEvent, Registries, RegistryOptions};
+use stoa_model_store::{ModelName, Store};
 use tokio_util::task::TaskTracker;
 
 #[tokio::main]

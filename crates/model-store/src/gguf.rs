@@ -318,7 +318,7 @@ fn read_tensors<R: Read + Seek>(reader: &mut Reader<R>, count: u64, alignment: u
     Ok(parameters)
 }
 
-#[cfg(test)]
-pub(crate) mod fixture;
+#[cfg(any(test, feature = "testing"))]
+pub mod fixture;
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use stoa_models::registry::{Events, PullEvent, Registries, RegistryError, RegistryOptions};
-use stoa_models::{ModelName, StoreError};
+use stoa_model_store::registry::{Events, PullEvent, Registries, RegistryError, RegistryOptions};
+use stoa_model_store::{ModelName, StoreError};
 use tokio::sync::watch;
 
 use crate::proxy::{Do, Proxy, Seen};

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
-use stoa_models::registry::{Access, Credentials, RegistryError, RegistryOptions};
+use stoa_model_store::registry::{Access, Credentials, RegistryError, RegistryOptions};
 
 use crate::proxy::{Do, Proxy, Seen};
 use crate::support::{Distribution, House, KIB, Model, named, quick};

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use futures_util::StreamExt as _;
 use http::StatusCode;
-use stoa_models::registry::{Access, Credentials, PushEvent, Registries, RegistryError, RegistryOptions};
-use stoa_models::{Digest, ModelName, StoreError};
+use stoa_model_store::registry::{Access, Credentials, PushEvent, Registries, RegistryError, RegistryOptions};
+use stoa_model_store::{Digest, ModelName, StoreError};
 
 use crate::proxy::{Do, Proxy};
 use crate::support::{Distribution, House, KIB, Model, named, quick};

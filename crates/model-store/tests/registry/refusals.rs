@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, WWW_AUTHENTICATE};
 use serde_json::json;
-use stoa_models::Digest;
-use stoa_models::registry::{Access, Credentials, RegistryError, RegistryOptions};
+use stoa_model_store::Digest;
+use stoa_model_store::registry::{Access, Credentials, RegistryError, RegistryOptions};
 
 use crate::proxy::{Do, Proxy, Seen};
 use crate::support::{Distribution, House, KIB, Model, named, quick};

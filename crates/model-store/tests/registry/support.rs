@@ -13,8 +13,8 @@ use http::Method;
 use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use serde_json::{Value, json};
 use stoa_egress::{Allowances, Authority, Egress, EgressOptions, Limits, Request, Target};
-use stoa_models::registry::{PullEvent, Registries, RegistryError, RegistryOptions};
-use stoa_models::{Digest, ModelName, Store};
+use stoa_model_store::registry::{PullEvent, Registries, RegistryError, RegistryOptions};
+use stoa_model_store::{Digest, ModelName, Store};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 

@@ -11,12 +11,12 @@ fn text(bytes: &mut Vec<u8>, text: &str) {
 
 /// A file in the making.
 #[derive(Clone)]
-pub(crate) struct File {
-    pub(crate) version: u32,
-    pub(crate) keys: Vec<(String, Vec<u8>)>,
-    pub(crate) tensors: Vec<(String, Vec<u64>, u32, u64)>,
-    pub(crate) data: usize,
-    pub(crate) alignment: u64,
+pub struct File {
+    pub version: u32,
+    pub keys: Vec<(String, Vec<u8>)>,
+    pub tensors: Vec<(String, Vec<u64>, u32, u64)>,
+    pub data: usize,
+    pub alignment: u64,
 }
 
 impl File {
@@ -43,29 +43,29 @@ impl File {
             .with_tensor("output_norm.weight", &[16], 0, 352)
     }
 
-    pub(crate) fn with(mut self, key: &str, value: Vec<u8>) -> Self {
+    pub fn with(mut self, key: &str, value: Vec<u8>) -> Self {
         self.keys.retain(|(name, _)| name != key);
         self.keys.push((key.to_owned(), value));
         self
     }
 
-    pub(crate) fn with_u32(self, key: &str, value: u32) -> Self {
+    pub fn with_u32(self, key: &str, value: u32) -> Self {
         let bytes = [4_u32.to_le_bytes(), value.to_le_bytes()].concat();
         self.with(key, bytes)
     }
 
-    pub(crate) fn with_text(self, key: &str, value: &str) -> Self {
+    pub fn with_text(self, key: &str, value: &str) -> Self {
         let mut bytes = 8_u32.to_le_bytes().to_vec();
         text(&mut bytes, value);
         self.with(key, bytes)
     }
 
-    pub(crate) fn without(mut self, key: &str) -> Self {
+    pub fn without(mut self, key: &str) -> Self {
         self.keys.retain(|(name, _)| name != key);
         self
     }
 
-    pub(crate) fn with_tensor(mut self, name: &str, dimensions: &[u64], kind: u32, offset: u64) -> Self {
+    pub fn with_tensor(mut self, name: &str, dimensions: &[u64], kind: u32, offset: u64) -> Self {
         self.tensors.retain(|(existing, ..)| existing != name);
         self.tensors.push((name.to_owned(), dimensions.to_vec(), kind, offset));
         self
@@ -90,26 +90,26 @@ impl File {
         bytes
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.header();
         let start = (bytes.len() as u64).next_multiple_of(self.alignment.max(1));
         bytes.resize(usize::try_from(start).unwrap() + self.data, 0);
         bytes
     }
 
-    pub(crate) fn read(&self) -> Result<Gguf, GgufError> {
+    pub fn read(&self) -> Result<Gguf, GgufError> {
         Gguf::read(Cursor::new(self.bytes()))
     }
 
-    pub(crate) fn refusal(&self) -> String {
+    pub fn refusal(&self) -> String {
         self.read().unwrap_err().to_string()
     }
 }
 
 /// 9 rows of 64 in `Q4_0`: 2 blocks of 18 bytes a row.
-pub(crate) const FIRST_TENSOR_BYTES: u64 = 9 * 2 * 18;
+pub const FIRST_TENSOR_BYTES: u64 = 9 * 2 * 18;
 
-pub(crate) fn good() -> File {
+pub fn good() -> File {
     let mut file = File::good();
     file.data = usize::try_from(FIRST_TENSOR_BYTES.next_multiple_of(32)).unwrap() + 64;
     file
