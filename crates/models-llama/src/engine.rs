@@ -49,6 +49,7 @@ pub(crate) struct Request {
     pub(crate) sampling: Sampling,
     pub(crate) max_tokens: Option<u32>,
     pub(crate) stop: Vec<String>,
+    pub(crate) owner: Option<String>,
     pub(crate) cache_scope: Option<String>,
     pub(crate) alone: bool,
     pub(crate) logprobs: Option<u8>,

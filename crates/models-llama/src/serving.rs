@@ -107,7 +107,18 @@ impl<'scope> Serving<'scope, '_, '_> {
 
     fn take(&mut self, command: Command) {
         match command {
-            Command::Submit { sequence, prompt, sampling, max_tokens, stop, cache_scope, alone, logprobs, now_ms } => {
+            Command::Submit {
+                sequence,
+                prompt,
+                sampling,
+                max_tokens,
+                stop,
+                owner,
+                cache_scope,
+                alone,
+                logprobs,
+                now_ms,
+            } => {
                 let submitted = Instant::now();
                 let request = Request {
                     sequence,
@@ -115,6 +126,7 @@ impl<'scope> Serving<'scope, '_, '_> {
                     sampling,
                     max_tokens,
                     stop,
+                    owner,
                     cache_scope,
                     alone,
                     logprobs,

@@ -50,6 +50,8 @@ pub enum Command {
         sampling: Sampling,
         max_tokens: Option<u32>,
         stop: Vec<String>,
+        /// Whose it is: in every step, the sequences of each get about as much as those of any other.
+        owner: Option<String>,
         /// Whoever shares this may share what was computed of an earlier prompt; nobody else, since the time to the
         /// first token would tell what others wrote. `None` shares nothing.
         cache_scope: Option<String>,

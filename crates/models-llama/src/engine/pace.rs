@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-/// How long a step may take while others wait for their next token.
+/// How long a step may take while others wait for their next token, if more of them decode than have a prompt left.
 const SHARED: Duration = Duration::from_millis(100);
+
+/// Where more have a prompt left than decode, a step may take up to so many times as long.
+const LONGEST: usize = 3;
 
 /// How long a step may take when nobody decodes: a cancellation waits for it.
 const UNSHARED: Duration = Duration::from_millis(500);
@@ -38,8 +41,12 @@ impl Pace {
     }
 
     /// Tokens of prompts in the next step: a power of two, so that equal prompts are mostly cut alike.
-    pub(super) fn prompts(&self, shared: bool) -> usize {
-        let time = if shared { SHARED } else { UNSHARED };
+    /// So many sequences have a prompt left, and so many decode meanwhile.
+    pub(super) fn prompts(&self, prompts: usize, decoding: usize) -> usize {
+        let time = match prompts.checked_div(decoding) {
+            None => UNSHARED,
+            Some(times) => SHARED * u32::try_from(times.clamp(1, LONGEST)).unwrap_or(1),
+        };
         let mut tokens = FEWEST;
         let mut takes = self.per_token * 16.0;
         while takes * 2.0 <= time.as_secs_f64() && tokens * 2 <= self.most {
@@ -62,15 +69,16 @@ mod tests {
             pace.note(1, Duration::from_millis(90));
         }
         // 2.5 ms a token.
-        assert_eq!((pace.prompts(true), pace.prompts(false)), (32, 128));
+        assert_eq!((pace.prompts(1, 1), pace.prompts(1, 0)), (32, 128));
+        assert_eq!((pace.prompts(2, 9), pace.prompts(9, 2)), (32, 64), "a crowd at the door gets in sooner");
         for _ in 0..50 {
             pace.note(64, Duration::from_micros(640));
         }
-        assert_eq!((pace.prompts(true), pace.prompts(false)), (512, 512));
+        assert_eq!((pace.prompts(1, 1), pace.prompts(1, 0)), (512, 512));
         for _ in 0..50 {
             pace.note(64, Duration::from_secs(64));
         }
-        assert_eq!((pace.prompts(true), pace.prompts(false)), (16, 16));
-        assert_eq!(Pace::new(1, 8).prompts(true), 8, "a context may be smaller than that");
+        assert_eq!((pace.prompts(1, 1), pace.prompts(1, 0)), (16, 16));
+        assert_eq!(Pace::new(1, 8).prompts(1, 1), 8, "a context may be smaller than that");
     }
 }

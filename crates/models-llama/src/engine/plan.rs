@@ -1,5 +1,7 @@
 //! What one step computes: who gets how many tokens, and with whom.
 
+use std::collections::HashMap;
+
 /// What a sequence has yet to compute. Sequences stand in the order in which they came.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Need {
@@ -7,6 +9,8 @@ pub(super) struct Need {
     pub(super) tokens: usize,
     /// It shares no call with others.
     pub(super) alone: bool,
+    /// Whose it is, as a number that all of one person's have in common.
+    pub(super) owner: usize,
 }
 
 /// So many of the next tokens of one sequence.
@@ -25,19 +29,24 @@ pub(super) struct Limits {
     pub(super) prompts: usize,
     /// Tokens of a prompt that is computed alone. The same for every step: other sizes round differently.
     pub(super) alone: usize,
-    /// Where both kinds of prompt wait, whose turn it is.
-    pub(super) alone_next: bool,
+    /// The number of the step, for those who take turns.
+    pub(super) turn: usize,
 }
 
-/// The calls of one step. Every sequence that decodes gets its one token, so nobody waits for somebody's prompt; what is
-/// left goes to prompts. Of that, one half is for the prompt that came first, which therefore never starves, and the
-/// other for the shortest, so that a question does not wait for a book.
+/// The calls of one step. Every sequence that decodes gets its one token, so nobody waits for somebody's prompt; only
+/// those of people who have more than their share of all take turns. What is left goes to prompts. Of that, one half is
+/// for the prompt that came first, which therefore never starves, and the other for the shortest, so that a question
+/// does not wait for a book.
 pub(super) fn plan(needs: &[Need], limits: Limits) -> Vec<Vec<Share>> {
     let mut together: Vec<Share> = Vec::new();
     let mut calls: Vec<Vec<Share>> = Vec::new();
     let mut prompts: Vec<Share> = Vec::new();
     let mut lonely: Option<Share> = None;
+    let pauses = pauses(needs);
     for (index, need) in needs.iter().enumerate() {
+        if need.tokens <= 1 && !limits.turn.is_multiple_of(pauses.get(&need.owner).copied().unwrap_or(1)) {
+            continue;
+        }
         let share = Share { index, tokens: need.tokens };
         match (need.alone, need.tokens) {
             (false, 0..=1) => together.push(share),
@@ -47,13 +56,26 @@ pub(super) fn plan(needs: &[Need], limits: Limits) -> Vec<Vec<Share>> {
         }
     }
     match lonely {
-        Some(share) if prompts.is_empty() || limits.alone_next => calls.push(vec![share]),
+        Some(share) if prompts.is_empty() || limits.turn % 2 == 1 => calls.push(vec![share]),
         _ => together.extend(divide(&prompts, limits.prompts.min(limits.call.saturating_sub(together.len())))),
     }
     if !together.is_empty() {
         calls.insert(0, together);
     }
     calls
+}
+
+/// In which steps the sequences that decode get their token, for people who have more of them than everybody would have
+/// if all had as many: in every second, every third and so on. All of one person's go together, since calls that are
+/// sometimes large and sometimes small compute more than calls of one size that leave somebody out.
+fn pauses(needs: &[Need]) -> HashMap<usize, usize> {
+    let mut counts: HashMap<usize, usize> = HashMap::new();
+    for need in needs.iter().filter(|need| need.tokens <= 1) {
+        *counts.entry(need.owner).or_default() += 1;
+    }
+    let all: usize = counts.values().sum();
+    let share = all.div_ceil(counts.len().max(1)).max(1);
+    counts.into_iter().map(|(owner, count)| (owner, count.div_ceil(share))).collect()
 }
 
 fn divide(prompts: &[Share], room: usize) -> Vec<Share> {
@@ -78,10 +100,10 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits = Limits { call: 512, prompts: 64, alone: 128, alone_next: false };
+    const LIMITS: Limits = Limits { call: 512, prompts: 64, alone: 128, turn: 0 };
 
     fn together(tokens: usize) -> Need {
-        Need { tokens, alone: false }
+        Need { tokens, alone: false, owner: 0 }
     }
 
     fn share(index: usize, tokens: usize) -> Share {
@@ -108,17 +130,28 @@ mod tests {
 
     #[test]
     fn who_is_alone_shares_no_call_and_keeps_its_steps() {
-        let alone = |tokens| Need { tokens, alone: true };
+        let alone = |tokens| Need { tokens, alone: true, owner: 0 };
         let needs = [together(1), alone(1), alone(300), together(90)];
-        let calls = plan(&needs, Limits { alone_next: true, ..LIMITS });
+        let calls = plan(&needs, Limits { turn: 1, ..LIMITS });
         assert_eq!(calls, [vec![share(0, 1)], vec![share(1, 1)], vec![share(2, 128)]]);
         let calls = plan(&needs, LIMITS);
         assert_eq!(calls, [vec![share(0, 1), share(3, 64)], vec![share(1, 1)]]);
         assert_eq!(plan(&[alone(300)], LIMITS), [vec![share(0, 128)]]);
     }
 
+    #[test]
+    fn who_has_many_takes_turns_and_who_has_few_does_not() {
+        let of = |owner| Need { tokens: 1, alone: false, owner };
+        let needs = [of(1), of(1), of(1), of(1), of(2), of(3)];
+        let sizes: Vec<usize> = (0..4).map(|turn| plan(&needs, Limits { turn, ..LIMITS })[0].len()).collect();
+        assert_eq!(sizes, [6, 2, 6, 2], "four of six is twice a share");
+        let alone = [of(1), of(1), of(1)];
+        assert!((0..4).all(|turn| plan(&alone, Limits { turn, ..LIMITS })[0].len() == 3), "nobody else is there");
+    }
+
     fn need() -> impl Strategy<Value = Need> {
-        (prop_oneof![Just(1_usize), 1_usize..3_000], any::<bool>()).prop_map(|(tokens, alone)| Need { tokens, alone })
+        (prop_oneof![Just(1_usize), 1_usize..3_000], any::<bool>(), 0_usize..4)
+            .prop_map(|(tokens, alone, owner)| Need { tokens, alone, owner })
     }
 
     proptest! {
@@ -126,9 +159,9 @@ mod tests {
         fn a_step_keeps_every_limit(
             needs in prop::collection::vec(need(), 0..40),
             prompts in 1_usize..600,
-            alone_next in any::<bool>(),
+            turn in 0_usize..12,
         ) {
-            let limits = Limits { call: 64, prompts, alone: 32, alone_next };
+            let limits = Limits { call: 64, prompts, alone: 32, turn };
             let calls = plan(&needs, limits);
             prop_assert_eq!(calls.is_empty(), needs.is_empty());
             for call in &calls {
@@ -142,7 +175,17 @@ mod tests {
             for (index, need) in needs.iter().enumerate() {
                 let own = shares.iter().filter(|share| share.index == index).count();
                 prop_assert!(own <= 1);
-                prop_assert!(own == 1 || need.tokens > 1, "who decodes gets a token in every step");
+                let others = needs.iter().any(|other| other.tokens <= 1 && other.owner != need.owner);
+                prop_assert!(own == 1 || need.tokens > 1 || others, "who decodes gets a token in every step");
+            }
+            // Whoever has the fewest that decode never waits, and nobody waits for more steps than there are sequences.
+            let decoding = |owner: usize| needs.iter().filter(|need| need.tokens <= 1 && need.owner == owner).count();
+            let fewest = (0..4).filter(|owner| decoding(*owner) > 0).min_by_key(|owner| decoding(*owner));
+            for (index, need) in needs.iter().enumerate().filter(|(_, need)| need.tokens <= 1) {
+                prop_assert!(Some(need.owner) != fewest || shares.iter().any(|share| share.index == index));
+                let got = (turn..turn + needs.len())
+                    .any(|turn| plan(&needs, Limits { turn, ..limits }).iter().flatten().any(|share| share.index == index));
+                prop_assert!(got, "{} never gets its token", index);
             }
         }
 
@@ -155,7 +198,7 @@ mod tests {
                     return Ok(());
                 }
                 let needs: Vec<Need> = waiting.iter().map(|index| left[*index]).collect();
-                let limits = Limits { call: 64, prompts: 48, alone: 32, alone_next: step % 2 == 0 };
+                let limits = Limits { call: 64, prompts: 48, alone: 32, turn: step };
                 for share in plan(&needs, limits).into_iter().flatten() {
                     left[waiting[share.index]].tokens -= share.tokens;
                 }

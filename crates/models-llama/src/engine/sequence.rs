@@ -15,6 +15,8 @@ pub(super) struct Sequence {
     pub(super) number: u64,
     /// Its place in the context.
     pub(super) slot: usize,
+    /// Whose it is; all that belong to nobody in particular belong together.
+    pub(super) owner: Option<String>,
     /// It asked to share no call with others.
     pub(super) alone: bool,
     /// A call that it shared has failed. It is computed alone once, to find out whose fault that was.

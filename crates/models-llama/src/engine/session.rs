@@ -39,7 +39,8 @@ pub(crate) struct Session<'engine> {
     pace: Pace,
     /// Rises with every sequence that begins.
     begun: u64,
-    alone_next: bool,
+    /// Steps so far.
+    turn: usize,
 }
 
 impl<'engine> Session<'engine> {
@@ -55,7 +56,7 @@ impl<'engine> Session<'engine> {
             marks: visible_marks(&model.vocab()),
             pace: Pace::new(model.n_params(), call),
             begun: 0,
-            alone_next: false,
+            turn: 0,
         }
     }
 
@@ -98,6 +99,7 @@ impl<'engine> Session<'engine> {
         self.running.push(Sequence {
             number: request.sequence,
             slot: choice.slot,
+            owner: request.owner,
             alone: request.alone,
             suspect: false,
             chooser,
@@ -124,13 +126,13 @@ impl<'engine> Session<'engine> {
     /// Computes a token of everybody's answer, and a share of the prompts that wait.
     pub(crate) fn step(&mut self, vitals: &Vitals, reports: &mut Vec<Report>) {
         let needs: Vec<Need> = self.running.iter().map(|sequence| self.need(sequence)).collect();
-        let decodes = needs.iter().any(|need| need.tokens == 1);
-        self.alone_next = !self.alone_next;
+        let decoding = needs.iter().filter(|need| need.tokens == 1).count();
+        self.turn = self.turn.wrapping_add(1);
         let limits = Limits {
             call: self.call_tokens(),
-            prompts: self.pace.prompts(decodes),
+            prompts: self.pace.prompts(needs.len() - decoding, decoding),
             alone: alone_tokens(self.model.n_params()).min(self.call_tokens()),
-            alone_next: self.alone_next,
+            turn: self.turn,
         };
         // Sequences that end change the places of those behind them, so the calls go by their numbers.
         let calls: Vec<Vec<(u64, usize)>> = plan(&needs, limits)
@@ -146,7 +148,10 @@ impl<'engine> Session<'engine> {
     }
 
     fn need(&self, sequence: &Sequence) -> Need {
-        Need { tokens: self.slots[sequence.slot].pending().max(1), alone: sequence.alone || sequence.suspect }
+        // The place of the first of theirs is a number that all of theirs have in common.
+        let owner = self.running.iter().position(|other| other.owner == sequence.owner).unwrap_or_default();
+        let tokens = self.slots[sequence.slot].pending().max(1);
+        Need { tokens, alone: sequence.alone || sequence.suspect, owner }
     }
 
     fn call_tokens(&self) -> usize {

@@ -139,7 +139,7 @@ async fn a_long_prompt_does_not_stop_answers_that_are_on_their_way() {
     let house = House::new(four());
     let mut talk = house.open(shared_long()).await.unwrap();
     first_text(&mut talk).await;
-    let mut book = shared(&"The quick brown fox jumps over the lazy dog. ".repeat(180));
+    let mut book = shared(&"The quick brown fox jumps over the lazy dog. ".repeat(100));
     book.parameters.max_tokens = Some(1);
     let mut book = Box::pin(house.ask(book));
     let mut meanwhile = 0;
@@ -152,7 +152,7 @@ async fn a_long_prompt_does_not_stop_answers_that_are_on_their_way() {
             }
         }
     };
-    assert!(answer.usage.unwrap().prompt_tokens > 1_500, "{answer:?}");
+    assert!(answer.usage.unwrap().prompt_tokens > 900, "{answer:?}");
     assert!(meanwhile >= 4, "only {meanwhile} tokens came while the prompt was computed");
 }
 

@@ -77,6 +77,7 @@ impl Worker {
             sampling: Sampling::new(&Parameters::default(), &LocalOptions::default(), 1),
             max_tokens: None,
             stop: Vec::new(),
+            owner: None,
             cache_scope: None,
             alone: false,
             logprobs: None,

@@ -56,7 +56,19 @@ impl Running {
             Task::Embed { inputs, truncate, dimensions } => Command::Embed { sequence, inputs, truncate, dimensions },
             Task::Complete(Completion { prompt, sampling, max_tokens, stop, cache_scope, alone, logprobs }) => {
                 let now_ms = now.as_millis();
-                Command::Submit { sequence, prompt, sampling, max_tokens, stop, cache_scope, alone, logprobs, now_ms }
+                let owner = tenant.map(|user| user.to_string());
+                Command::Submit {
+                    sequence,
+                    prompt,
+                    sampling,
+                    max_tokens,
+                    stop,
+                    owner,
+                    cache_scope,
+                    alone,
+                    logprobs,
+                    now_ms,
+                }
             }
         };
         let outlet = job.outlet.clone();
