@@ -14,6 +14,7 @@ import unittest
 import openai
 
 from server import LOCAL_NAME, MODEL_FILE, PROVIDER_KEY, Stoa, eventually
+from suite import run
 
 LOCAL_MODEL = f"local/{LOCAL_NAME}"
 MOCK_MODELS = [
@@ -365,24 +366,5 @@ class LocalModel(WithStoa):
         self.assertRegex(error.message, r"\d{4,}")
 
 
-def main():
-    loader = unittest.defaultTestLoader
-    kinds = (Models, Answers, Upstream, Refusals, ProviderFailures, LocalModel)
-    suite = unittest.TestSuite(loader.loadTestsFromTestCase(kind) for kind in kinds)
-    WithStoa.stoa = Stoa(MOCK_MODELS)
-    try:
-        result = unittest.TextTestRunner(stream=sys.stderr, verbosity=2).run(suite)
-        if not result.wasSuccessful():
-            print("the server's log:", "".join(WithStoa.stoa.log[-40:]), sep="\n", file=sys.stderr)
-    finally:
-        WithStoa.stoa.stop()
-    # A test with several failed parts is one failed test; a class that is skipped counts as each of its tests.
-    failed = len({getattr(test, "test_case", test).id() for test, _ in result.failures + result.errors})
-    skipped = len(result.skipped)
-    passed = max(result.testsRun - failed - skipped, 0)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(WithStoa, (Models, Answers, Upstream, Refusals, ProviderFailures, LocalModel), MOCK_MODELS))

@@ -47,7 +47,7 @@ class Stoa:
             "HOME": self.folder.name,
             "STOA_DATA_DIR": self.folder.name,
             "STOA_LISTEN": "127.0.0.1:0",
-            "STOA_OLLAMA_LISTEN": "off",
+            "STOA_OLLAMA_LISTEN": "127.0.0.1:0",
             "STOA_OWNER_EMAIL": OWNER["email"],
             "STOA_OWNER_PASSWORD": OWNER["password"],
             "STOA_EGRESS_ALLOW": self.mock_url.removeprefix("http://"),
@@ -76,6 +76,8 @@ class Stoa:
         def follow():
             for line in server.stderr:
                 self.log.append(line)
+                if "Ollama's protocol at http://" in line:
+                    self.ollama_url = "http://" + line.split("protocol at http://")[1].split()[0].strip('"')
                 if not found and "ready at http://" in line:
                     found.append("http://" + line.split("ready at http://")[1].split()[0].strip('"'))
                     done.set()

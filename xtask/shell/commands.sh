@@ -3,7 +3,7 @@
 x_setup() {
   need_test_tools
   need_web_packages
-  need_openai_client
+  need_official_clients
 }
 
 x_build() {
@@ -130,12 +130,13 @@ may_mount() {
 
 web_unit_tests() { (cd web && npm run --silent test -- --reporter=default --reporter=json --outputFile.json="$RESULTS/vitest.json"); }
 openai_client() { "$CACHE/python/bin/python" conformance/openai_client.py; }
+ollama_client() { "$CACHE/python/bin/python" conformance/ollama_client.py; }
 browser_tests() { (cd web && npm run --silent e2e); }
 
 x_test() {
   need_test_tools
   build_for_tests
-  need_openai_client
+  need_official_clients
   RESULTS=$CACHE/test FAILED_SUITES=()
   rm -rf "$RESULTS"
   mkdir -p "$RESULTS"
@@ -167,12 +168,13 @@ x_test() {
   suite nextest cargo nextest run --workspace --no-fail-fast --filterset "$filter"
   suite web web_unit_tests
   suite openai openai_client
+  suite ollama ollama_client
   suite browser browser_tests
 
   local suite
   for suite in "${FAILED_SUITES[@]}"; do say "failed: $suite"; done
   local counted=0
   cargo xtask count nextest="$RESULTS/nextest.txt" vitest="$RESULTS/vitest.json" \
-    summary="$RESULTS/openai.txt" summary="$RESULTS/browser.txt" || counted=$?
+    summary="$RESULTS/openai.txt" summary="$RESULTS/ollama.txt" summary="$RESULTS/browser.txt" || counted=$?
   [ "$counted" -eq 0 ] && [ ${#FAILED_SUITES[@]} -eq 0 ]
 }

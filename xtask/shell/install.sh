@@ -134,12 +134,12 @@ need_web_packages() {
   fi
 }
 
-# A Python environment with the official openai client, for the conformance test.
-need_openai_client() {
+# A Python environment with the official clients, for the conformance tests.
+need_official_clients() {
   local folder=$CACHE/python requirements=$ROOT/conformance/requirements.txt wanted
   wanted=$(sha256sum "$requirements" | cut -d' ' -f1)
   if [ ! -f "$folder/.stoa-installed" ] || [ "$(<"$folder/.stoa-installed")" != "$wanted" ]; then
-    say 'installing the openai client'
+    say 'installing the official clients'
     rm -rf "$folder"
     python3 -m venv "$folder"
     "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$requirements" >&2

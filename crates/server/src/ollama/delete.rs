@@ -24,7 +24,7 @@ impl Named {
     }
 }
 
-/// The model goes from memory, too: nobody keeps what they were told is gone.
+/// The model goes from memory, too, unless another name leads to it: nobody keeps what they were told is gone.
 pub(super) async fn delete(
     State(state): State<Ollama>,
     _manager: Manager,
@@ -35,7 +35,9 @@ pub(super) async fn delete(
     let model = state.models.on_store(move |store| store.find(&wanted)).await?;
     state.models.on_store(move |store| store.remove(&name)).await??;
     (state.models.refresh)().await;
-    if let Ok(model) = model {
+    let Ok(model) = model else { return Ok(StatusCode::OK) };
+    let others = state.models.on_store(stoa_model_store::Store::list).await??;
+    if others.iter().all(|other| other.digest != model.digest) {
         state.models.runtime.unload(&model.digest);
     }
     Ok(StatusCode::OK)

@@ -102,6 +102,7 @@ impl From<&RegistryError> for Refusal {
         let status = match error {
             RegistryError::NotFound { .. } => StatusCode::NOT_FOUND,
             RegistryError::NotAllowed { .. } | RegistryError::Host { .. } => StatusCode::BAD_REQUEST,
+            error if error.refused_authority().is_some() => StatusCode::FORBIDDEN,
             RegistryError::Unauthorized { .. } | RegistryError::Forbidden { .. } => StatusCode::FORBIDDEN,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

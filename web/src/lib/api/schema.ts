@@ -877,7 +877,7 @@ export interface components {
 		 * @description What an API key may be used for.
 		 * @enum {string}
 		 */
-		Scope: 'infer' | 'account';
+		Scope: 'infer' | 'account' | 'models';
 		/** @description A signed-in browser. */
 		Session: {
 			address: string;

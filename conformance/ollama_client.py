@@ -1,0 +1,250 @@
+"""The official ollama client against Stoa's listener of that protocol, with the real local model.
+
+STOA_BIN and MOCK_OPENAI_BIN name the programs (target/debug by default); without STOA_TEST_MODEL, a GGUF file, everything
+is skipped. The last line is `N passed, M failed, K skipped`.
+"""
+
+import hashlib
+import http.client
+import json
+import math
+import pathlib
+import sys
+import unittest
+import urllib.parse
+
+import ollama
+import openai
+
+from server import LOCAL_NAME, MODEL_FILE, Stoa, eventually
+from suite import run
+
+QUESTION = [{"role": "user", "content": "What is 2+2?"}]
+GREEDY = {"temperature": 0, "num_predict": 16}
+
+
+@unittest.skipUnless(MODEL_FILE, "STOA_TEST_MODEL is not set")
+class WithStoa(unittest.TestCase):
+    """One server for all tests."""
+
+    stoa: Stoa
+
+    @property
+    def client(self):
+        """Somebody at the machine, without a key."""
+        return ollama.Client(host=self.stoa.ollama_url, timeout=60)
+
+    @property
+    def manager(self):
+        """An administrator's key for models."""
+        key = self.stoa.new_key("models", scopes=["infer", "models"])["key"]
+        return ollama.Client(host=self.stoa.ollama_url, timeout=60, headers={"Authorization": f"Bearer {key}"})
+
+    def raw(self, method, path, body=None, **headers):
+        """Status and text, whatever the client would have made of it."""
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.stoa.ollama_url).netloc, timeout=60)
+        self.addCleanup(connection.close)
+        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    def refused(self, status, call, *arguments, **options):
+        with self.assertRaises(ollama.ResponseError) as caught:
+            call(*arguments, **options)
+        self.assertEqual(caught.exception.status_code, status, caught.exception.error)
+        return caught.exception.error
+
+
+class Listing(WithStoa):
+    def test_models_are_listed_with_what_they_are(self):
+        model = next(model for model in self.client.list().models if model.model == LOCAL_NAME)
+        self.assertRegex(model.digest, "^[0-9a-f]{64}$")
+        self.assertGreater(model.size, 90_000_000)
+        self.assertEqual((model.details.family, model.details.quantization_level), ("llama", "Q4_1"))
+
+    def test_a_model_is_shown(self):
+        shown = self.client.show(LOCAL_NAME)
+        self.assertEqual(shown.modelinfo["general.architecture"], "llama")
+        self.assertEqual(shown.modelinfo["llama.context_length"], 8192)
+        self.assertIn("<|im_start|>", shown.template)
+        self.assertIn("completion", shown.capabilities)
+        self.assertTrue(shown.modelfile.startswith(f"FROM {LOCAL_NAME}"))
+
+    def test_a_model_that_is_not_there_is_not_found(self):
+        for call in (self.client.show, self.client.chat, self.client.generate, self.client.embed):
+            with self.subTest(call.__name__):
+                self.assertIn("not found", self.refused(404, call, model="none"))
+
+    def test_the_server_says_what_it_is(self):
+        self.assertEqual(self.raw("GET", "/"), (200, "Ollama is running"))
+        self.assertIn("version", json.loads(self.raw("GET", "/api/version")[1]))
+        self.assertEqual(self.raw("GET", "/api/nothing")[0], 404)
+        self.assertEqual(self.raw("DELETE", "/api/chat")[0], 405)
+
+
+class Answers(WithStoa):
+    def test_a_chat_streamed_and_whole_is_the_same(self):
+        whole = self.client.chat(LOCAL_NAME, QUESTION, options=GREEDY)
+        chunks = list(self.client.chat(LOCAL_NAME, QUESTION, options=GREEDY, stream=True))
+        self.assertEqual("".join(chunk.message.content for chunk in chunks), whole.message.content)
+        self.assertIn("4", whole.message.content)
+        self.assertEqual([chunk.done for chunk in chunks], [False] * (len(chunks) - 1) + [True])
+        for last in (whole, chunks[-1]):
+            self.assertIn(last.done_reason, ("stop", "length"))
+            self.assertGreater(last.prompt_eval_count, 10)
+            self.assertLessEqual(last.eval_count, 16)
+            self.assertGreater(last.total_duration, last.eval_duration)
+            self.assertGreater(last.eval_duration, 0)
+
+    def test_a_prompt_is_completed_with_the_template_and_without(self):
+        answer = self.client.generate(LOCAL_NAME, "What is 2+2?", options=GREEDY)
+        self.assertIn("4", answer.response)
+        raw = self.client.generate(LOCAL_NAME, "The capital of France is", raw=True, options=GREEDY)
+        self.assertIn("Paris", raw.response)
+        self.assertLess(raw.prompt_eval_count, answer.prompt_eval_count)
+
+    def test_the_same_seed_gives_the_same_text(self):
+        options = {"seed": 7, "temperature": 1.0, "num_predict": 24}
+        first, second = (self.client.generate(LOCAL_NAME, "Once upon a time", options=options) for _ in range(2))
+        self.assertEqual(first.response, second.response)
+
+    def test_how_likely_tokens_were_is_told(self):
+        answer = self.client.generate(LOCAL_NAME, "The sky is", raw=True, options=GREEDY, logprobs=True, top_logprobs=2)
+        self.assertEqual(len(answer.logprobs), answer.eval_count)
+        for token in answer.logprobs:
+            self.assertLessEqual(token.logprob, 0)
+            self.assertEqual(len(token.top_logprobs), 2)
+
+    def test_a_stop_string_ends_the_answer(self):
+        question = "Count from one to ten: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10."
+        answer = self.client.generate(LOCAL_NAME, question, options={"temperature": 0, "num_predict": 64, "stop": ["5"]})
+        self.assertNotIn("5", answer.response)
+        self.assertEqual(answer.done_reason, "stop")
+
+    def test_options_are_typed_and_never_cut_in_silence(self):
+        for options in ({"temperature": "hot"}, {"top_k": -1}, {"num_predict": 1.5}, {"temperature": 1e9}):
+            with self.subTest(options):
+                name = next(iter(options))
+                self.assertIn(name, self.refused(400, self.client.generate, LOCAL_NAME, "hi", options=options))
+        self.client.generate(LOCAL_NAME, "hi", options={**GREEDY, "no_such_option": 1})
+        self.assertRegex(self.refused(400, self.client.generate, LOCAL_NAME, "sea " * 20_000), r"\d{4,}")
+
+    def test_what_is_not_there_is_refused_by_name(self):
+        self.assertIn("thinking", self.refused(400, self.client.chat, LOCAL_NAME, QUESTION, think=True))
+        self.assertIn("insert", self.refused(400, self.client.generate, LOCAL_NAME, "a", suffix="b"))
+        self.assertEqual(self.raw("POST", "/api/chat")[0], 400)
+        self.assertEqual(self.raw("POST", "/api/chat", [1])[0], 400)
+
+    def test_models_are_loaded_and_unloaded(self):
+        loaded = lambda: [model.model for model in self.client.ps().models]
+        self.assertEqual(self.client.generate(LOCAL_NAME, "").done_reason, "load")
+        self.assertEqual(loaded(), [LOCAL_NAME])
+        self.client.chat(LOCAL_NAME, QUESTION, options=GREEDY, keep_alive=-1)
+        self.assertGreater(self.client.ps().models[0].expires_at.year, 9000)
+        self.assertEqual(self.client.chat(LOCAL_NAME, [], keep_alive=0).done_reason, "unload")
+        self.assertTrue(eventually(lambda: not loaded()))
+        self.refused(400, self.client.generate, LOCAL_NAME, "", keep_alive="soon")
+
+    def test_texts_become_vectors_of_length_one(self):
+        many = self.client.embed(LOCAL_NAME, ["one", "two", "one"])
+        self.assertEqual(len(many.embeddings), 3)
+        for vector in many.embeddings:
+            self.assertAlmostEqual(math.sqrt(sum(x * x for x in vector)), 1, places=3)
+        self.assertGreater(many.prompt_eval_count, 0)
+        short = self.client.embed(LOCAL_NAME, "one", dimensions=16).embeddings[0]
+        self.assertAlmostEqual(math.sqrt(sum(x * x for x in short)), 1, places=3)
+        self.assertEqual(list(self.client.embed(LOCAL_NAME, []).embeddings), [])
+        self.assertEqual(len(self.client.embeddings(LOCAL_NAME, "one").embedding), len(many.embeddings[0]))
+        self.refused(400, self.client.embed, LOCAL_NAME, "sea " * 20_000, truncate=False)
+
+
+class Managing(WithStoa):
+    def test_nobody_changes_models_without_the_right_key(self):
+        infer = self.stoa.new_key("infer")["key"]
+        by_key = ollama.Client(host=self.stoa.ollama_url, headers={"Authorization": f"Bearer {infer}"})
+        for client, status in ((self.client, 401), (by_key, 403)):
+            for call, arguments in (
+                (client.pull, ["llama3.1:8b"]), (client.push, ["me/x"]), (client.delete, [LOCAL_NAME]),
+                (client.copy, [LOCAL_NAME, "mine"]), (client.create, ["mine", None, LOCAL_NAME]),
+            ):
+                with self.subTest(call.__name__, status=status):
+                    self.refused(status, call, *arguments)
+        self.assertIn(LOCAL_NAME, [model.model for model in self.client.list().models])
+
+    def test_a_model_is_copied_used_and_deleted(self):
+        manager = self.manager
+        manager.copy(LOCAL_NAME, "copied:one")
+        self.assertTrue(self.client.generate("copied:one", "hi", options=GREEDY).response)
+        manager.delete("copied:one")
+        self.refused(404, self.client.generate, "copied:one", "hi")
+        self.assertTrue(self.client.generate(LOCAL_NAME, "hi", options=GREEDY).response)
+        self.refused(404, manager.delete, "copied:one")
+
+    def test_a_model_is_made_of_another_and_keeps_what_it_was_given(self):
+        manager = self.manager
+        lines = list(manager.create(
+            "made", from_=LOCAL_NAME, system="You are a pirate.", parameters={"num_predict": 3, "stop": ["x", "y"]},
+            messages=[{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ahoy"}], stream=True,
+        ))
+        self.assertEqual(lines[-1].status, "success")
+        shown = self.client.show("made")
+        self.assertIn("SYSTEM", shown.modelfile)
+        self.assertIn("num_predict", shown.parameters)
+        answer = self.client.chat("made", QUESTION, options={"temperature": 0})
+        self.assertLessEqual(answer.eval_count, 3)
+        plain = self.client.chat(LOCAL_NAME, QUESTION, options=GREEDY)
+        self.assertGreater(answer.prompt_eval_count, plain.prompt_eval_count)
+        manager.delete("made")
+
+    def test_a_model_is_made_of_an_uploaded_file(self):
+        manager = self.manager
+        file = pathlib.Path(MODEL_FILE)
+        digest = f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+        self.assertEqual(manager.create_blob(file), digest)
+        self.assertEqual(manager.create("uploaded", files={file.name: digest}).status, "success")
+        self.assertTrue(self.client.generate("uploaded", "hi", options=GREEDY).response)
+        manager.delete("uploaded")
+
+    def test_digests_are_digests(self):
+        key = self.stoa.new_key("models", scopes=["models"])["key"]
+        for digest in ("sha256:..%2f..%2fetc", "sha256:" + "A" * 64, "sha256:" + "a" * 63, "md5:" + "a" * 32):
+            with self.subTest(digest):
+                status, _ = self.raw("POST", f"/api/blobs/{digest}", {}, Authorization=f"Bearer {key}")
+                self.assertEqual(status, 400)
+        self.assertEqual(self.raw("HEAD", f"/api/blobs/sha256:{'a' * 64}", Authorization=f"Bearer {key}")[0], 404)
+
+    def test_private_registries_are_not_reached(self):
+        manager = self.manager
+        for host in ("127.0.0.1:1", "169.254.169.254", "[::1]:1", "localhost:1"):
+            with self.subTest(host), self.assertRaises(ollama.ResponseError) as caught:
+                manager.pull(f"{host}/library/x:latest")
+            self.assertIn(caught.exception.status_code, (400, 403))
+
+
+class Guard(WithStoa):
+    def test_a_name_that_was_pointed_here_is_not_answered(self):
+        self.assertEqual(self.raw("GET", "/api/tags", Host="evil.example")[0], 403)
+        self.assertEqual(self.raw("GET", "/api/tags", Host="localhost:1")[0], 200)
+
+    def test_pages_of_the_web_are_kept_out(self):
+        self.assertEqual(self.raw("POST", "/api/chat", {}, Origin="https://evil.example")[0], 403)
+        self.assertEqual(self.raw("OPTIONS", "/api/chat", Origin="http://localhost:5173")[0], 204)
+
+    def test_a_proxy_is_nobody_at_the_machine(self):
+        self.assertEqual(self.raw("GET", "/api/tags", **{"X-Forwarded-For": "192.0.2.1"})[0], 401)
+
+    def test_the_providers_are_not_for_who_shows_no_key(self):
+        self.assertEqual(self.raw("POST", "/v1/chat/completions", {"model": "mock/echo", "messages": QUESTION})[0], 404)
+
+
+class OpenAi(WithStoa):
+    def test_the_openai_client_works_here_too(self):
+        client = openai.OpenAI(base_url=f"{self.stoa.ollama_url}/v1", api_key="ollama", max_retries=0, timeout=60)
+        self.addCleanup(client.close)
+        self.assertIn(LOCAL_NAME, [model.id for model in client.models.list()])
+        answer = client.chat.completions.create(model=LOCAL_NAME, messages=QUESTION, temperature=0, max_tokens=16)
+        self.assertIn("4", answer.choices[0].message.content)
+
+
+if __name__ == "__main__":
+    sys.exit(run(WithStoa, (Listing, Answers, Managing, Guard, OpenAi), []))
