@@ -144,14 +144,14 @@ impl Lane {
         }
     }
 
-    /// Whoever may begin now. Of those who wait, it is the turn of whoever has the fewest requests running. One person
-    /// alone gets most of the slots, but not all: whoever comes next shall not wait for somebody's long answers.
+    /// Whoever may begin now. Of those who wait, it is the turn of whoever has the fewest requests running, and nobody
+    /// gets so many that whoever comes next has to wait for somebody's long answers.
     fn admit(&self, running: &Running) -> Option<(Option<UserId>, Job)> {
         let slots = self.loaded.as_ref().map_or(0, |loaded| loaded.worker.slots());
         if running.len() >= slots || self.is_to_leave() {
             return None;
         }
-        self.shared.next_job(|user| running.held_by(*user), most_per_user(slots))
+        self.shared.next_job(|user| running.held_by(*user), most_per_user(slots, self.shared.people()))
     }
 
     /// Whether the worker shall end once it has nothing to do.
@@ -295,10 +295,11 @@ impl Lane {
     }
 }
 
-/// A little more than half of the slots; the others stay free for somebody else, unless there is only one. Half of many
-/// is nearly as fast as all of them, as then the processor is the limit and no longer the memory.
-fn most_per_user(slots: usize) -> usize {
-    (slots / 2 + 1).min(slots.saturating_sub(1)).max(1)
+/// How many slots one of so many `people` gets at most: an equal share, but at least a quarter, as not all of them ask at
+/// once; and all but one when nobody else is there, so that the next to come finds a place.
+fn most_per_user(slots: usize, people: usize) -> usize {
+    let share = slots.div_ceil(people.max(1)).max(slots / 4);
+    share.min(slots.saturating_sub(1)).max(1)
 }
 
 async fn expire(deadline: Option<Instant>) {
@@ -317,8 +318,10 @@ mod tests {
     use super::most_per_user;
 
     #[test]
-    fn one_person_gets_most_of_the_slots_but_not_all() {
-        let most: Vec<usize> = [1, 2, 3, 4, 8, 16].into_iter().map(most_per_user).collect();
-        assert_eq!(most, [1, 1, 2, 3, 5, 9]);
+    fn the_more_people_there_are_the_fewer_slots_one_of_them_gets() {
+        let most = |slots| [0, 1, 2, 3, 20].map(|people| most_per_user(slots, people));
+        assert_eq!(most(16), [15, 15, 8, 6, 4]);
+        assert_eq!(most(4), [3, 3, 2, 2, 1]);
+        assert_eq!(most(1), [1; 5]);
     }
 }

@@ -1,5 +1,6 @@
 //! The part of a lane that others touch: its queue, and what is known of its worker.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use crate::runtime::queue::FairQueue;
 use crate::runtime::{locked, round_up};
 use stoa_model_store::StoredModel;
 
+/// Whoever has asked within this time will likely ask again.
+const STAY: Duration = Duration::from_mins(1);
+
 pub(in crate::runtime) struct LaneShared {
     pub(super) model: StoredModel,
     inner: Mutex<Inner>,
@@ -25,6 +29,8 @@ pub(in crate::runtime) struct LaneShared {
 
 struct Inner {
     queue: FairQueue<Option<UserId>, Job>,
+    /// When each of those who are there last asked.
+    people: HashMap<Option<UserId>, Instant>,
     state: LaneState,
     idle_since: Instant,
     keep_alive: KeepAlive,
@@ -52,6 +58,7 @@ impl LaneShared {
     pub(in crate::runtime) fn new(model: StoredModel, options: &RuntimeOptions) -> Self {
         let inner = Inner {
             queue: FairQueue::new(options.queue_per_user, options.queue_per_model),
+            people: HashMap::new(),
             state: LaneState::Cold,
             idle_since: Instant::now(),
             keep_alive: KeepAlive::For(options.keep_alive),
@@ -83,6 +90,9 @@ impl LaneShared {
             let wait = inner.average.saturating_mul(ahead).min(options.longest_backoff);
             CompletionError::Busy { retry_after: round_up(wait.max(Duration::from_secs(1))) }
         })?;
+        let now = Instant::now();
+        inner.people.retain(|_, asked| now - *asked < STAY);
+        inner.people.insert(tenant, now);
         drop(inner);
         self.queued.notify_one();
         Ok(())
@@ -188,7 +198,12 @@ impl LaneShared {
         locked(&self.inner).last_failure.clone().unwrap_or_default()
     }
 
-    /// Whoever is next, if nobody who waits has fewer than so many already, of which the worker is at work on `held`.
+    /// How many different people have asked lately.
+    pub(super) fn people(&self) -> usize {
+        locked(&self.inner).people.values().filter(|asked| asked.elapsed() < STAY).count()
+    }
+
+    /// The next request: of whoever has the fewest running already, as `held` says, if those are fewer than `most`.
     pub(super) fn next_job(
         &self,
         held: impl Fn(&Option<UserId>) -> usize,
