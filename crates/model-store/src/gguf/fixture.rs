@@ -1,5 +1,7 @@
 //! A small good GGUF file for tests, and ways to spoil it.
 
+#![expect(clippy::unwrap_used, reason = "a test whose fixture cannot be made fails")]
+
 use std::io::Cursor;
 
 use super::{Gguf, GgufError, MAGIC};
@@ -43,28 +45,33 @@ impl File {
             .with_tensor("output_norm.weight", &[16], 0, 352)
     }
 
+    #[must_use]
     pub fn with(mut self, key: &str, value: Vec<u8>) -> Self {
         self.keys.retain(|(name, _)| name != key);
         self.keys.push((key.to_owned(), value));
         self
     }
 
+    #[must_use]
     pub fn with_u32(self, key: &str, value: u32) -> Self {
         let bytes = [4_u32.to_le_bytes(), value.to_le_bytes()].concat();
         self.with(key, bytes)
     }
 
+    #[must_use]
     pub fn with_text(self, key: &str, value: &str) -> Self {
         let mut bytes = 8_u32.to_le_bytes().to_vec();
         text(&mut bytes, value);
         self.with(key, bytes)
     }
 
+    #[must_use]
     pub fn without(mut self, key: &str) -> Self {
         self.keys.retain(|(name, _)| name != key);
         self
     }
 
+    #[must_use]
     pub fn with_tensor(mut self, name: &str, dimensions: &[u64], kind: u32, offset: u64) -> Self {
         self.tensors.retain(|(existing, ..)| existing != name);
         self.tensors.push((name.to_owned(), dimensions.to_vec(), kind, offset));

@@ -91,7 +91,7 @@ const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-#[expect(clippy::ref_option, reason = "serde asks so")]
+#[expect(clippy::ref_option_ref, reason = "serde asks so")]
 fn is_empty(text: &Option<&str>) -> bool {
     text.is_none_or(str::is_empty)
 }
