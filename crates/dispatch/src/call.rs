@@ -30,24 +30,27 @@ pub struct Call {
     pub receipt: Option<Receipt>,
 }
 
+impl Call {
+    fn without_text(model: String) -> Self {
+        Self {
+            model,
+            messages: Vec::new(),
+            parameters: Parameters::default(),
+            stop: Vec::new(),
+            seed: None,
+            timers: Timers::default(),
+            local: LocalOptions::default(),
+            generation: None,
+            receipt: None,
+        }
+    }
+}
+
 impl Dispatch {
     /// Runs a model. Answers once the upstream has taken the call; the stream settles the call when it ends or is
     /// dropped, which also cancels it upstream.
     pub async fn call(&self, principal: &Principal, call: Call) -> Result<CompletionStream, CompletionError> {
-        if !principal.allows(Scope::Infer) {
-            return Err(CompletionError::Invalid { detail: "this key may not run models".to_owned() });
-        }
-        call.parameters
-            .check()
-            .and_then(|()| call.local.check())
-            .map_err(|error| CompletionError::Invalid { detail: error.to_string() })?;
-        let targets = self.shared.catalogue.resolve(principal, &call.model)?;
-        let reservation = self
-            .shared
-            .budget
-            .reserve(principal, &call)
-            .map_err(|error| CompletionError::Invalid { detail: error.to_string() })?;
-        let mut meter = Meter::new(self.clone(), call.receipt.clone(), reservation);
+        let (targets, mut meter) = self.admit(principal, &call)?;
         let mut last = CompletionError::UnknownModel { model: call.model.clone() };
         // An attempt that has given a token is never repeated: a second target is tried only when none was opened.
         for target in targets {
@@ -61,6 +64,43 @@ impl Dispatch {
             }
         }
         Err(last)
+    }
+
+    /// A call of a local model that gives no text, such as one for vectors: `work` computes it and tells what it used. It
+    /// is refused, reserved for and settled like any other.
+    pub async fn compute<T>(
+        &self,
+        principal: &Principal,
+        model: String,
+        work: impl Future<Output = Result<(T, Usage), CompletionError>>,
+    ) -> Result<T, CompletionError> {
+        let call = Call::without_text(model);
+        let (targets, mut meter) = self.admit(principal, &call)?;
+        let target = targets.first().ok_or_else(|| CompletionError::UnknownModel { model: call.model.clone() })?;
+        meter.begin(self.row(principal, &call, target));
+        match work.await {
+            Ok((done, usage)) => {
+                meter.computed(usage);
+                Ok(done)
+            }
+            Err(error) => {
+                meter.refused(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// What stands before every attempt: the right to run models, the ranges of the parameters, the model's targets, and
+    /// the budget.
+    fn admit(&self, principal: &Principal, call: &Call) -> Result<(Vec<Target>, Meter), CompletionError> {
+        if !principal.allows(Scope::Infer) {
+            return Err(CompletionError::Invalid { detail: "this key may not run models".to_owned() });
+        }
+        let invalid = |error: &dyn std::fmt::Display| CompletionError::Invalid { detail: error.to_string() };
+        call.parameters.check().and_then(|()| call.local.check()).map_err(|error| invalid(&error))?;
+        let targets = self.shared.catalogue.resolve(principal, &call.model)?;
+        let reservation = self.shared.budget.reserve(principal, call).map_err(|error| invalid(&error))?;
+        Ok((targets, Meter::new(self.clone(), call.receipt.clone(), reservation)))
     }
 
     pub(crate) fn settle(&self, row: UsageRow, receipt: Option<&Receipt>) {

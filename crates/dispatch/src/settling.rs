@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures_core::Stream;
-use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream};
+use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream, FinishReason, Usage};
 use stoa_storage::UsageRow;
 
 use crate::budget::Reservation;
@@ -59,6 +59,14 @@ impl Meter {
         if let Some(row) = self.attempt.take() {
             self.record(row, error.code());
         }
+    }
+
+    /// What was asked for is there, all at once.
+    pub(crate) fn computed(&mut self, usage: Usage) {
+        if let Some(row) = &mut self.attempt {
+            row.usage = usage;
+        }
+        self.settle(FinishReason::Stop.as_str());
     }
 
     fn observe(&mut self, item: Option<&Result<CompletionEvent, CompletionError>>) {
