@@ -85,7 +85,9 @@ fn clean(written: &str) -> Option<String> {
     let fits = !line.is_empty()
         && line.chars().count() <= LONGEST
         && line.split_whitespace().count() <= MOST_WORDS
-        && !line.chars().any(char::is_control);
+        && !line.chars().any(char::is_control)
+        // It has gone on answering instead.
+        && !line.contains("```");
     fits.then(|| line.to_owned())
 }
 
@@ -117,6 +119,7 @@ mod tests {
         assert_eq!(clean("\"Release notes\"\n").as_deref(), Some("Release notes"));
         assert_eq!(clean("Title: 合同条款翻译。").as_deref(), Some("合同条款翻译"));
         assert_eq!(clean("I would be happy to help you with a title for this conversation about notes"), None);
+        assert_eq!(clean("```python\nprint()\n```"), None);
         assert_eq!(clean("  "), None);
     }
 }
