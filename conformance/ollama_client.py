@@ -205,6 +205,28 @@ class Managing(WithStoa):
         self.assertTrue(self.client.generate("uploaded", "hi", options=GREEDY).response)
         manager.delete("uploaded")
 
+    def test_a_model_goes_to_a_registry_and_comes_back(self):
+        manager = self.manager
+        name = f"{self.stoa.registry}/library/travelled:one"
+        manager.copy(LOCAL_NAME, name)
+        pushed = list(manager.push(name, stream=True))
+        self.assertEqual((pushed[0].status, pushed[-1].status), ("retrieving manifest", "success"))
+        digest = next(model.digest for model in manager.list().models if model.model == name)
+        manager.delete(name)
+        self.refused(404, self.client.show, name)
+
+        pulled = list(manager.pull(name, stream=True))
+        self.assertEqual((pulled[0].status, pulled[-1].status), ("pulling manifest", "success"))
+        for layer in {line.digest for line in pulled if line.digest}:
+            completed = [line.completed or 0 for line in pulled if line.digest == layer]
+            self.assertEqual(completed, sorted(completed), "progress went back")
+            self.assertEqual(completed[-1], next(line.total for line in pulled if line.digest == layer))
+        self.assertEqual(digest, next(model.digest for model in manager.list().models if model.model == name))
+        self.assertTrue(self.client.generate(name, "hi", options=GREEDY).response)
+        self.assertEqual(manager.pull(name).status, "success")
+        self.refused(404, manager.pull, f"{self.stoa.registry}/library/none:one")
+        manager.delete(name)
+
     def test_digests_are_digests(self):
         key = self.stoa.new_key("models", scopes=["models"])["key"]
         for digest in ("sha256:..%2f..%2fetc", "sha256:" + "A" * 64, "sha256:" + "a" * 63, "md5:" + "a" * 32):

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,25 @@ class Stoa:
             self.stop()
             raise
 
+    def start_registry(self):
+        """A real registry of models on a free port of this machine; its `host:port`."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            host = f"127.0.0.1:{probe.getsockname()[1]}"
+        folder = pathlib.Path(self.folder.name) / "registry"
+        folder.mkdir()
+        settings = folder / "settings.yml"
+        settings.write_text(json.dumps({
+            "version": 0.1, "log": {"level": "error"}, "http": {"addr": host},
+            "storage": {"filesystem": {"rootdirectory": str(folder / "data")}, "delete": {"enabled": True}},
+        }))
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        registry = subprocess.Popen(["docker-registry", "serve", str(settings)], **quiet)
+        self.processes.append(registry)
+        return host
+
     def start(self, models):
+        self.registry = self.start_registry()
         mock = subprocess.Popen([MOCK, "--key", PROVIDER_KEY], stdout=subprocess.PIPE, text=True)
         self.processes.append(mock)
         self.mock_url = mock.stdout.readline().strip()
@@ -50,7 +69,7 @@ class Stoa:
             "STOA_OLLAMA_LISTEN": "127.0.0.1:0",
             "STOA_OWNER_EMAIL": OWNER["email"],
             "STOA_OWNER_PASSWORD": OWNER["password"],
-            "STOA_EGRESS_ALLOW": self.mock_url.removeprefix("http://"),
+            "STOA_EGRESS_ALLOW": f"{self.mock_url.removeprefix('http://')},{self.registry}",
             "STOA_LOG_FORMAT": "text",
             "STOA_DRAIN_SECONDS": "2",
         }
