@@ -224,6 +224,13 @@ class Managing(WithStoa):
         self.assertEqual(digest, next(model.digest for model in manager.list().models if model.model == name))
         self.assertTrue(self.client.generate(name, "hi", options=GREEDY).response)
         self.assertEqual(manager.pull(name).status, "success")
+
+        # Another machine has none of its layers.
+        self.assertEqual(self.stoa.tool("model", "pull", name), (0, f"{name}: done\n"))
+        self.assertIn("93.8 MiB", self.stoa.tool("model", "list")[1])
+        status, said = self.stoa.tool("model", "pull", f"{self.stoa.registry}/library/none:one")
+        self.assertEqual(status, 1)
+        self.assertIn("has no model", said)
         self.refused(404, manager.pull, f"{self.stoa.registry}/library/none:one")
         manager.delete(name)
 

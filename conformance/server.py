@@ -108,6 +108,15 @@ class Stoa:
             raise RuntimeError(f"{STOA} does not start:\n{''.join(self.log)}")
         return found[0]
 
+    def tool(self, *arguments):
+        """What the program prints at a terminal of another machine, whose store is empty at first."""
+        elsewhere = pathlib.Path(self.folder.name) / "elsewhere"
+        environment = {
+            "PATH": os.environ.get("PATH", ""), "STOA_DATA_DIR": str(elsewhere), "STOA_EGRESS_ALLOW": self.registry,
+        }
+        done = subprocess.run([STOA, *arguments], env=environment, capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stdout + done.stderr
+
     def new_key(self, name, **fields):
         return self.call("POST", "/api/v1/api-keys", {"name": name, **fields})
 

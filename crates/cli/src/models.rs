@@ -3,13 +3,18 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow, bail};
 use clap::Subcommand;
+use futures_util::StreamExt as _;
+use stoa_model_store::registry::Events;
 use stoa_model_store::store::Progress;
-use stoa_model_store::{ModelName, Store, StoredModel};
+use stoa_model_store::{ModelName, PullEvent, PushEvent, Registries, RegistryOptions, Store, StoredModel};
+use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::serve::network::configured;
 
 #[derive(Subcommand)]
 pub(crate) enum ModelCommand {
@@ -20,6 +25,10 @@ pub(crate) enum ModelCommand {
         #[arg(long)]
         name: Option<String>,
     },
+    /// Brings a model from its registry, or goes on with a pull that was cut off.
+    Pull { name: String },
+    /// Sends a model to the registry that its name says.
+    Push { name: String },
     /// Lists the models of the store.
     List,
     /// Removes a model, and its file when no other model uses it.
@@ -43,6 +52,12 @@ pub(crate) fn run(command: ModelCommand, config: &Config) -> anyhow::Result<Stri
                 .with_context(|| format!("{} cannot be imported", file.display()))?;
             Ok(format!("imported {} ({})\n", model.name, size(model.size_bytes)))
         }
+        ModelCommand::Pull { name } => transfer(&name, store, config, |registries, name| {
+            registries.pull(name).map(|event| event.map(|event| shown(event.status(), pulled(&event)))).boxed()
+        }),
+        ModelCommand::Push { name } => transfer(&name, store, config, |registries, name| {
+            registries.push(name).map(|event| event.map(|event| shown(event.status(), pushed(&event)))).boxed()
+        }),
         ModelCommand::List => {
             let models = store.list().context("the models cannot be listed")?;
             Ok(if models.is_empty() {
@@ -55,6 +70,60 @@ pub(crate) fn run(command: ModelCommand, config: &Config) -> anyhow::Result<Stri
             store.remove(&name).with_context(|| format!("{name} cannot be removed"))?;
             Ok(format!("removed {name}\n"))
         }
+    }
+}
+
+/// Moves a model and tells a person at a terminal how far it is. Ctrl-C ends it; a pull goes on from there another time.
+fn transfer(
+    name: &str,
+    store: Store,
+    config: &Config,
+    begin: impl FnOnce(&Registries, &ModelName) -> Events<String>,
+) -> anyhow::Result<String> {
+    let name: ModelName = name.parse().with_context(|| format!("`{name}` is no name for a model"))?;
+    let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
+    runtime.block_on(async {
+        let egress = configured(config)?;
+        let registries = Registries::new(egress, Arc::new(store), RegistryOptions::default(), TaskTracker::new());
+        let mut events = begin(&registries, &name);
+        let mut last = String::new();
+        loop {
+            let event = tokio::select! {
+                event = events.next() => event,
+                _ = tokio::signal::ctrl_c() => {
+                    registries.shutdown().await;
+                    bail!("interrupted");
+                }
+            };
+            let Some(event) = event else { break };
+            let line = event.map_err(|error| anyhow!("{}", stoa_egress::describe(&*error)))?;
+            if std::io::stderr().is_terminal() && line != last {
+                let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
+                last = line;
+            }
+        }
+        if !last.is_empty() {
+            let _ = writeln!(std::io::stderr());
+        }
+        Ok(format!("{name}: done\n"))
+    })
+}
+
+fn shown(status: String, (completed, total): (u64, u64)) -> String {
+    if total == 0 { status } else { format!("{status} {} of {}", size(completed), size(total)) }
+}
+
+const fn pulled(event: &PullEvent) -> (u64, u64) {
+    match event {
+        PullEvent::Pulling { completed, total, .. } => (*completed, *total),
+        _ => (0, 0),
+    }
+}
+
+const fn pushed(event: &PushEvent) -> (u64, u64) {
+    match event {
+        PushEvent::Pushing { completed, total, .. } => (*completed, *total),
+        _ => (0, 0),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `stoa serve`: puts the parts together, serves, and takes them apart again in the opposite order.
 
 mod local_models;
-mod network;
+pub(crate) mod network;
 mod ollama;
 
 use std::sync::Arc;

@@ -24,12 +24,21 @@ pub(super) async fn egress(
     tracker: &TaskTracker,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Egress> {
+    let egress = configured(config)?;
+    let allowances = Arc::clone(egress.allowances());
+    let notices = database.notices().subscribe();
+    read(database, &allowances).await?;
+    tracker.spawn(follow(database.clone(), allowances, notices, shutdown.clone()));
+    Ok(egress)
+}
+
+/// The way out with what the operator set, and nothing that administrators allowed.
+pub(crate) fn configured(config: &Config) -> anyhow::Result<Egress> {
     let fixed = Allowances::parse_list(&config.egress_allow.join(","))
         .map_err(|(entry, error)| anyhow!("STOA_EGRESS_ALLOW: `{entry}`: {error}"))?;
     let proxy = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
-    let allowances = Arc::new(Allowances::new(fixed));
     let options = EgressOptions {
-        allowances: Arc::clone(&allowances),
+        allowances: Arc::new(Allowances::new(fixed)),
         proxies: ProxyOptions {
             http: proxy(&config.http_proxy),
             https: proxy(&config.https_proxy),
@@ -38,11 +47,7 @@ pub(super) async fn egress(
         extra_roots: config.egress_ca_file.clone(),
         ..EgressOptions::default()
     };
-    let egress = Egress::new(options).context("the way out")?;
-    let notices = database.notices().subscribe();
-    read(database, &allowances).await?;
-    tracker.spawn(follow(database.clone(), allowances, notices, shutdown.clone()));
-    Ok(egress)
+    Egress::new(options).context("the way out")
 }
 
 async fn read(database: &Database, allowances: &Allowances) -> Result<(), StorageError> {
