@@ -69,7 +69,6 @@ class Server {
 			STOA_DATA_DIR: join(folder, 'data'),
 			STOA_LISTEN: `127.0.0.1:${port}`,
 			STOA_OLLAMA_LISTEN: 'off',
-			STOA_OLLAMA_LISTEN: 'off',
 			STOA_DRAIN_SECONDS: '1',
 			STOA_LOG: process.env.STOA_LOG ?? 'warn'
 		};

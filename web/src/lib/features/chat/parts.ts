@@ -36,15 +36,7 @@ export function tokensPerSecond(message: Pick<Message, 'usage' | 'timings'>): nu
 		: null;
 }
 
-type Ended = Pick<Message, 'status' | 'usage' | 'parameters'> & {
-	/** Why the model stopped, where the server keeps it. */
-	finish_reason?: string | null;
-};
-
 /** The answer reached the longest length that was allowed, so that it may not be at its end. */
-export function endedByLength({ status, usage, parameters, finish_reason }: Ended): boolean {
-	if (status !== 'complete') return false;
-	if (finish_reason != null) return finish_reason === 'length';
-	const longest = parameters?.max_tokens;
-	return longest != null && (usage?.completion_tokens ?? 0) >= longest;
+export function endedByLength({ status, finish_reason }: Pick<Message, 'status' | 'finish_reason'>): boolean {
+	return status === 'complete' && finish_reason === 'length';
 }

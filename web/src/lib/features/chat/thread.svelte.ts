@@ -26,6 +26,7 @@ const userMessage = (id: string, conversation: string, parent: string | null, te
 	usage: null,
 	timings: null,
 	error: null,
+	finish_reason: null,
 	siblings: [id],
 	created_at: new Date().toISOString()
 });
@@ -204,6 +205,7 @@ export class Thread {
 				...message,
 				status: 'running' as const,
 				error: null,
+				finish_reason: null,
 				generation_id: turn.generation_id
 			};
 			this.messages = [...this.#upTo(message.id), running];

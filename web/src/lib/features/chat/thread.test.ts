@@ -34,6 +34,7 @@ const message = (id: string, parent: string | null, role: Message['role'], text:
 	usage: null,
 	timings: null,
 	error: null,
+	finish_reason: null,
 	siblings: [id],
 	created_at: '2026-01-01T00:00:00Z'
 });
