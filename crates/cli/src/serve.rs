@@ -53,6 +53,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let door = open_door(&config, &database, &key, &clock, &tracker, &helpers).await?;
     let runtime = local_runtime(&config, &tracker, &clock)?;
     let local = local_models::follow(Arc::clone(&runtime), &tracker, helpers.clone()).await;
+    tracker.spawn(local_models::collect(Arc::clone(runtime.store()), helpers.clone()));
     let factory = Box::new(network::Providers { egress: egress.clone() });
     let registries = ollama::registries(&egress, &runtime, &tracker);
     let listed = Arc::clone(&local);

@@ -9,11 +9,14 @@ use arc_swap::ArcSwap;
 use stoa_dispatch::LocalModels;
 use stoa_model::completion::Upstream;
 use stoa_model::provider::{AvailableModel, LOCAL_SLUG};
+use stoa_model_store::Store;
 use stoa_models::{LocalModel, Runtime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 const LOOK_EVERY: Duration = Duration::from_secs(3);
+const COLLECT_FIRST: Duration = Duration::from_mins(1);
+const COLLECT_EVERY: Duration = Duration::from_hours(1);
 
 pub(super) struct Listed {
     runtime: Arc<Runtime>,
@@ -55,6 +58,27 @@ pub(super) async fn follow(runtime: Arc<Runtime>, tracker: &TaskTracker, shutdow
         }
     });
     listed
+}
+
+/// Deletes what no model uses any more, a minute after the start and then every hour, until `shutdown`.
+pub(super) async fn collect(store: Arc<Store>, shutdown: CancellationToken) {
+    let mut pause = COLLECT_FIRST;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = shutdown.cancelled() => return,
+        }
+        pause = COLLECT_EVERY;
+        let store = Arc::clone(&store);
+        match tokio::task::spawn_blocking(move || store.collect()).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(freed_bytes)) => tracing::info!(freed_bytes, "unused files of models were deleted"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "unused files of models cannot be deleted");
+            }
+            Err(error) => tracing::error!(%error, "looking for unused files of models failed"),
+        }
+    }
 }
 
 impl Listed {
