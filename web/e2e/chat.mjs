@@ -19,7 +19,8 @@ import {
 } from './page.mjs';
 
 const TOKENS = 150;
-const count = `Count, please. [[tokens=${TOKENS} rate=40]]`;
+// Slow enough to be met in mid-stream on a machine that does something else, too.
+const count = `Count, please. [[tokens=${TOKENS} rate=16]]`;
 
 const chat = (view) => async (all) => {
 	const page = await enter(all, views[view]);
