@@ -20,7 +20,7 @@ import {
 
 const TOKENS = 150;
 // Slow enough to be met in mid-stream on a machine that does something else, too.
-const count = `Count, please. [[tokens=${TOKENS} rate=16]]`;
+const count = `Count, please. [[tokens=${TOKENS} rate=10]]`;
 
 const chat = (view) => async (all) => {
 	const page = await enter(all, views[view]);

@@ -109,7 +109,7 @@ describe('the connection', () => {
 		const { upstream, connection } = connect();
 		upstream.answers.push('nothing', 'ok');
 		connection.start();
-		await vi.advanceTimersByTimeAsync(9_000);
+		await vi.advanceTimersByTimeAsync(4_000);
 		expect(upstream.attempts).toBe(1);
 		await vi.advanceTimersByTimeAsync(2_000);
 		expect(upstream.opened).toHaveLength(1);

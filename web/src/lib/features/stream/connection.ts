@@ -17,7 +17,7 @@ export interface Listener {
 /** The server sends a comment every 15 s; twice that in silence, and some, is a dead connection. */
 const SILENCE_MS = 40_000;
 /** The head of the answer comes at once; a request without one for so long was lost on the way. */
-const HEAD_MS = 10_000;
+const HEAD_MS = 5_000;
 /** A connection that held this long starts the backoff from the beginning. */
 const STEADY_MS = 5_000;
 

@@ -37,7 +37,12 @@ class StreamHub {
 	#connection = new Connection(
 		{
 			open: async (signal) => {
-				const { data, response } = await client.GET('/api/v1/events', { parseAs: 'stream', signal });
+				// Past the browser's cache, which would let one tab wait for what another has asked at the same address.
+				const { data, response } = await client.GET('/api/v1/events', {
+					parseAs: 'stream',
+					cache: 'no-store',
+					signal
+				});
 				return response.ok && data ? (data as ReadableStream<Uint8Array>) : response.status;
 			}
 		},
