@@ -62,7 +62,7 @@ export class Thread {
 	#reading: Promise<void> | null = null;
 	#asking: AbortController | null = null;
 	#readAgain = false;
-	/** Counts turns as they begin: what was read before one does not know of it. */
+	/** Counts turns as they begin and as they end: what was asked for before either does not know of it. */
 	#turns = 0;
 
 	constructor(id: string | null) {
@@ -117,12 +117,16 @@ export class Thread {
 		}
 		this.#reading = this.#readOnce().finally(() => {
 			this.#reading = null;
-			if (this.#readAgain && this.#active) {
-				this.#readAgain = false;
-				void this.read();
-			}
+			this.#catchUp();
 		});
 		return this.#reading;
+	}
+
+	/** Reads what a reading or a turn has left to be read again. */
+	#catchUp(): void {
+		if (!this.#readAgain || !this.#active || this.#reading || this.posting) return;
+		this.#readAgain = false;
+		void this.read();
 	}
 
 	async loadOlder(): Promise<void> {
@@ -237,6 +241,8 @@ export class Thread {
 			throw Problem.from(caught);
 		} finally {
 			this.posting = false;
+			this.#turns += 1;
+			this.#catchUp();
 		}
 	}
 
@@ -290,9 +296,8 @@ export class Thread {
 				call(client.GET('/api/v1/conversations/{id}', { params: { path }, signal })),
 				call(client.GET('/api/v1/conversations/{id}/messages', { params: { path, query }, signal }))
 			]);
-			// What is being posted changes the path; its own answer brings the page up to date.
-			if (this.posting) return;
-			if (turns !== this.#turns) {
+			// What is being posted changes the path.
+			if (this.posting || turns !== this.#turns) {
 				this.#readAgain = true;
 				return;
 			}

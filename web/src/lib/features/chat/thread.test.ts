@@ -139,6 +139,32 @@ describe('a thread', () => {
 		expect(thread.messages.at(-1)?.parts).toEqual([{ type: 'text', text: 'Done' }]);
 	});
 
+	it('does not go back to what was read while a turn was being posted', async () => {
+		const { thread } = await opened();
+		let release: () => void = () => undefined;
+		held = new Promise((done) => (release = done));
+		const sending = thread.send('More', 'm/x');
+		const reading = thread.read();
+		await sending;
+		kept = [...kept, message('u2', 'a1', 'user', 'More'), message('a2', 'u2', 'assistant', 'Done')];
+		held = null;
+		release();
+		await reading;
+		expect(ids(thread)).toEqual(['u1', 'a1', 'u2', 'a2']);
+		await settle();
+		expect(thread.messages.at(-1)?.parts).toEqual([{ type: 'text', text: 'Done' }]);
+	});
+
+	it('shows what was there when a turn was refused before it had been read', async () => {
+		const thread = new Thread('c');
+		refuse = true;
+		thread.enter();
+		await expect(thread.send('More', 'm/x')).rejects.toMatchObject({ code: 'model_busy' });
+		await settle();
+		expect(thread.loaded).toBe(true);
+		expect(ids(thread)).toEqual(['u1', 'a1']);
+	});
+
 	it('takes the message back when the server refuses it', async () => {
 		const { thread } = await opened();
 		refuse = true;
