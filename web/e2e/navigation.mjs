@@ -142,21 +142,16 @@ async function marks(all) {
 	const watcher = await enter(all, views['1440 px, light']);
 	const worker = await enter(all, views['1440 px, light']);
 	await chooseModel(worker, 'counter');
-	await send(worker, 'Work. [[tokens=60 rate=20]]');
-	await watcher.getByRole('img', { name: 'Answering' }).first().waitFor();
+	await send(worker, 'Work alone. [[tokens=60 rate=20]]');
+	// Other conversations may be unread, too.
+	const link = watcher.getByRole('link').filter({ hasText: 'Work alone.' });
+	await link.getByRole('img', { name: 'Answering' }).waitFor();
 	await worker.context().close();
-	await watcher.getByRole('img', { name: 'Unread' }).first().waitFor();
+	const unread = link.getByRole('img', { name: 'Unread' });
+	await unread.waitFor();
 	await accessible(watcher, 'an unread conversation');
-	const link = watcher
-		.getByRole('link')
-		.filter({ has: watcher.getByRole('img', { name: 'Unread' }) })
-		.first();
 	await link.click();
-	await until(
-		'the mark to go',
-		10_000,
-		async () => (await watcher.getByRole('img', { name: 'Unread' }).count()) === 0
-	);
+	await until('the mark to go', 10_000, async () => (await unread.count()) === 0);
 }
 
 async function phone(all) {
