@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use stoa_dispatch::{Call, Receipt};
 use stoa_model::Principal;
 use stoa_model::completion::{
-    CompletionError, CompletionEvent, FinishReason, LocalOptions, PartKind, PromptMessage, Timers,
+    AnswerForm, CompletionError, CompletionEvent, FinishReason, LocalOptions, PartKind, PromptMessage, Timers,
 };
 use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
 use stoa_storage::{Outcome, TurnIds, UsageRow};
@@ -64,6 +64,7 @@ async fn answer(
         parameters: turn.parameters.clone(),
         stop: Vec::new(),
         seed: None,
+        form: AnswerForm::default(),
         timers: Timers::default(),
         local: LocalOptions::default(),
         generation: Some(turn.generation),
@@ -84,7 +85,8 @@ async fn answer(
                     });
                 }
             }
-            CompletionEvent::Delta { .. } | CompletionEvent::Local(_) => {}
+            // Nothing here offers tools.
+            CompletionEvent::Delta { .. } | CompletionEvent::ToolCall(_) | CompletionEvent::Local(_) => {}
             CompletionEvent::Usage(usage) => run.live.set_usage(usage),
             CompletionEvent::Finish(reason) => return Ok(reason),
         }
@@ -97,7 +99,7 @@ pub(crate) fn prompt(role: &str, history: &[Message], base: &[Part]) -> Vec<Prom
     let mut messages = Vec::with_capacity(history.len() + 3);
     let mut say = |role, text: String| {
         if !text.is_empty() {
-            messages.push(PromptMessage { role, text });
+            messages.push(PromptMessage::new(role, text));
         }
     };
     say(MessageRole::System, role.to_owned());
@@ -211,9 +213,9 @@ mod tests {
         assert_eq!(
             messages,
             [
-                PromptMessage { role: MessageRole::System, text: "Be brief.".to_owned() },
-                PromptMessage { role: MessageRole::Assistant, text: "Once upon".to_owned() },
-                PromptMessage { role: MessageRole::User, text: GO_ON.to_owned() },
+                PromptMessage::new(MessageRole::System, "Be brief."),
+                PromptMessage::new(MessageRole::Assistant, "Once upon"),
+                PromptMessage::new(MessageRole::User, GO_ON),
             ]
         );
     }

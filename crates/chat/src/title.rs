@@ -5,8 +5,10 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use stoa_dispatch::Call;
 use stoa_model::Principal;
-use stoa_model::completion::{CompletionEvent, LocalOptions, Parameters, PartKind, PromptMessage, Timers};
-use stoa_model::conversation::{MessageRole, Part};
+use stoa_model::completion::{
+    AnswerForm, CompletionEvent, LocalOptions, Parameters, PartKind, PromptMessage, PromptRole, Timers,
+};
+use stoa_model::conversation::Part;
 use stoa_storage::TurnIds;
 
 use crate::engine::Engine;
@@ -36,7 +38,7 @@ pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds,
     let excerpt = |role: &str, text: String| format!("{role}: {}\n\n", text.chars().take(EXCERPT).collect::<String>());
     let mut exchange: String = prompt("", &turn.history, &[])
         .into_iter()
-        .filter(|message| message.role == MessageRole::User)
+        .filter(|message| message.role == PromptRole::User)
         .map(|message| excerpt("User", message.text))
         .collect();
     let said: String = answer.iter().filter(|part| part.kind() == PartKind::Text).map(Part::text).collect();
@@ -44,10 +46,11 @@ pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds,
     exchange.push_str(ASK);
     let call = Call {
         model: turn.model.clone(),
-        messages: vec![PromptMessage { role: MessageRole::User, text: exchange }],
+        messages: vec![PromptMessage::new(PromptRole::User, exchange)],
         parameters: Parameters { temperature: Some(0.2), max_tokens: Some(32), ..Parameters::default() },
         stop: Vec::new(),
         seed: None,
+        form: AnswerForm::default(),
         timers: Timers { total: Duration::from_mins(2), ..Timers::default() },
         local: LocalOptions::default(),
         generation: None,

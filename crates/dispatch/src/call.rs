@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use stoa_model::completion::{
-    CompletionError, CompletionRequest, CompletionStream, LocalOptions, Parameters, PromptMessage, Timers, Usage,
+    AnswerForm, CompletionError, CompletionRequest, CompletionStream, LocalOptions, Parameters, PromptMessage, Timers,
+    Usage,
 };
 use stoa_model::conversation::Timings;
 use stoa_model::{GenerationId, Principal, Scope, UsageId};
@@ -22,6 +23,7 @@ pub struct Call {
     pub parameters: Parameters,
     pub stop: Vec<String>,
     pub seed: Option<u32>,
+    pub form: AnswerForm,
     pub timers: Timers,
     pub local: LocalOptions,
     /// The generation that this call writes, if any, for the ledger.
@@ -38,6 +40,7 @@ impl Call {
             parameters: Parameters::default(),
             stop: Vec::new(),
             seed: None,
+            form: AnswerForm::default(),
             timers: Timers::default(),
             local: LocalOptions::default(),
             generation: None,
@@ -98,6 +101,7 @@ impl Dispatch {
         }
         let invalid = |error: &dyn std::fmt::Display| CompletionError::Invalid { detail: error.to_string() };
         call.parameters.check().and_then(|()| call.local.check()).map_err(|error| invalid(&error))?;
+        call.form.tools.check().map_err(|error| invalid(&error))?;
         let targets = self.shared.catalogue.resolve(principal, &call.model)?;
         let reservation = self.shared.budget.reserve(principal, call).map_err(|error| invalid(&error))?;
         Ok((targets, Meter::new(self.clone(), call.receipt.clone(), reservation)))
@@ -134,6 +138,7 @@ fn request(call: &Call, target: &Target, principal: &Principal) -> CompletionReq
         parameters: call.parameters.clone(),
         stop: call.stop.clone(),
         seed: call.seed,
+        form: call.form.clone(),
         tenant: principal.user_id(),
         timers: call.timers,
         local: call.local.clone(),

@@ -71,7 +71,7 @@ impl Meter {
 
     fn observe(&mut self, item: Option<&Result<CompletionEvent, CompletionError>>) {
         match item {
-            Some(Ok(CompletionEvent::Delta { .. })) => {
+            Some(Ok(CompletionEvent::Delta { .. } | CompletionEvent::ToolCall(_))) => {
                 if let Some(row) = self.attempt.as_mut().filter(|row| row.timings.first_token_ms == 0) {
                     row.timings.first_token_ms = millis_since(self.begun).max(1);
                 }

@@ -9,6 +9,9 @@ use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::MessageRole;
+use crate::format::Format;
+use crate::think::Think;
+use crate::tools::{ToolCall, Tools};
 
 /// Sampling choices of one turn. An absent value is not sent, so that the model's own default holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -63,6 +66,10 @@ impl Parameters {
 pub struct LocalOptions {
     /// The prompt as the model reads it, without any chat template. There are then no messages.
     pub prompt: Option<String>,
+    /// What stands behind the gap that the model is to fill.
+    pub suffix: Option<String>,
+    /// A template of Ollama's kind instead of the model's own.
+    pub template: Option<String>,
     /// The likeliest tokens that may be chosen: 0 (all of them) to 1,000.
     pub top_k: Option<u32>,
     /// How likely a token must be beside the likeliest: 0 to 1.
@@ -112,11 +119,85 @@ fn in_range(name: &'static str, value: Option<f64>, minimum: f64, maximum: f64) 
     }
 }
 
-/// One message of the prompt. Reasoning of earlier answers is not sent back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who says something in a prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptRole {
+    System,
+    #[default]
+    User,
+    Assistant,
+    /// What a tool has answered.
+    Tool,
+}
+
+impl PromptRole {
+    pub const ALL: [Self; 4] = [Self::System, Self::User, Self::Assistant, Self::Tool];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+            Self::Tool => "tool",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+impl From<MessageRole> for PromptRole {
+    fn from(role: MessageRole) -> Self {
+        match role {
+            MessageRole::System => Self::System,
+            MessageRole::User => Self::User,
+            MessageRole::Assistant => Self::Assistant,
+        }
+    }
+}
+
+/// One message of the prompt.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct PromptMessage {
-    pub role: MessageRole,
+    pub role: PromptRole,
     pub text: String,
+    /// What the model thought before it answered so. Only a program that calls tools sends it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    /// The calls that an answer asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
+    /// The call that a tool answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
+    /// The tool that answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool_name: Option<String>,
+}
+
+impl PromptMessage {
+    pub fn new(role: impl Into<PromptRole>, text: impl Into<String>) -> Self {
+        Self { role: role.into(), text: text.into(), ..Self::default() }
+    }
+
+    /// Bytes of everything in it.
+    pub fn bytes(&self) -> usize {
+        let calls = self.tool_calls.iter().map(|call| call.name.len() + call.arguments.len()).sum::<usize>();
+        self.text.len() + self.reasoning.as_ref().map_or(0, String::len) + calls
+    }
+}
+
+/// What an answer may be made of beside text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerForm {
+    pub tools: Tools,
+    /// The text must have this form.
+    pub format: Option<Format>,
+    /// `None` leaves it to the model.
+    pub think: Option<Think>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -128,6 +209,7 @@ pub struct CompletionRequest {
     /// At most 8 strings that end the answer; they are not part of it.
     pub stop: Vec<String>,
     pub seed: Option<u32>,
+    pub form: AnswerForm,
     /// Whose turn this is, for fair queues. Never sent outside.
     pub tenant: Option<crate::UserId>,
     pub timers: Timers,
@@ -170,6 +252,8 @@ pub enum CompletionEvent {
         part: PartKind,
         text: String,
     },
+    /// A call that the model asks for, whole.
+    ToolCall(ToolCall),
     /// What only the models of this machine tell. Whoever does not know it passes over it.
     Local(LocalEvent),
     /// The latest figures; a later one replaces an earlier one.
@@ -240,7 +324,7 @@ pub enum FinishReason {
     /// The longest answer allowed, or the end of the context window.
     Length,
     ContentFilter,
-    /// The upstream asks for a tool; nothing here offers one yet.
+    /// The model asks for tools to be called.
     ToolCalls,
 }
 

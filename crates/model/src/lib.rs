@@ -4,10 +4,13 @@ pub mod access;
 pub mod clock;
 pub mod completion;
 pub mod conversation;
+pub mod format;
 pub mod ids;
 pub mod json;
 pub mod person;
 pub mod provider;
+pub mod think;
+pub mod tools;
 
 pub use access::{Predicate, Principal, Scope, Via};
 pub use clock::{Clock, SystemClock, Timestamp};

@@ -1,6 +1,7 @@
 //! llama.cpp behind one door: a model, and one context in which many sequences run at once.
 
 mod embed;
+mod guide;
 mod model;
 mod output;
 mod pace;
@@ -13,6 +14,7 @@ mod slot;
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use llama_cpp_2::LogOptions;
@@ -21,10 +23,11 @@ use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
-use stoa_models::protocol::{LoadFailure, MAX_SLOTS, Prompt, Refusal, Sampling};
-use stoa_models::template::ChatTemplate;
+use stoa_models::protocol::{LoadFailure, MAX_SLOTS, Submission};
+use stoa_models::template::TemplateSources;
 
 use crate::memory;
+use guide::Guides;
 
 pub(crate) use embed::Embedder;
 pub(crate) use prepare::{Prepared, PreparedText, Preparer, Watch};
@@ -42,18 +45,9 @@ const MOST_SLOTS: u32 = 16;
 /// Tokens of a sequence are reserved in multiples of this, as llama.cpp does it.
 const CONTEXT_MULTIPLE: u32 = 256;
 
-/// What one submission asks for.
+/// A submission, and when it came.
 pub(crate) struct Request {
-    pub(crate) sequence: u64,
-    pub(crate) prompt: Prompt,
-    pub(crate) sampling: Sampling,
-    pub(crate) max_tokens: Option<u32>,
-    pub(crate) stop: Vec<String>,
-    pub(crate) owner: Option<String>,
-    pub(crate) cache_scope: Option<String>,
-    pub(crate) alone: bool,
-    pub(crate) logprobs: Option<u8>,
-    pub(crate) now_ms: i64,
+    pub(crate) asked: Box<Submission>,
     pub(crate) submitted: Instant,
 }
 
@@ -139,7 +133,9 @@ impl Engine {
         Preparer {
             model: &self.model,
             traits: model::Traits::of(&self.model),
-            template: self.template(),
+            sources: self.sources(),
+            templates: Mutex::default(),
+            guides: Guides::new(&self.model),
             window: self.window(context_window),
         }
     }
@@ -149,15 +145,18 @@ impl Engine {
         context_window.min(self.model.n_ctx_train()).max(1)
     }
 
-    fn template(&self) -> Result<ChatTemplate, Refusal> {
-        let source = self.model.meta_val_str("tokenizer.chat_template").map_err(|_| Refusal::NoTemplate)?;
+    fn sources(&self) -> TemplateSources {
         let vocabulary = self.model.vocab();
         let text = |token: LlamaToken| {
             let bytes = if token.0 < 0 { Vec::new() } else { vocabulary.token_to_piece(token, true, None) };
             String::from_utf8_lossy(&bytes).into_owned()
         };
-        ChatTemplate::new(source, text(vocabulary.bos()), text(vocabulary.eos()))
-            .map_err(|error| Refusal::Template { detail: error.to_string() })
+        TemplateSources {
+            jinja: self.model.meta_val_str("tokenizer.chat_template").ok(),
+            go: None,
+            bos: text(vocabulary.bos()),
+            eos: text(vocabulary.eos()),
+        }
     }
 }
 

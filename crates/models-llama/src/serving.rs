@@ -83,8 +83,8 @@ impl<'scope> Serving<'scope, '_, '_> {
                 Ok(Input::Command(command)) => self.take(command),
                 Ok(Input::Prompt { request, prepared }) => {
                     // A cancelled one has been told of already.
-                    if self.preparing.remove(&request.sequence).is_some() {
-                        let sequence = request.sequence;
+                    if self.preparing.remove(&request.asked.sequence).is_some() {
+                        let sequence = request.asked.sequence;
                         let begun = match prepared {
                             Ok(Some(prepared)) => self.session.begin(request, prepared, &mut self.reports),
                             Ok(None) => Ok(()),
@@ -107,32 +107,9 @@ impl<'scope> Serving<'scope, '_, '_> {
 
     fn take(&mut self, command: Command) {
         match command {
-            Command::Submit {
-                sequence,
-                prompt,
-                sampling,
-                max_tokens,
-                stop,
-                owner,
-                cache_scope,
-                alone,
-                logprobs,
-                now_ms,
-            } => {
-                let submitted = Instant::now();
-                let request = Request {
-                    sequence,
-                    prompt,
-                    sampling,
-                    max_tokens,
-                    stop,
-                    owner,
-                    cache_scope,
-                    alone,
-                    logprobs,
-                    now_ms,
-                    submitted,
-                };
+            Command::Submit(asked) => {
+                let sequence = asked.sequence;
+                let request = Request { asked, submitted: Instant::now() };
                 self.prepare(sequence, |preparer, watch| {
                     let prepared = preparer.prompt(&request, watch);
                     Input::Prompt { request, prepared }

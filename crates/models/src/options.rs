@@ -1,21 +1,19 @@
-//! What a request of Ollama's protocol sets: `options`, `keep_alive`, `think` and `format`, each checked and typed.
+//! What a request of Ollama's protocol sets: `options` and `keep_alive`, each checked and typed.
 //!
 //! A value of the wrong type or out of its range is an error that names it. A key that is not known is passed over with a
 //! warning, as Ollama does. `null` is the same as nothing.
 
 mod duration;
-mod format;
 mod keep_alive;
+mod settings;
 mod table;
-mod think;
 
 use crate::protocol::{MAX_STOP_BYTES, MAX_STOPS};
 use stoa_model::json::Json;
 
 pub use duration::{DurationError, GoDuration};
-pub use format::{Format, FormatError, MAX_SCHEMA_BYTES, MAX_SCHEMA_DEPTH};
 pub use keep_alive::{KeepAlive, KeepAliveError};
-pub use think::{Think, ThinkError};
+pub use settings::Settings;
 
 /// What `options` set. Absent is what nobody set, so that defaults can be laid under.
 #[derive(Clone, Debug, Default, PartialEq)]

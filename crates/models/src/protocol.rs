@@ -8,15 +8,18 @@ mod frame;
 mod sampling;
 
 use serde::{Deserialize, Serialize};
-use stoa_model::completion::{FinishReason, TokenLogProb, Usage};
-use stoa_model::conversation::MessageRole;
+use stoa_model::completion::{FinishReason, PromptMessage, TokenLogProb, Usage};
+use stoa_model::json::Json;
+use stoa_model::think::Think;
+
+use crate::text::ToolFormat;
 
 pub use arguments::{ArgumentError, Processor, WorkerArguments};
 pub use frame::{Decoder, FrameError, MAX_FRAME_BYTES, encode};
 pub use sampling::{Sampling, SamplingOutOfRange};
 
 /// The version of this protocol; raised with every change of a message.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The longest prompt in bytes that may reach the tokenizer.
 pub const MAX_PROMPT_BYTES: usize = 4 * 1024 * 1024;
@@ -43,25 +46,8 @@ pub enum Command {
     Hello {
         version: u32,
     },
-    /// Run one sequence beside the others. Its number is chosen by the server and not used again on this connection.
-    Submit {
-        sequence: u64,
-        prompt: Prompt,
-        sampling: Sampling,
-        max_tokens: Option<u32>,
-        stop: Vec<String>,
-        /// Whose it is: in every step, the sequences of each get about as much as those of any other.
-        owner: Option<String>,
-        /// Whoever shares this may share what was computed of an earlier prompt; nobody else, since the time to the
-        /// first token would tell what others wrote. `None` shares nothing.
-        cache_scope: Option<String>,
-        /// Its numbers must not depend on what else runs: it is computed by itself, in steps of fixed sizes.
-        alone: bool,
-        /// Tell how likely each token was, beside so many of the likeliest.
-        logprobs: Option<u8>,
-        /// The time of the request, for templates that tell the model the date: milliseconds since 1970, UTC.
-        now_ms: i64,
-    },
+    /// Run one sequence beside the others.
+    Submit(Box<Submission>),
     /// Turn texts into vectors of length 1. Numbered like a sequence.
     Embed {
         sequence: u64,
@@ -112,6 +98,8 @@ pub enum Report {
         cached_tokens: u64,
         /// The template has already opened the model's reasoning.
         in_reasoning: bool,
+        /// How the model writes calls of tools, when it has a template.
+        tool_format: Option<ToolFormat>,
     },
     Piece {
         sequence: u64,
@@ -196,6 +184,8 @@ pub enum Refusal {
     Template { detail: String },
     #[error("{detail}")]
     Sampling { detail: String },
+    #[error("answers of this form cannot be had: {detail}")]
+    Schema { detail: String },
     #[error("every place is taken by another sequence")]
     Occupied,
     #[error("the model makes no embeddings: it ranks texts")]
@@ -210,21 +200,71 @@ pub enum Refusal {
     Engine { detail: String },
 }
 
+/// One sequence as it is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submission {
+    /// Chosen by the server, and not used again on this connection.
+    pub sequence: u64,
+    pub prompt: Prompt,
+    pub sampling: Sampling,
+    pub max_tokens: Option<u32>,
+    pub stop: Vec<String>,
+    /// Whose it is: in every step, the sequences of each get about as much as those of any other.
+    pub owner: Option<String>,
+    /// Whoever shares this may share what was computed of an earlier prompt; nobody else, since the time to the
+    /// first token would tell what others wrote. `None` shares nothing.
+    pub cache_scope: Option<String>,
+    /// Its numbers must not depend on what else runs: it is computed by itself, in steps of fixed sizes.
+    pub alone: bool,
+    /// Tell how likely each token was, beside so many of the likeliest.
+    pub logprobs: Option<u8>,
+    /// The answer, behind what the model thinks, must be JSON that this JSON Schema describes.
+    pub schema: Option<Json>,
+    /// The time of the request, for templates that tell the model the date: milliseconds since 1970, UTC.
+    pub now_ms: i64,
+}
+
 /// What a sequence begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "form", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Prompt {
-    /// To be put into the model's own chat template.
-    Messages { messages: Vec<Message> },
+    /// To be put into a template.
+    Messages(Talk),
     /// The very text that the model reads.
     Raw { text: String },
+}
+
+/// What a template makes a prompt of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Talk {
+    pub messages: Vec<PromptMessage>,
+    pub layer: Layer,
+    /// Each as OpenAI and Ollama write it: `{"type":"function","function":{…}}`.
+    pub tools: Vec<Json>,
+    pub think: Option<Think>,
+    /// What stands behind the gap that the model is to fill.
+    pub suffix: String,
+}
+
+/// A template of Ollama's kind that does not come with the model's file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    #[default]
+    None,
+    /// The better of it and the file's own is taken.
+    Beside(String),
+    /// Nothing else is looked at.
+    Instead(String),
 }
 
 impl Prompt {
     /// Bytes of its text.
     pub fn len(&self) -> usize {
         match self {
-            Self::Messages { messages } => messages.iter().map(|message| message.content.len()).sum(),
+            Self::Messages(talk) => talk.messages.iter().map(PromptMessage::bytes).sum::<usize>() + talk.suffix.len(),
             Self::Raw { text } => text.len(),
         }
     }
@@ -232,12 +272,4 @@ impl Prompt {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-}
-
-/// One message of the prompt, before the template.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Message {
-    pub role: MessageRole,
-    pub content: String,
 }

@@ -10,6 +10,7 @@ mod job;
 mod lane;
 mod options;
 mod process;
+mod profile;
 mod queue;
 mod slots;
 mod spawner;
@@ -21,13 +22,14 @@ use std::time::Duration;
 use stoa_model::completion::{
     CompletionError, CompletionRequest, CompletionStream, KeepAlive, LocalTimings, OpenFuture, PromptMessage, Upstream,
 };
+use stoa_model::format::Format;
 use stoa_model::provider::Ability;
 use stoa_model::{Clock, UserId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::protocol::{MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Message, Prompt, Sampling};
+use crate::protocol::{MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Sampling, Submission};
 use job::{Completion, Job, Outlet, Part, Task};
 use lane::{Lane, LaneContext, LaneShared};
 use slots::Slots;
@@ -37,6 +39,8 @@ use stoa_model_store::{Digest, Store, StoreError, StoredModel};
 pub use embed::{EmbedRequest, Embeddings};
 pub use lane::{LaneState, LaneStatus};
 pub use options::{RuntimeOptions, WorkerProgram};
+pub use profile::Profile;
+use profile::Profiles;
 
 /// A model of the store, as it would run here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +72,7 @@ pub struct RuntimeStatus {
 /// The door to local models. Dropping it ends all workers.
 pub struct Runtime {
     store: Arc<Store>,
+    profiles: Arc<Profiles>,
     context: Arc<LaneContext>,
     lanes: Lanes,
     tracker: TaskTracker,
@@ -97,6 +102,7 @@ impl Runtime {
         };
         Ok(Arc::new(Self {
             store,
+            profiles: Arc::default(),
             context: Arc::new(context),
             lanes: Lanes::default(),
             tracker,
@@ -110,8 +116,23 @@ impl Runtime {
 
     /// All models of the store, by name.
     pub async fn models(&self) -> Result<Vec<LocalModel>, StoreError> {
-        let models = self.blocking(Store::list).await?;
-        Ok(models.iter().map(|model| self.describe(model)).collect())
+        Ok(self.stored().await?.iter().map(|(model, profile)| self.describe(model, profile)).collect())
+    }
+
+    /// The same as they lie there, with what each brings beside its weights. A damaged one is left out.
+    pub async fn stored(&self) -> Result<Vec<(StoredModel, Arc<Profile>)>, StoreError> {
+        let profiles = Arc::clone(&self.profiles);
+        self.blocking(move |store| {
+            let with_profile = |model: StoredModel| match profiles.of(store, &model) {
+                Ok(profile) => Some((model, profile)),
+                Err(error) => {
+                    tracing::warn!(model = %model.name, error = &error as &dyn std::error::Error, "a model is damaged");
+                    None
+                }
+            };
+            Ok(store.list()?.into_iter().filter_map(with_profile).collect())
+        })
+        .await
     }
 
     pub fn status(&self) -> RuntimeStatus {
@@ -161,7 +182,7 @@ impl Runtime {
         self.tasks.wait().await;
     }
 
-    fn describe(&self, model: &StoredModel) -> LocalModel {
+    fn describe(&self, model: &StoredModel, profile: &Profile) -> LocalModel {
         let gguf = &model.gguf;
         LocalModel {
             name: model.name.to_string(),
@@ -172,8 +193,8 @@ impl Runtime {
             architecture: gguf.architecture.clone(),
             parameters: gguf.parameters,
             quantization: gguf.quantization.clone(),
-            abilities: gguf.abilities(),
-            can_chat: gguf.chat_template.is_some(),
+            abilities: profile.abilities(),
+            can_chat: profile.can_chat,
         }
     }
 
@@ -191,7 +212,26 @@ impl Runtime {
 
     async fn find(&self, name: String) -> Result<StoredModel, CompletionError> {
         let wanted = name.clone();
-        self.blocking(move |store| store.find(&wanted)).await.map_err(|error| match error {
+        self.read(name, move |store| store.find(&wanted)).await
+    }
+
+    /// A model of the store, and what it brings beside its weights.
+    pub async fn profile(&self, name: String) -> Result<(StoredModel, Arc<Profile>), CompletionError> {
+        let (wanted, profiles) = (name.clone(), Arc::clone(&self.profiles));
+        self.read(name, move |store| {
+            let model = store.find(&wanted)?;
+            let profile = profiles.of(store, &model)?;
+            Ok((model, profile))
+        })
+        .await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        name: String,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, CompletionError> {
+        self.blocking(work).await.map_err(|error| match error {
             StoreError::NotFound { .. } | StoreError::Name(_) => CompletionError::UnknownModel { model: name },
             error => {
                 tracing::error!(model = name, error = &error as &dyn std::error::Error, "a local model is unusable");
@@ -200,32 +240,35 @@ impl Runtime {
         })
     }
 
-    async fn admit(&self, request: CompletionRequest) -> Result<CompletionStream, CompletionError> {
+    async fn admit(&self, mut request: CompletionRequest) -> Result<CompletionStream, CompletionError> {
         check(&request)?;
         if self.context.shutdown.is_cancelled() {
             return Err(lane::shutting_down());
         }
         let opened = tokio::time::Instant::now();
-        let model = self.find(request.model).await?;
-        let raw = request.local.prompt.is_some();
-        if model.gguf.chat_template.is_none() && !raw {
-            let detail = format!("`{}` cannot chat: it is a base model without a chat template", model.name);
-            return Err(CompletionError::Invalid { detail });
-        }
+        let (model, profile) = self.profile(std::mem::take(&mut request.model)).await?;
+        let prompt = profile.prompt(&model.name.to_string(), &mut request)?;
         let (events, answer) = mpsc::unbounded_channel();
         let sampling = Sampling::new(&request.parameters, &request.local, request.seed.unwrap_or_else(rand::random));
         // Whoever names a seed wants the same answer again. A kept prompt rounds differently from a new one, and steps
         // that are shared with others differently from one's own.
         let alone = request.seed.is_some();
-        let completion = Completion {
-            prompt: prompt(request.messages, request.local.prompt),
+        let form = request.form;
+        let schema = form.tools.call_schema().or_else(|| form.format.as_ref().map(Format::schema));
+        let submission = Submission {
+            sequence: 0,
+            prompt,
             sampling,
             max_tokens: request.parameters.max_tokens,
             stop: request.stop,
+            owner: None,
             cache_scope: request.tenant.filter(|_| !alone).map(|user| user.to_string()),
             alone,
             logprobs: request.local.logprobs,
+            schema,
+            now_ms: 0,
         };
+        let completion = Box::new(Completion { submission, tools: form.tools });
         let job = Job {
             task: Task::Complete(completion),
             keep_alive: request.local.keep_alive,
@@ -274,20 +317,14 @@ fn check(request: &CompletionRequest) -> Result<(), CompletionError> {
     if request.stop.len() > MAX_STOPS || request.stop.iter().any(|stop| stop.len() > MAX_STOP_BYTES) {
         return Err(invalid(format!("at most {MAX_STOPS} stop strings of at most {MAX_STOP_BYTES} bytes are taken")));
     }
-    let raw = request.local.prompt.as_ref().map_or(0, String::len);
-    let bytes = request.messages.iter().map(|message| message.text.len()).sum::<usize>() + raw;
+    request.form.tools.check().map_err(|error| invalid(error.to_string()))?;
+    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let local = length(&request.local.prompt) + length(&request.local.suffix);
+    let bytes = request.messages.iter().map(PromptMessage::bytes).sum::<usize>() + local;
     if bytes > MAX_PROMPT_BYTES {
         return Err(invalid(format!("the prompt has {bytes} bytes; local models take at most {MAX_PROMPT_BYTES}")));
     }
     Ok(())
-}
-
-fn prompt(messages: Vec<PromptMessage>, raw: Option<String>) -> Prompt {
-    let message = |message: PromptMessage| Message { role: message.role, content: message.text };
-    raw.map_or_else(
-        || Prompt::Messages { messages: messages.into_iter().map(message).collect() },
-        |text| Prompt::Raw { text },
-    )
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

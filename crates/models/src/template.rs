@@ -15,7 +15,9 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 use stoa_model::Timestamp;
 
-use crate::protocol::{MAX_PROMPT_BYTES, Message};
+use stoa_model::completion::PromptMessage;
+
+use crate::protocol::MAX_PROMPT_BYTES;
 
 pub use capabilities::Capabilities;
 pub use choice::{PromptTemplate, TemplateSources};
@@ -95,7 +97,7 @@ impl ChatTemplate {
     }
 
     /// The prompt of `messages`, ending where the model's answer begins.
-    pub fn render(&self, messages: &[Message], now: Timestamp) -> Result<String, TemplateError> {
+    pub fn render(&self, messages: &[PromptMessage], now: Timestamp) -> Result<String, TemplateError> {
         let messages = messages.iter().map(TemplateMessage::from).collect();
         self.render_input(&TemplateInput { messages, ..TemplateInput::default() }, now)
     }

@@ -7,11 +7,14 @@
 
 mod answer;
 mod base_url;
+mod calls;
 mod failure;
 mod list;
 mod provider;
 mod stream;
 mod wire;
+
+pub(crate) use wire::WireCall;
 
 pub use answer::Interpreter;
 pub use base_url::{BaseUrl, BaseUrlError};

@@ -5,6 +5,8 @@
 
 mod encode;
 mod error;
+mod form;
+mod message;
 mod request;
 
 pub use encode::{ChunkEncoder, Collector, ListedModel, encode_models};

@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use stoa_model::Timestamp;
 use stoa_model::completion::{CompletionError, CompletionEvent, FinishReason, PartKind, Usage};
+use stoa_model::tools::ToolCall;
 use stoa_providers::openai::Interpreter;
 use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, Collector, ListedModel, encode_models};
 use stoa_providers::sse::{Caps, Decoder};
@@ -64,6 +65,7 @@ fn render(events: &[CompletionEvent], result: &Result<(), CompletionError>) -> S
     for event in events {
         match event {
             CompletionEvent::Delta { part, text: delta } => writeln!(text, "{part:?} {delta:?}"),
+            CompletionEvent::ToolCall(call) => writeln!(text, "{call:?}"),
             CompletionEvent::Local(local) => writeln!(text, "{local:?}"),
             CompletionEvent::Usage(usage) => writeln!(text, "{}", serde_json::to_string(usage).unwrap()),
             CompletionEvent::Finish(reason) => writeln!(text, "Finish {reason:?}"),
@@ -163,6 +165,11 @@ fn encoder(include_usage: bool) -> ChunkEncoder {
 
 const USAGE: Usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens: 2, reasoning_tokens: 1 };
 
+fn call() -> ToolCall {
+    let arguments = r#"{"z":"\"","a":1}"#.to_owned();
+    ToolCall { id: "call_1".to_owned(), name: "look_up".to_owned(), arguments }
+}
+
 #[test]
 fn a_stream_is_written_as_openai_writes_it() {
     for include_usage in [false, true] {
@@ -171,7 +178,8 @@ fn a_stream_is_written_as_openai_writes_it() {
         out.extend(encoder.delta(PartKind::Reasoning, "Hm."));
         encoder.append_delta(&mut out, PartKind::Text, "Plain 漢字 ");
         encoder.append_delta(&mut out, PartKind::Text, "\"quoted\" \\ \n\u{1}\u{2028}</script>");
-        out.extend(encoder.finish(FinishReason::Length));
+        encoder.append_call(&mut out, 0, &call());
+        out.extend(encoder.finish(FinishReason::ToolCalls));
         out.extend(encoder.usage(USAGE).unwrap_or_default());
         out.extend(ChunkEncoder::done());
         let text = String::from_utf8(out.to_vec()).unwrap();
@@ -182,7 +190,8 @@ fn a_stream_is_written_as_openai_writes_it() {
         assert_eq!(result, Ok(()));
         assert_eq!(joined(&events), ("Plain 漢字 \"quoted\" \\ \n\u{1}\u{2028}</script>".to_owned(), "Hm.".to_owned()));
         assert_eq!(events.contains(&CompletionEvent::Usage(USAGE)), include_usage);
-        assert_eq!(events.last(), Some(&CompletionEvent::Finish(FinishReason::Length)));
+        assert!(events.contains(&CompletionEvent::ToolCall(call())));
+        assert_eq!(events.last(), Some(&CompletionEvent::Finish(FinishReason::ToolCalls)));
     }
 }
 
@@ -193,8 +202,9 @@ fn a_whole_answer_is_written_as_openai_writes_it() {
         CompletionEvent::Delta { part: PartKind::Reasoning, text: "Hm.".to_owned() },
         CompletionEvent::Delta { part: PartKind::Text, text: "Four".to_owned() },
         CompletionEvent::Delta { part: PartKind::Text, text: ".".to_owned() },
+        CompletionEvent::ToolCall(call()),
         CompletionEvent::Usage(USAGE),
-        CompletionEvent::Finish(FinishReason::Stop),
+        CompletionEvent::Finish(FinishReason::ToolCalls),
     ] {
         collector.push(event);
     }

@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, future};
 use stoa_egress::{Allowances, Authority, Egress, EgressOptions};
 use stoa_mock_openai::{Mock, MockServer};
 use stoa_model::completion::{
-    CompletionError, CompletionEvent, CompletionRequest, FinishReason, LocalOptions, Parameters, PartKind,
+    AnswerForm, CompletionError, CompletionEvent, CompletionRequest, FinishReason, LocalOptions, Parameters, PartKind,
     PromptMessage, TimedStep, Timers, Upstream, Usage,
 };
 use stoa_model::conversation::MessageRole;
@@ -47,10 +47,11 @@ fn timers() -> Timers {
 fn request(model: &str, message: &str) -> CompletionRequest {
     CompletionRequest {
         model: model.to_owned(),
-        messages: vec![PromptMessage { role: MessageRole::User, text: message.to_owned() }],
+        messages: vec![PromptMessage::new(MessageRole::User, message)],
         parameters: Parameters::default(),
         stop: Vec::new(),
         seed: None,
+        form: AnswerForm::default(),
         tenant: None,
         timers: timers(),
         local: LocalOptions::default(),
@@ -83,6 +84,7 @@ async fn ask(provider: &Arc<OpenAiProvider>, request: CompletionRequest) -> Answ
             Ok(CompletionEvent::Local(_)) => {}
             Ok(CompletionEvent::Usage(usage)) => answer.usage = Some(usage),
             Ok(CompletionEvent::Finish(reason)) => answer.finish = Some(reason),
+            Ok(CompletionEvent::ToolCall(_)) => unreachable!("nothing offers tools"),
             Err(error) => answer.error = Some(error),
         }
     }

@@ -1,15 +1,19 @@
 //! From what is asked to tokens: templates and the tokenizer, which need no context and so hold up nobody's answer.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 use stoa_model::Timestamp;
 use stoa_models::protocol::{
-    MAX_EMBED_INPUTS, MAX_LOGPROBS, MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Prompt, Refusal,
+    Layer, MAX_EMBED_INPUTS, MAX_LOGPROBS, MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Prompt, Refusal, Submission,
 };
-use stoa_models::template::ChatTemplate;
+use stoa_models::template::{PromptTemplate, TemplateInput, TemplateSources};
+use stoa_models::text::ToolFormat;
 
+use super::guide::{Guide, Guides, Thoughts};
 use super::model::Traits;
 use super::{Embed, Request};
 use crate::link::Vitals;
@@ -21,11 +25,20 @@ const SLICE_BYTES: usize = 64 * 1024;
 /// What opens the reasoning of models that think aloud.
 const OPENS_REASONING: &str = "<think>";
 
+/// What makes models think aloud. They may be special tokens, which otherwise have no text.
+const VISIBLE_MARKS: [&str; 2] = [OPENS_REASONING, "</think>"];
+
+/// Templates that were read and are kept.
+const MOST_TEMPLATES: usize = 16;
+
 /// A prompt taken apart.
-#[derive(Debug)]
 pub(crate) struct Prepared {
     pub(super) tokens: Vec<LlamaToken>,
     pub(super) in_reasoning: bool,
+    pub(super) tool_format: Option<ToolFormat>,
+    /// Tokens whose text is shown although they are special.
+    pub(super) marks: Vec<LlamaToken>,
+    pub(super) guide: Option<Box<Guide>>,
 }
 
 /// A text to embed, taken apart.
@@ -39,8 +52,20 @@ pub(crate) struct PreparedText {
 pub(crate) struct Preparer<'engine> {
     pub(super) model: &'engine LlamaModel,
     pub(super) traits: Traits,
-    pub(super) template: Result<ChatTemplate, Refusal>,
+    /// What the model's file brings.
+    pub(super) sources: TemplateSources,
+    pub(super) templates: Mutex<HashMap<Layer, Arc<PromptTemplate>>>,
+    pub(super) guides: Guides<'engine>,
     pub(super) window: u32,
+}
+
+/// A prompt as text, and what its template tells of the answer.
+struct Written {
+    text: String,
+    /// The template that made it, and whether the model is offered tools.
+    template: Option<(Arc<PromptTemplate>, bool)>,
+    /// Whether the model may think, if its template does not already make it.
+    may_think: bool,
 }
 
 /// What a thread that prepares something looks at and shows meanwhile.
@@ -53,22 +78,14 @@ pub(crate) struct Watch<'link> {
 impl Preparer<'_> {
     /// The tokens of a prompt; `None` when nobody wants them any more.
     pub(crate) fn prompt(&self, request: &Request, watch: &Watch<'_>) -> Result<Option<Prepared>, Refusal> {
-        check(request)?;
+        check(&request.asked)?;
         if !self.traits.writes {
             return Err(Refusal::NoText);
         }
-        let text = match &request.prompt {
-            Prompt::Messages { messages } => {
-                let template = self.template.as_ref().map_err(Clone::clone)?;
-                &template
-                    .render(messages, Timestamp::from_millis(request.now_ms))
-                    .map_err(|error| Refusal::Template { detail: error.to_string() })?
-            }
-            Prompt::Raw { text } => text,
-        };
-        let Some(tokens) = self.tokenize(text, watch)? else { return Ok(None) };
+        let written = self.write(&request.asked)?;
+        let Some(tokens) = self.tokenize(&written.text, watch)? else { return Ok(None) };
         if tokens.is_empty() {
-            return Err(match request.prompt {
+            return Err(match request.asked.prompt {
                 Prompt::Messages { .. } => Refusal::Template { detail: "it renders nothing".to_owned() },
                 Prompt::Raw { .. } => Refusal::Sampling { detail: "the prompt is empty".to_owned() },
             });
@@ -76,7 +93,63 @@ impl Preparer<'_> {
         if !fits(tokens.len(), self.window) {
             return Err(self.too_long(tokens.len()));
         }
-        Ok(Some(Prepared { tokens, in_reasoning: text.trim_end().ends_with(OPENS_REASONING) }))
+        let in_reasoning = written.text.trim_end().ends_with(OPENS_REASONING);
+        let thoughts = match self.mark(OPENS_REASONING) {
+            _ if in_reasoning => Thoughts::Now(Vec::new()),
+            Some(token) if written.may_think => Thoughts::May(token),
+            _ => Thoughts::Over,
+        };
+        let guide =
+            request.asked.schema.as_ref().map(|schema| self.guides.guide(schema, thoughts)).transpose()?.map(Box::new);
+        watch.vitals.step();
+        let tool_format = written.template.as_ref().map(|(template, _)| template.tool_format());
+        let calls = tool_format.filter(|_| written.template.is_some_and(|(_, offers_tools)| offers_tools));
+        let shown = VISIBLE_MARKS.into_iter().chain(calls.into_iter().flat_map(ToolFormat::marks));
+        let marks = shown.filter_map(|mark| self.mark(mark)).collect();
+        Ok(Some(Prepared { tokens, in_reasoning, tool_format, marks, guide }))
+    }
+
+    fn write(&self, request: &Submission) -> Result<Written, Refusal> {
+        let talk = match &request.prompt {
+            Prompt::Raw { text } => return Ok(Written { text: text.clone(), template: None, may_think: false }),
+            Prompt::Messages(talk) => talk,
+        };
+        let template = self.template(&talk.layer)?;
+        let text = template
+            .render(&TemplateInput::from(talk), Timestamp::from_millis(request.now_ms))
+            .map_err(|error| Refusal::Template { detail: error.to_string() })?;
+        let may_think = template.capabilities().thinking && talk.think.is_none_or(stoa_model::think::Think::is_on);
+        Ok(Written { text, template: Some((template, !talk.tools.is_empty())), may_think })
+    }
+
+    fn template(&self, layer: &Layer) -> Result<Arc<PromptTemplate>, Refusal> {
+        let mut templates = self.templates.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(template) = templates.get(layer) {
+            return Ok(Arc::clone(template));
+        }
+        let mut sources = self.sources.clone();
+        match layer {
+            Layer::None => {}
+            Layer::Beside(go) => sources.go = Some(go.clone()),
+            Layer::Instead(go) => (sources.jinja, sources.go) = (None, Some(go.clone())),
+        }
+        let template = PromptTemplate::choose(sources)
+            .map_err(|error| Refusal::Template { detail: error.to_string() })?
+            .ok_or(Refusal::NoTemplate)?;
+        if templates.len() >= MOST_TEMPLATES {
+            templates.clear();
+        }
+        let template = Arc::new(template);
+        templates.insert(layer.clone(), Arc::clone(&template));
+        Ok(template)
+    }
+
+    /// The token that a mark is, when it is one.
+    fn mark(&self, mark: &str) -> Option<LlamaToken> {
+        match self.model.vocab().tokenize(mark.as_bytes(), false, true).as_slice() {
+            [token] => Some(*token),
+            _ => None,
+        }
     }
 
     fn tokenize(&self, text: &str, watch: &Watch<'_>) -> Result<Option<Vec<LlamaToken>>, Refusal> {
@@ -183,7 +256,7 @@ pub(super) fn fits(prompt_tokens: usize, window: u32) -> bool {
 }
 
 /// The server has checked all of it; nothing unchecked reaches llama.cpp even so.
-fn check(request: &Request) -> Result<(), Refusal> {
+fn check(request: &Submission) -> Result<(), Refusal> {
     let refused = |detail: String| Refusal::Sampling { detail };
     request.sampling.check().map_err(|error| refused(error.to_string()))?;
     if request.stop.len() > MAX_STOPS || request.stop.iter().any(|stop| stop.len() > MAX_STOP_BYTES) {

@@ -3,6 +3,8 @@
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
+use llama_cpp_2::token::data::LlamaTokenData;
+use llama_cpp_2::token::data_array::LlamaTokenDataArray;
 use stoa_models::protocol::Sampling;
 
 /// llama.cpp takes this seed for "any".
@@ -63,6 +65,31 @@ impl Chooser {
         match self {
             Self::Likeliest => likeliest(context.get_logits_ith(output)),
             Self::Chain(chain) => chain.sample(context, output),
+        }
+    }
+
+    /// The same of those tokens alone that are allowed; `None` when there are none.
+    pub(super) fn choose_among(
+        &mut self,
+        context: &LlamaContext<'_>,
+        output: i32,
+        allowed: impl Fn(LlamaToken) -> bool,
+    ) -> Option<LlamaToken> {
+        let logits = context.get_logits_ith(output);
+        let candidates = (0..).map(LlamaToken).zip(logits).filter(|(token, _)| allowed(*token));
+        match self {
+            Self::Likeliest => candidates.max_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(token, _)| token),
+            Self::Chain(chain) => {
+                let candidates = candidates.map(|(token, logit)| LlamaTokenData::new(token, *logit, 0.0));
+                let mut candidates = LlamaTokenDataArray::from_iter(candidates, false);
+                if candidates.data.is_empty() {
+                    return None;
+                }
+                chain.apply(&mut candidates);
+                let token = candidates.selected_token()?;
+                chain.accept(token);
+                Some(token)
+            }
         }
     }
 }

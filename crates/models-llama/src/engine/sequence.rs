@@ -8,6 +8,7 @@ use llama_cpp_2::vocab::LlamaVocab;
 use stoa_model::completion::Usage;
 use stoa_models::protocol::{Outcome, Report};
 
+use super::guide::Guide;
 use super::output::{Output, logprob};
 use super::sampler::Chooser;
 
@@ -22,6 +23,10 @@ pub(super) struct Sequence {
     /// A call that it shared has failed. It is computed alone once, to find out whose fault that was.
     pub(super) suspect: bool,
     pub(super) chooser: Chooser,
+    /// What the answer must look like.
+    pub(super) guide: Option<Box<Guide>>,
+    /// Tokens whose text is shown although they are special.
+    pub(super) marks: Vec<LlamaToken>,
     pub(super) output: Output,
     pub(super) usage: Usage,
     /// Tokens of its longest answer.
@@ -32,29 +37,41 @@ pub(super) struct Sequence {
     pub(super) answering: Option<Instant>,
 }
 
-/// Tokens whose text is shown although they are special.
-pub(super) type Marks = Vec<LlamaToken>;
-
 impl Sequence {
     /// Chooses the token behind the `place`th of the last call. `None` is the end; what came before it has been said.
+    /// Fails when no token can go on as it must.
     pub(super) fn choose(
         &mut self,
         context: &LlamaContext<'_>,
         place: i32,
         vocabulary: &LlamaVocab<'_>,
-        marks: &Marks,
         reports: &mut Vec<Report>,
-    ) -> Option<LlamaToken> {
+    ) -> Result<Option<LlamaToken>, String> {
         self.answering.get_or_insert_with(Instant::now);
-        let token = self.chooser.choose(context, place);
+        let token = match &mut self.guide {
+            None => self.chooser.choose(context, place),
+            Some(guide) => {
+                let allowed = guide.allowed()?;
+                let chosen = self.chooser.choose_among(context, place, |token| allowed.allows(token, vocabulary));
+                chosen.ok_or("no token can follow")?
+            }
+        };
         if vocabulary.is_eog(token) {
             self.output.finish(reports);
-            return None;
+            return Ok(None);
         }
         self.usage.completion_tokens += 1;
         let likely = self.logprobs.map(|top| logprob(vocabulary, context.get_logits_ith(place), token, top));
-        self.output.push(&vocabulary.token_to_piece(token, marks.contains(&token), None), likely, reports);
-        (!self.output.is_stopped()).then_some(token)
+        let piece = vocabulary.token_to_piece(token, self.marks.contains(&token), None);
+        self.output.push(&piece, likely, reports);
+        if let Some(guide) = &mut self.guide {
+            guide.accept(token, &piece)?;
+            if guide.is_complete() {
+                self.output.finish(reports);
+                return Ok(None);
+            }
+        }
+        Ok((!self.output.is_stopped()).then_some(token))
     }
 
     /// The answer is as long as it may be.

@@ -6,7 +6,6 @@ use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
-use llama_cpp_2::vocab::LlamaVocab;
 use stoa_model::completion::Usage;
 use stoa_models::protocol::{Outcome, Refusal, Report};
 
@@ -16,15 +15,12 @@ use super::pace::Pace;
 use super::plan::{Limits, Need, Share, plan};
 use super::prepare::{Prepared, fits};
 use super::sampler::Chooser;
-use super::sequence::{Marks, Sequence};
+use super::sequence::Sequence;
 use super::slot::{Slot, choose};
 use crate::link::Vitals;
 
 /// The most tokens of one call of llama.cpp.
 pub(super) const CALL_TOKENS: u32 = 512;
-
-/// What makes models think aloud. They may be special tokens, which otherwise have no text.
-const VISIBLE_MARKS: [&str; 2] = ["<think>", "</think>"];
 
 /// The batch and the context are dropped before the model they lean on.
 pub(crate) struct Session<'engine> {
@@ -35,7 +31,6 @@ pub(crate) struct Session<'engine> {
     slots: Vec<Slot<LlamaToken>>,
     /// In the order in which they came.
     running: Vec<Sequence>,
-    marks: Marks,
     pace: Pace,
     /// Rises with every sequence that begins.
     begun: u64,
@@ -53,7 +48,6 @@ impl<'engine> Session<'engine> {
             window,
             slots: (0..slots).map(|_| Slot::new()).collect(),
             running: Vec::new(),
-            marks: visible_marks(&model.vocab()),
             pace: Pace::new(model.n_params(), call),
             begun: 0,
             turn: 0,
@@ -79,7 +73,8 @@ impl<'engine> Session<'engine> {
         prompt: Prepared,
         reports: &mut Vec<Report>,
     ) -> Result<(), Refusal> {
-        let Prepared { tokens, in_reasoning } = prompt;
+        let Request { asked: request, submitted } = request;
+        let Prepared { tokens, in_reasoning, tool_format, marks, guide } = prompt;
         let choice = choose(&self.slots, &tokens, request.cache_scope.as_deref()).ok_or(Refusal::Occupied)?;
         let kept = self.keep(choice.slot, choice.kept)?;
         let chooser = Chooser::new(&request.sampling, &tokens, self.model.n_vocab(), self.window);
@@ -89,6 +84,7 @@ impl<'engine> Session<'engine> {
             prompt_tokens: usage.prompt_tokens,
             cached_tokens: usage.cached_tokens,
             in_reasoning,
+            tool_format,
         });
         self.begun += 1;
         let slot = &mut self.slots[choice.slot];
@@ -103,11 +99,13 @@ impl<'engine> Session<'engine> {
             alone: request.alone,
             suspect: false,
             chooser,
+            guide,
+            marks,
             output: Output::new(request.sequence, request.stop),
             usage,
             longest: request.max_tokens.map_or(u64::MAX, u64::from),
             logprobs: request.logprobs,
-            submitted: request.submitted,
+            submitted,
             answering: None,
         });
         Ok(())
@@ -210,10 +208,18 @@ impl<'engine> Session<'engine> {
     fn answer(&mut self, number: u64, place: i32, reports: &mut Vec<Report>) {
         let Some(index) = self.position(number) else { return };
         let sequence = &mut self.running[index];
-        let Some(token) = sequence.choose(&self.context, place, &self.model.vocab(), &self.marks, reports) else {
-            let sequence = self.end(index);
-            reports.push(sequence.finished(Outcome::Stop));
-            return;
+        let token = match sequence.choose(&self.context, place, &self.model.vocab(), reports) {
+            Ok(Some(token)) => token,
+            Ok(None) => {
+                let sequence = self.end(index);
+                reports.push(sequence.finished(Outcome::Stop));
+                return;
+            }
+            Err(detail) => {
+                let sequence = self.end(index);
+                reports.push(Report::Refused { sequence: sequence.number, refusal: Refusal::Schema { detail } });
+                return;
+            }
         };
         let slot = &mut self.slots[sequence.slot];
         if sequence.usage.completion_tokens >= sequence.longest || !fits(slot.computed, self.window) {
@@ -307,14 +313,4 @@ const fn alone_tokens(parameters: u64) -> usize {
         4_000_000_000..16_000_000_000 => 64,
         _ => 32,
     }
-}
-
-fn visible_marks(vocabulary: &LlamaVocab<'_>) -> Marks {
-    VISIBLE_MARKS
-        .iter()
-        .filter_map(|mark| match vocabulary.tokenize(mark.as_bytes(), false, true).as_slice() {
-            [token] => Some(*token),
-            _ => None,
-        })
-        .collect()
 }

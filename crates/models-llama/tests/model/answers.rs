@@ -171,8 +171,8 @@ async fn the_beginning_of_a_conversation_is_computed_once_for_its_owner_only() {
     turn.tenant = Some(user());
     let first = house.ask(turn.clone()).await.unwrap();
     assert_eq!(first.usage.unwrap().cached_tokens, 0);
-    turn.messages.push(PromptMessage { role: MessageRole::Assistant, text: first.text });
-    turn.messages.push(PromptMessage { role: MessageRole::User, text: "And then?".to_owned() });
+    turn.messages.push(PromptMessage::new(MessageRole::Assistant, first.text));
+    turn.messages.push(PromptMessage::new(MessageRole::User, "And then?"));
     let second = house.ask(turn.clone()).await.unwrap().usage.unwrap();
     assert!(second.cached_tokens > 200, "{second:?}");
     turn.tenant = Some(user());

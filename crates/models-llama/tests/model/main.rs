@@ -10,6 +10,7 @@
 mod answers;
 mod failures;
 mod files;
+mod forms;
 mod life;
 mod local;
 mod many;

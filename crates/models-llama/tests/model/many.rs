@@ -250,8 +250,8 @@ async fn conversations_keep_their_own_places() {
             let answer = answer.unwrap();
             let cached = answer.usage.unwrap().cached_tokens;
             assert!(talk.messages.len() == 1 || cached > 150, "{cached} tokens of {talk:?}");
-            talk.messages.push(PromptMessage { role: MessageRole::Assistant, text: answer.text });
-            talk.messages.push(PromptMessage { role: MessageRole::User, text: "And then?".to_owned() });
+            talk.messages.push(PromptMessage::new(MessageRole::Assistant, answer.text));
+            talk.messages.push(PromptMessage::new(MessageRole::User, "And then?"));
         }
     }
     // Somebody else with the very same words shares none of it.

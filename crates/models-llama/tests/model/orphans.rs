@@ -7,10 +7,10 @@ use std::process::{Child, Command as Program, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use stoa_model::completion::{LocalOptions, Parameters};
-use stoa_model::conversation::MessageRole;
+use stoa_model::completion::{LocalOptions, Parameters, PromptMessage, PromptRole};
 use stoa_models::protocol::{
-    Command, Decoder, LoadFailure, Message, Processor, Prompt, Report, Sampling, VERSION, WorkerArguments, encode,
+    Command, Decoder, LoadFailure, Processor, Prompt, Report, Sampling, Submission, Talk, VERSION, WorkerArguments,
+    encode,
 };
 
 use crate::support::{model_path, signal};
@@ -69,11 +69,12 @@ impl Worker {
     }
 
     fn submit(&mut self, sequence: u64) {
-        self.send(&Command::Submit {
+        self.send(&Command::Submit(Box::new(Submission {
             sequence,
-            prompt: Prompt::Messages {
-                messages: vec![Message { role: MessageRole::User, content: "Tell a very long story.".to_owned() }],
-            },
+            prompt: Prompt::Messages(Talk {
+                messages: vec![PromptMessage::new(PromptRole::User, "Tell a very long story.")],
+                ..Talk::default()
+            }),
             sampling: Sampling::new(&Parameters::default(), &LocalOptions::default(), 1),
             max_tokens: None,
             stop: Vec::new(),
@@ -81,8 +82,9 @@ impl Worker {
             cache_scope: None,
             alone: false,
             logprobs: None,
+            schema: None,
             now_ms: 0,
-        });
+        })));
     }
 }
 

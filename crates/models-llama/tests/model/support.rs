@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use stoa_model::completion::{
-    CompletionError, CompletionEvent, CompletionRequest, CompletionStream, FinishReason, LocalEvent, LocalOptions,
-    LocalTimings, Parameters, PartKind, PromptMessage, Timers, TokenLogProb, Upstream, Usage,
+    AnswerForm, CompletionError, CompletionEvent, CompletionRequest, CompletionStream, FinishReason, LocalEvent,
+    LocalOptions, LocalTimings, Parameters, PartKind, PromptMessage, Timers, TokenLogProb, Upstream, Usage,
 };
 use stoa_model::conversation::MessageRole;
+use stoa_model::tools::ToolCall;
 use stoa_model::{SystemClock, Timestamp, UserId};
 use stoa_model_store::Store;
 use stoa_models::{LaneState, Runtime, RuntimeOptions, WorkerProgram};
@@ -98,6 +99,7 @@ pub(crate) struct Answer {
     pub(crate) pieces: usize,
     pub(crate) usage: Option<Usage>,
     pub(crate) finish: Option<FinishReason>,
+    pub(crate) calls: Vec<ToolCall>,
     pub(crate) logprobs: Vec<TokenLogProb>,
     pub(crate) timings: Option<LocalTimings>,
 }
@@ -125,6 +127,7 @@ impl Answer {
                         PartKind::Reasoning => answer.reasoning.push_str(&text),
                     }
                 }
+                CompletionEvent::ToolCall(call) => answer.calls.push(call),
                 CompletionEvent::Local(LocalEvent::LogProbs(logprobs)) => answer.logprobs.extend(logprobs),
                 CompletionEvent::Local(LocalEvent::Timings(timings)) => answer.timings = Some(timings),
                 CompletionEvent::Usage(usage) => answer.usage = Some(usage),
@@ -142,10 +145,11 @@ impl Answer {
 pub(crate) fn request(text: &str) -> CompletionRequest {
     CompletionRequest {
         model: NAME.to_owned(),
-        messages: vec![PromptMessage { role: MessageRole::User, text: text.to_owned() }],
+        messages: vec![PromptMessage::new(MessageRole::User, text)],
         parameters: Parameters { temperature: Some(0.0), max_tokens: Some(48), ..Parameters::default() },
         stop: Vec::new(),
         seed: Some(7),
+        form: AnswerForm::default(),
         tenant: None,
         timers: Timers::default(),
         local: LocalOptions::default(),
@@ -170,7 +174,7 @@ pub(crate) async fn first_text(stream: &mut CompletionStream) -> String {
     loop {
         match stream.next().await.expect("the stream goes on").expect("no error") {
             CompletionEvent::Delta { text, .. } => return text,
-            CompletionEvent::Usage(_) | CompletionEvent::Local(_) => {}
+            CompletionEvent::ToolCall(_) | CompletionEvent::Usage(_) | CompletionEvent::Local(_) => {}
             CompletionEvent::Finish(reason) => panic!("it has already ended: {reason:?}"),
         }
     }

@@ -24,8 +24,7 @@ pub(super) fn stream(events: UnboundedReceiver<Event>, timers: Timers, opened: I
     Box::pin(stream::unfold(Some(answer), |answer| async move {
         let mut answer = answer?;
         let event = answer.next().await;
-        let ended =
-            !matches!(event, Ok(CompletionEvent::Delta { .. } | CompletionEvent::Local(_) | CompletionEvent::Usage(_)));
+        let ended = matches!(event, Ok(CompletionEvent::Finish(_)) | Err(_));
         Some((event, (!ended).then_some(answer)))
     }))
 }

@@ -1,12 +1,13 @@
 //! One request on its way to a worker, and whoever waits for what comes of it.
 
 use stoa_model::completion::{CompletionError, CompletionEvent, KeepAlive, LocalTimings};
+use stoa_model::tools::Tools;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
 use super::answer::Event;
 use super::lane::shutting_down;
-use crate::protocol::{Prompt, Sampling};
+use crate::protocol::Submission;
 
 pub(super) struct Job {
     pub(super) task: Task,
@@ -17,7 +18,7 @@ pub(super) struct Job {
 
 /// What a worker is to do.
 pub(super) enum Task {
-    Complete(Completion),
+    Complete(Box<Completion>),
     Embed {
         inputs: Vec<String>,
         truncate: bool,
@@ -28,13 +29,9 @@ pub(super) enum Task {
 }
 
 pub(super) struct Completion {
-    pub(super) prompt: Prompt,
-    pub(super) sampling: Sampling,
-    pub(super) max_tokens: Option<u32>,
-    pub(super) stop: Vec<String>,
-    pub(super) cache_scope: Option<String>,
-    pub(super) alone: bool,
-    pub(super) logprobs: Option<u8>,
+    /// Its number, its owner and its time are set when it is its turn.
+    pub(super) submission: Submission,
+    pub(super) tools: Tools,
 }
 
 /// What comes of a task that is no answer.

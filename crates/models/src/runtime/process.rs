@@ -197,7 +197,7 @@ impl WorkerProcess {
         let frame = encode(command)?;
         match timeout(self.patience.hang, self.writer.write_all(&frame)).await {
             Ok(Ok(())) => {
-                if matches!(command, Command::Submit { .. } | Command::Embed { .. }) {
+                if matches!(command, Command::Submit(_) | Command::Embed { .. }) {
                     self.progress.1 = Instant::now();
                 }
                 Ok(())

@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 use stoa_model::SystemClock;
-use stoa_model::completion::{LocalOptions, Parameters, PromptMessage, Timers};
-use stoa_model::conversation::MessageRole;
+use stoa_model::completion::{AnswerForm, LocalOptions, Parameters, PromptMessage, PromptRole, Timers};
 use tempfile::TempDir;
 
 use super::*;
@@ -41,10 +40,11 @@ impl House {
     async fn fail(&self) -> String {
         let request = CompletionRequest {
             model: "tiny".to_owned(),
-            messages: vec![PromptMessage { role: MessageRole::User, text: "Hi".to_owned() }],
+            messages: vec![PromptMessage::new(PromptRole::User, "Hi")],
             parameters: Parameters::default(),
             stop: Vec::new(),
             seed: None,
+            form: AnswerForm::default(),
             tenant: None,
             timers: Timers::default(),
             local: LocalOptions::default(),
@@ -90,7 +90,7 @@ async fn another_version_is_refused() {
     let script = format!("printf '\\{:o}\\0\\0\\0%s' '{hello}' >&0; sleep 60", hello.len());
     assert_eq!(
         House::new("/bin/sh", &["-c", &script]).fail().await,
-        "it speaks version 99 of the worker protocol, not 2"
+        "it speaks version 99 of the worker protocol, not 3"
     );
 }
 

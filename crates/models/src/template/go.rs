@@ -10,9 +10,9 @@ use stoa_model::Timestamp;
 
 use super::input::{Role, TemplateInput, TemplateMessage, TemplateToolCall};
 use super::{BYTES_PER_FUEL, Capabilities, FUEL, MAX_TEMPLATE_BYTES, TemplateError, date};
-use crate::options::Think;
 use crate::protocol::MAX_PROMPT_BYTES;
 use stoa_model::json::Json;
+use stoa_model::think::Think;
 
 const LIMITS: Limits = Limits { fuel: FUEL, bytes_per_fuel: BYTES_PER_FUEL, output_bytes: MAX_PROMPT_BYTES };
 

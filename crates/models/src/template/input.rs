@@ -1,8 +1,13 @@
 //! What a template is given: messages with all that may hang on them, tools, and whether to think.
 
-use crate::options::Think;
-use crate::protocol;
+use stoa_model::completion::PromptMessage;
 use stoa_model::json::Json;
+use stoa_model::think::Think;
+use stoa_model::tools::ToolCall;
+
+use crate::protocol::Talk;
+
+pub use stoa_model::completion::PromptRole as Role;
 
 /// What one prompt is made of. What is left at its default is not there for the template.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,16 +37,6 @@ pub struct TemplateMessage {
     pub images: usize,
 }
 
-/// Who says something in a prompt.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Role {
-    System,
-    #[default]
-    User,
-    Assistant,
-    Tool,
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub struct TemplateToolCall {
     pub id: String,
@@ -50,29 +45,41 @@ pub struct TemplateToolCall {
     pub arguments: Json,
 }
 
-impl Role {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::Tool => "tool",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::System, Self::User, Self::Assistant, Self::Tool].into_iter().find(|role| role.as_str() == text)
-    }
-}
-
 impl TemplateMessage {
     pub fn new(role: Role, content: impl Into<String>) -> Self {
         Self { role, content: content.into(), ..Self::default() }
     }
 }
 
-impl From<&protocol::Message> for TemplateMessage {
-    fn from(message: &protocol::Message) -> Self {
-        Self::new(Role::parse(message.role.as_str()).unwrap_or_default(), message.content.as_str())
+impl From<&PromptMessage> for TemplateMessage {
+    fn from(message: &PromptMessage) -> Self {
+        Self {
+            role: message.role,
+            content: message.text.clone(),
+            reasoning: message.reasoning.clone(),
+            tool_calls: message.tool_calls.iter().map(TemplateToolCall::from).collect(),
+            tool_call_id: message.tool_call_id.clone(),
+            tool_name: message.tool_name.clone(),
+            images: 0,
+        }
+    }
+}
+
+impl From<&ToolCall> for TemplateToolCall {
+    fn from(call: &ToolCall) -> Self {
+        // What is no object is a text to the template.
+        let arguments = Json::parse(&call.arguments).unwrap_or_else(|_| Json::Text(call.arguments.clone()));
+        Self { id: call.id.clone(), name: call.name.clone(), arguments }
+    }
+}
+
+impl From<&Talk> for TemplateInput {
+    fn from(talk: &Talk) -> Self {
+        Self {
+            messages: talk.messages.iter().map(TemplateMessage::from).collect(),
+            tools: talk.tools.clone(),
+            think: talk.think,
+            suffix: talk.suffix.clone(),
+        }
     }
 }

@@ -1,27 +1,25 @@
 //! Tests of chat templates: real ones, and ones made to do harm.
 
-use stoa_model::conversation::MessageRole;
-
 use super::*;
-use crate::options::Think;
 use stoa_model::json::Json;
+use stoa_model::think::Think;
 
 const SMOLLM: &str = "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
 const GEMMA: &str = "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{% for message in messages %}{% if (message['role'] == 'assistant') %}{% set role = 'model' %}{% else %}{% set role = message['role'] %}{% endif %}{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}";
 
-fn message(role: MessageRole, content: &str) -> Message {
-    Message { role, content: content.to_owned() }
+fn message(role: Role, content: &str) -> PromptMessage {
+    PromptMessage::new(role, content)
 }
 
-fn render(source: &str, messages: &[Message]) -> Result<String, TemplateError> {
+fn render(source: &str, messages: &[PromptMessage]) -> Result<String, TemplateError> {
     ChatTemplate::new(source.to_owned(), "<bos>".to_owned(), "<eos>".to_owned())?
         .render(messages, Timestamp::from_millis(1_767_225_600_123))
 }
 
 #[test]
 fn a_chatml_template_renders_as_its_makers_mean_it() {
-    let prompt = render(SMOLLM, &[message(MessageRole::User, "Hi")]).unwrap();
+    let prompt = render(SMOLLM, &[message(Role::User, "Hi")]).unwrap();
     assert_eq!(
         prompt,
         "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
@@ -30,27 +28,26 @@ fn a_chatml_template_renders_as_its_makers_mean_it() {
 
 #[test]
 fn a_template_without_a_system_role_gets_it_in_the_first_turn() {
-    let prompt = render(GEMMA, &[message(MessageRole::System, "Be brief."), message(MessageRole::User, "Hi")]).unwrap();
+    let prompt = render(GEMMA, &[message(Role::System, "Be brief."), message(Role::User, "Hi")]).unwrap();
     assert_eq!(prompt, "<bos><start_of_turn>user\nBe brief.\n\nHi<end_of_turn>\n<start_of_turn>model\n");
 }
 
 #[test]
 fn methods_of_python_and_dates_work() {
     let source = "{{ messages[0].content.strip().split(' ')[-1].upper() }} {{ strftime_now('%d %b %Y') }}";
-    assert_eq!(render(source, &[message(MessageRole::User, " hello world ")]).unwrap(), "WORLD 01 Jan 2026");
+    assert_eq!(render(source, &[message(Role::User, " hello world ")]).unwrap(), "WORLD 01 Jan 2026");
 }
 
 #[test]
 fn blocks_leave_no_blank_lines() {
     let source =
         "{% for message in messages %}\n    {% if true %}\n{{ message.content }}\n    {% endif %}\n{% endfor %}\n";
-    assert_eq!(render(source, &[message(MessageRole::User, "a")]).unwrap(), "a\n");
+    assert_eq!(render(source, &[message(Role::User, "a")]).unwrap(), "a\n");
 }
 
 #[test]
 fn what_a_template_refuses_is_said() {
-    let error =
-        render("{{ raise_exception('roles must alternate') }}", &[message(MessageRole::User, "a")]).unwrap_err();
+    let error = render("{{ raise_exception('roles must alternate') }}", &[message(Role::User, "a")]).unwrap_err();
     assert_eq!(error.to_string(), "it refuses these messages: roles must alternate");
 }
 
@@ -75,7 +72,7 @@ fn bombs_are_defused() {
         "{{ range(1000000000) | list | length }}".to_owned(),
     ];
     for bomb in bombs {
-        let error = render(&bomb, &[message(MessageRole::User, "a")]).unwrap_err();
+        let error = render(&bomb, &[message(Role::User, "a")]).unwrap_err();
         assert!(
             matches!(error, TemplateError::TooCostly | TemplateError::OutputTooLong | TemplateError::Render { .. }),
             "{bomb}: {error}"
@@ -92,14 +89,14 @@ fn deep_nesting_of_a_template_overflows_no_stack() {
 #[test]
 fn the_longest_prompt_can_be_paid_for() {
     let long = "word ".repeat(MAX_PROMPT_BYTES / 6);
-    assert!(render(SMOLLM, &[message(MessageRole::User, &long)]).unwrap().len() > long.len());
+    assert!(render(SMOLLM, &[message(Role::User, &long)]).unwrap().len() > long.len());
 }
 
 #[test]
 fn templates_have_no_way_out() {
     for source in ["{% include '/etc/passwd' %}", "{% import 'os' as os %}{{ os }}", "{{ self.__class__.__mro__[1] }}"]
     {
-        assert!(render(source, &[message(MessageRole::User, "a")]).is_err(), "{source}");
+        assert!(render(source, &[message(Role::User, "a")]).is_err(), "{source}");
     }
 }
 

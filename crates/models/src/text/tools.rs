@@ -13,6 +13,7 @@ use attempt::{Attempt, Progress};
 use family::Opening;
 use offered::Offered;
 use stoa_model::json::Json;
+use stoa_model::tools::ToolCall;
 
 pub use family::ToolFormat;
 
@@ -21,16 +22,6 @@ pub const MAX_CALL_BYTES: usize = 64 * 1024;
 
 /// White space before a call belongs to it; so much of it is held back, and no more.
 const MAX_GAP_BYTES: usize = 1_024;
-
-/// A call that a model asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToolCall {
-    /// `call_` and 8 of a-z and 0-9.
-    pub id: String,
-    pub name: String,
-    /// An object as JSON, as the model wrote it: its keys are in their order.
-    pub arguments: String,
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToolPiece {
@@ -97,7 +88,7 @@ impl<R: Rng> ToolCallSplitter<R> {
                     self.held = rest;
                     (self.at_start, self.after_call) = (true, true);
                     for call in calls {
-                        let id = self.id();
+                        let id = call_id(&mut self.random);
                         pieces.push(ToolPiece::Call(ToolCall { id, name: call.name, arguments: call.arguments }));
                     }
                 }
@@ -161,12 +152,20 @@ impl<R: Rng> ToolCallSplitter<R> {
             pieces.push(ToolPiece::Text(text));
         }
     }
+}
 
-    fn id(&mut self) -> String {
-        const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-        let letters = (0..8).map(|_| char::from(LETTERS[self.random.random_range(0..LETTERS.len())]));
-        "call_".chars().chain(letters).collect()
-    }
+/// `call_` and 8 of a-z and 0-9.
+pub(super) fn call_id(random: &mut impl Rng) -> String {
+    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let letters = (0..8).map(|_| char::from(LETTERS[random.random_range(0..LETTERS.len())]));
+    "call_".chars().chain(letters).collect()
+}
+
+/// Name and arguments of an answer that is one call and nothing else.
+pub(super) fn one_call(text: &str) -> Option<(String, String)> {
+    let mut calls = call::read_all(text)?;
+    let call = calls.pop().filter(|_| calls.is_empty())?;
+    Some((call.name, call.arguments))
 }
 
 /// Where the white space at the end of `text` begins, as far as it is held back.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde_json::Value;
 use stoa_model::completion::{CompletionError, CompletionEvent, FinishReason, PartKind, Usage};
 
+use super::calls::Calls;
 use super::failure;
 use super::wire::{self, Choice, Chunk, Delta};
 use crate::think::ThinkSplitter;
@@ -13,6 +14,7 @@ use crate::think::ThinkSplitter;
 #[derive(Debug, Default)]
 pub struct Interpreter {
     think: Option<ThinkSplitter>,
+    calls: Calls,
     finish: Option<FinishReason>,
     usage: Option<Usage>,
     usage_told: Option<Usage>,
@@ -129,7 +131,7 @@ impl Interpreter {
             self.usage = Some(usage);
         }
         if let Some(delta) = choice.delta.as_ref().or(choice.message.as_ref()) {
-            self.delta(delta, out);
+            self.delta(delta, out)?;
         }
         if let Some(error) = choice.error.as_ref().filter(|error| !error.is_null()) {
             self.abandon(out);
@@ -141,7 +143,7 @@ impl Interpreter {
         Ok(())
     }
 
-    fn delta(&mut self, delta: &Delta<'_>, out: &mut VecDeque<CompletionEvent>) {
+    fn delta(&mut self, delta: &Delta<'_>, out: &mut VecDeque<CompletionEvent>) -> Result<(), CompletionError> {
         // Servers on the way from one name to the other send both, with the same text.
         let reasoning =
             if delta.reasoning_content.text.is_empty() { &delta.reasoning } else { &delta.reasoning_content };
@@ -154,13 +156,20 @@ impl Interpreter {
             }
         }
         push(out, PartKind::Text, &delta.refusal.text);
+        delta.tool_calls.iter().flatten().try_for_each(|call| self.calls.push(call))
     }
 
     fn end(&mut self, reason: FinishReason, out: &mut VecDeque<CompletionEvent>) {
         self.flush(out);
+        let mut reason = self.finish.unwrap_or(reason);
+        if !self.calls.is_empty() && reason != FinishReason::Length {
+            // Some servers say `stop`.
+            reason = FinishReason::ToolCalls;
+            out.extend(self.calls.take().map(CompletionEvent::ToolCall));
+        }
         self.tell_usage(out);
         self.ended = true;
-        out.push_back(CompletionEvent::Finish(self.finish.unwrap_or(reason)));
+        out.push_back(CompletionEvent::Finish(reason));
     }
 
     fn flush(&mut self, out: &mut VecDeque<CompletionEvent>) {

@@ -9,8 +9,8 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, Header
 use http::{Response, StatusCode};
 use stoa_egress::{CappedBody, Egress, EgressError, Host, Limits, Redirects, Request, Target};
 use stoa_model::completion::{
-    CompletionError, CompletionEvent, CompletionRequest, CompletionStream, LocalOptions, OpenFuture, Parameters,
-    PromptMessage, Timers, Upstream,
+    AnswerForm, CompletionError, CompletionEvent, CompletionRequest, CompletionStream, LocalOptions, OpenFuture,
+    Parameters, PromptMessage, Timers, Upstream,
 };
 use stoa_model::conversation::MessageRole;
 use stoa_model::provider::ProviderModel;
@@ -120,10 +120,11 @@ impl OpenAiProvider {
         let failed = |error| CheckFailed { model: Some(model.clone()), error };
         let request = CompletionRequest {
             model: model.clone(),
-            messages: vec![PromptMessage { role: MessageRole::User, text: "Say OK.".to_owned() }],
+            messages: vec![PromptMessage::new(MessageRole::User, "Say OK.")],
             parameters: Parameters::default(),
             stop: Vec::new(),
             seed: None,
+            form: AnswerForm::default(),
             tenant: None,
             timers,
             local: LocalOptions::default(),
@@ -132,7 +133,7 @@ impl OpenAiProvider {
         let mut answer = Arc::clone(self).open(request).await.map_err(failed)?;
         loop {
             match answer.next().await {
-                Some(Ok(CompletionEvent::Usage(_) | CompletionEvent::Local(_))) => {}
+                Some(Ok(CompletionEvent::ToolCall(_) | CompletionEvent::Usage(_) | CompletionEvent::Local(_))) => {}
                 Some(Ok(CompletionEvent::Delta { .. } | CompletionEvent::Finish(_))) => break,
                 Some(Err(error)) => return Err(failed(error)),
                 None => return Err(failed(CompletionError::CutOff)),

@@ -6,7 +6,12 @@ use std::fmt;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use stoa_model::completion::{CompletionRequest, FinishReason, Usage};
+use serde_json::value::RawValue;
+use stoa_model::completion::{CompletionRequest, FinishReason, PromptMessage, Usage};
+use stoa_model::format::Format;
+use stoa_model::json::Json;
+use stoa_model::think::Think;
+use stoa_model::tools::{ToolCall, ToolChoice, Tools};
 
 #[derive(Serialize)]
 pub(crate) struct WireRequest<'a> {
@@ -30,12 +35,102 @@ pub(crate) struct WireRequest<'a> {
     stop: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<u32>,
+    #[serde(skip_serializing_if = "<[Json]>::is_empty")]
+    tools: &'a [Json],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parallel_tool_calls: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<WireFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'static str>,
 }
 
 #[derive(Serialize)]
 struct WireMessage<'a> {
     role: &'static str,
-    content: &'a str,
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<WireCall<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+}
+
+/// A call in both directions.
+#[derive(Serialize)]
+pub(crate) struct WireCall<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: WireFunction<'a>,
+}
+
+#[derive(Serialize)]
+struct WireFunction<'a> {
+    name: &'a str,
+    arguments: &'a str,
+}
+
+impl<'a> WireCall<'a> {
+    /// `index`: its place among the calls of a stream.
+    pub(crate) fn new(call: &'a ToolCall, index: Option<usize>) -> Self {
+        let function = WireFunction { name: &call.name, arguments: &call.arguments };
+        Self { index, id: &call.id, kind: "function", function }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum WireFormat<'a> {
+    JsonObject,
+    JsonSchema { json_schema: WireSchema<'a> },
+}
+
+#[derive(Serialize)]
+struct WireSchema<'a> {
+    name: &'static str,
+    schema: &'a Json,
+    strict: bool,
+}
+
+impl<'a> From<&'a Format> for WireFormat<'a> {
+    fn from(format: &'a Format) -> Self {
+        match format {
+            Format::Json => Self::JsonObject,
+            Format::Schema { schema, strict } => {
+                Self::JsonSchema { json_schema: WireSchema { name: "answer", schema, strict: *strict } }
+            }
+        }
+    }
+}
+
+impl<'a> From<&'a PromptMessage> for WireMessage<'a> {
+    fn from(message: &'a PromptMessage) -> Self {
+        let says_nothing = message.text.is_empty() && !message.tool_calls.is_empty();
+        Self {
+            role: message.role.as_str(),
+            content: (!says_nothing).then_some(message.text.as_str()),
+            reasoning_content: message.reasoning.as_deref(),
+            tool_calls: message.tool_calls.iter().map(|call| WireCall::new(call, None)).collect(),
+            tool_call_id: message.tool_call_id.as_deref(),
+        }
+    }
+}
+
+/// What is said of tools only when some are offered.
+fn tool_choice(tools: &Tools) -> Option<Value> {
+    match &tools.choice {
+        _ if tools.offered.is_empty() => None,
+        ToolChoice::Auto => None,
+        ToolChoice::None => Some(Value::from("none")),
+        ToolChoice::Required => Some(Value::from("required")),
+        ToolChoice::Named(name) => Some(serde_json::json!({ "type": "function", "function": { "name": name } })),
+    }
 }
 
 #[derive(Serialize)]
@@ -47,16 +142,12 @@ impl<'a> WireRequest<'a> {
     /// `new_limit_name`: whether the longest answer is called `max_completion_tokens`, as OpenAI's own models demand, or
     /// `max_tokens`, as everybody else does.
     pub(crate) fn new(request: &'a CompletionRequest, new_limit_name: bool) -> Self {
-        let parameters = &request.parameters;
+        let (parameters, form) = (&request.parameters, &request.form);
         let (max_tokens, max_completion_tokens) =
             if new_limit_name { (None, parameters.max_tokens) } else { (parameters.max_tokens, None) };
         Self {
             model: &request.model,
-            messages: request
-                .messages
-                .iter()
-                .map(|message| WireMessage { role: message.role.as_str(), content: &message.text })
-                .collect(),
+            messages: request.messages.iter().map(WireMessage::from).collect(),
             stream: true,
             stream_options: StreamOptions { include_usage: true },
             temperature: parameters.temperature,
@@ -67,6 +158,11 @@ impl<'a> WireRequest<'a> {
             max_completion_tokens,
             stop: &request.stop,
             seed: request.seed,
+            tools: &form.tools.offered,
+            tool_choice: tool_choice(&form.tools),
+            parallel_tool_calls: (form.tools.one_call && !form.tools.offered.is_empty()).then_some(false),
+            response_format: form.format.as_ref().map(WireFormat::from),
+            reasoning_effort: form.think.and_then(Think::effort),
         }
     }
 }
@@ -110,6 +206,29 @@ pub(crate) struct Delta<'a> {
     pub(crate) reasoning: Content<'a>,
     #[serde(borrow)]
     pub(crate) refusal: Content<'a>,
+    #[serde(borrow)]
+    pub(crate) tool_calls: Option<Vec<CallDelta<'a>>>,
+}
+
+/// A call, or a piece of one: what is absent goes on with the piece before.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CallDelta<'a> {
+    pub(crate) index: Option<usize>,
+    #[serde(borrow)]
+    pub(crate) id: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(crate) function: Option<FunctionDelta<'a>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct FunctionDelta<'a> {
+    #[serde(borrow)]
+    pub(crate) name: Option<Text<'a>>,
+    /// A text; some servers write an object.
+    #[serde(borrow)]
+    pub(crate) arguments: Option<&'a RawValue>,
 }
 
 /// A string borrowed from the chunk where it holds no escapes.

@@ -4,8 +4,10 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Serialize;
 use stoa_model::Timestamp;
 use stoa_model::completion::{CompletionEvent, FinishReason, PartKind, Usage};
+use stoa_model::tools::ToolCall;
 
 use super::error::ApiError;
+use crate::openai::WireCall;
 
 /// Writes the events of one stream. Reasoning goes into `reasoning_content`, which is where most clients look for it.
 #[derive(Clone, Debug)]
@@ -18,6 +20,7 @@ pub struct ChunkEncoder {
 const OBJECT: &str = "chat.completion.chunk";
 const TEXT: &[u8] = br#","choices":[{"index":0,"delta":{"content":"#;
 const REASONING: &[u8] = br#","choices":[{"index":0,"delta":{"reasoning_content":"#;
+const CALLS: &[u8] = br#","choices":[{"index":0,"delta":{"tool_calls":"#;
 const AFTER_DELTA: &[u8] = br#"},"logprobs":null,"finish_reason":null}]"#;
 const START: &[u8] =
     br#","choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]"#;
@@ -59,6 +62,16 @@ impl ChunkEncoder {
     pub fn append_delta(&self, out: &mut BytesMut, part: PartKind, text: &str) {
         out.put_slice(&self.head);
         self.write_delta(out, part, text);
+    }
+
+    /// A whole call of a tool; `index` is its place among those of the answer.
+    pub fn append_call(&self, out: &mut BytesMut, index: usize, call: &ToolCall) {
+        out.put_slice(&self.head);
+        out.put_slice(CALLS);
+        // Texts and a number alone always serialise.
+        out.put_slice(&serde_json::to_vec(&[WireCall::new(call, Some(index))]).unwrap_or_default());
+        out.put_slice(AFTER_DELTA);
+        self.close(out);
     }
 
     /// The last choice.
@@ -181,6 +194,7 @@ impl From<Usage> for WireUsage {
 pub struct Collector {
     text: String,
     reasoning: String,
+    calls: Vec<ToolCall>,
     usage: Option<Usage>,
     finish: Option<FinishReason>,
 }
@@ -190,6 +204,7 @@ impl Collector {
         match event {
             CompletionEvent::Delta { part: PartKind::Text, text } => self.text.push_str(&text),
             CompletionEvent::Delta { part: PartKind::Reasoning, text } => self.reasoning.push_str(&text),
+            CompletionEvent::ToolCall(call) => self.calls.push(call),
             CompletionEvent::Local(_) => {}
             CompletionEvent::Usage(usage) => self.usage = Some(usage),
             CompletionEvent::Finish(reason) => self.finish = Some(reason),
@@ -218,13 +233,21 @@ impl Collector {
         #[derive(Serialize)]
         struct Message<'a> {
             role: &'static str,
-            content: &'a str,
+            content: Option<&'a str>,
             #[serde(skip_serializing_if = "str::is_empty")]
             reasoning_content: &'a str,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            tool_calls: Vec<WireCall<'a>>,
             refusal: (),
         }
-        let message =
-            Message { role: "assistant", content: &self.text, reasoning_content: &self.reasoning, refusal: () };
+        let only_calls = self.text.is_empty() && !self.calls.is_empty();
+        let message = Message {
+            role: "assistant",
+            content: (!only_calls).then_some(self.text.as_str()),
+            reasoning_content: &self.reasoning,
+            tool_calls: self.calls.iter().map(|call| WireCall::new(call, None)).collect(),
+            refusal: (),
+        };
         let finish_reason = reason_name(self.finish.unwrap_or(FinishReason::Stop));
         let answer = Answer {
             id,

@@ -6,10 +6,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, from_str};
-use stoa_model::completion::{Parameters, PromptMessage};
-use stoa_model::conversation::MessageRole;
+use stoa_model::completion::{AnswerForm, Parameters, PromptMessage};
 
 use super::error::ApiError;
+use super::form;
+use super::message::messages;
 
 /// More messages than this in one request are refused.
 pub const MAX_MESSAGES: usize = 10_000;
@@ -27,13 +28,14 @@ pub struct ChatRequest {
     pub parameters: Parameters,
     pub stop: Vec<String>,
     pub seed: Option<u32>,
+    pub form: AnswerForm,
     pub stream: bool,
     /// Whether a stream ends with a chunk of usage.
     pub include_usage: bool,
 }
 
 /// The fields of an object in their order, each still as text, so that what is wrong with one can be said by its name.
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Fields<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -65,6 +67,7 @@ struct Draft {
     max_completion_tokens: Option<u32>,
     stop: Vec<String>,
     seed: Option<u32>,
+    form: AnswerForm,
     stream: bool,
     include_usage: Option<bool>,
 }
@@ -106,6 +109,11 @@ impl Draft {
             "seed" => self.seed = Some(read(name, value, "a whole number from 0 to 4294967295")?),
             "stream" => self.stream = read(name, value, "true or false")?,
             "stream_options" => self.include_usage = Some(stream_options(value)?),
+            "tools" => self.form.tools.offered = form::tools(value)?,
+            "tool_choice" => self.form.tools.choice = form::tool_choice(value)?,
+            "parallel_tool_calls" => self.form.tools.one_call = !read::<bool>(name, value, "true or false")?,
+            "response_format" => self.form.format = form::response_format(value)?,
+            "reasoning_effort" => self.form.think = Some(form::reasoning_effort(value)?),
             // Labels: they change nothing in the answer.
             "user"
             | "metadata"
@@ -114,8 +122,7 @@ impl Draft {
             | "prompt_cache_key"
             | "prompt_cache_retention"
             | "service_tier"
-            | "prediction"
-            | "parallel_tool_calls" => {}
+            | "prediction" => {}
             // Said as they are without being said.
             _ if is_default(name, value) => {}
             _ => return Err(unsupported(name)),
@@ -143,6 +150,7 @@ impl Draft {
                 format!("`{name}` must be between {} and {}, but is {}.", error.minimum, error.maximum, error.value);
             ApiError::invalid("invalid_value", name, message)
         })?;
+        self.form.tools.check().map_err(|error| ApiError::invalid("invalid_value", "tools", format!("{error}.")))?;
         if self.include_usage.is_some() && !self.stream {
             let message = "`stream_options` is only allowed when `stream` is true.";
             return Err(ApiError::invalid("invalid_value", "stream_options", message));
@@ -153,20 +161,21 @@ impl Draft {
             parameters: self.parameters,
             stop: self.stop,
             seed: self.seed,
+            form: self.form,
             stream: self.stream,
             include_usage: self.include_usage.unwrap_or(false),
         })
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(name: &str, value: &'a str, expected: &str) -> Result<T, ApiError> {
+pub(super) fn read<'a, T: Deserialize<'a>>(name: &str, value: &'a str, expected: &str) -> Result<T, ApiError> {
     from_str(value).map_err(|_| {
         ApiError::invalid("invalid_type", name, format!("`{name}` must be {expected}, but is {}.", shown(value)))
     })
 }
 
 /// A value short enough for a message.
-fn shown(value: &str) -> String {
+pub(super) fn shown(value: &str) -> String {
     let mut shown: String = value.chars().take(60).collect();
     if shown.len() < value.len() {
         shown.push('…');
@@ -174,12 +183,9 @@ fn shown(value: &str) -> String {
     format!("`{shown}`")
 }
 
-fn unsupported(name: &str) -> ApiError {
+pub(super) fn unsupported(name: &str) -> ApiError {
     let message = match name {
-        "tools" | "tool_choice" | "functions" | "function_call" => {
-            format!("Tools are not supported yet: leave out `{name}`.")
-        }
-        "response_format" => "Only the response format `text` is supported: leave out `response_format`.".to_owned(),
+        "functions" | "function_call" => format!("`{name}` is not supported: use `tools` and `tool_choice`."),
         "n" => "Only one answer a request is supported: leave out `n`.".to_owned(),
         _ => format!("`{name}` is not supported: leave it out."),
     };
@@ -194,9 +200,8 @@ fn is_default(name: &str, value: &str) -> bool {
         "logprobs" => value == false,
         "top_logprobs" => value == 0,
         "logit_bias" => value.as_object().is_some_and(serde_json::Map::is_empty),
-        "tools" | "functions" => value.as_array().is_some_and(Vec::is_empty),
-        "tool_choice" | "function_call" => value == "none" || value == "auto",
-        "response_format" => value["type"] == "text",
+        "functions" => value.as_array().is_some_and(Vec::is_empty),
+        "function_call" => value == "none" || value == "auto",
         "modalities" => value == serde_json::json!(["text"]),
         _ => false,
     }
@@ -247,87 +252,4 @@ fn stream_options(value: &str) -> Result<bool, ApiError> {
         }
     }
     Ok(include_usage)
-}
-
-fn messages(value: &str) -> Result<Vec<PromptMessage>, ApiError> {
-    let raw: Vec<&RawValue> = read("messages", value, "a list of messages")?;
-    if raw.is_empty() {
-        return Err(ApiError::invalid("empty_array", "messages", "`messages` must hold at least one message."));
-    }
-    if raw.len() > MAX_MESSAGES {
-        let message = format!("`messages` holds {} messages; {MAX_MESSAGES} are the most.", raw.len());
-        return Err(ApiError::invalid("array_above_max_length", "messages", message));
-    }
-    raw.iter().enumerate().map(|(index, value)| message(&format!("messages[{index}]"), value.get())).collect()
-}
-
-fn message(path: &str, value: &str) -> Result<PromptMessage, ApiError> {
-    let Fields(fields) = read(path, value, "a message")?;
-    let (mut role, mut text) = (None, None);
-    for (name, value) in &fields {
-        let path = format!("{path}.{name}");
-        let value = value.get();
-        match name.as_str() {
-            _ if value == "null" => {}
-            "role" => role = Some(message_role(&path, value)?),
-            "content" => text = Some(content(&path, value)?),
-            // What an answer carries beside its text, when a client sends it back as it came.
-            "reasoning_content" | "reasoning" | "annotations" => {}
-            "tool_calls" if value == "[]" => {}
-            _ => return Err(unsupported(&path)),
-        }
-    }
-    let missing = |name: &str| {
-        let path = format!("{path}.{name}");
-        let message = format!("You must provide `{path}`.");
-        ApiError::invalid("missing_required_parameter", path, message)
-    };
-    Ok(PromptMessage { role: role.ok_or_else(|| missing("role"))?, text: text.ok_or_else(|| missing("content"))? })
-}
-
-fn message_role(path: &str, value: &str) -> Result<MessageRole, ApiError> {
-    let role: String = read(path, value, "a text")?;
-    match role.as_str() {
-        // `developer` is what OpenAI's newer models call `system`.
-        "system" | "developer" => Ok(MessageRole::System),
-        "user" => Ok(MessageRole::User),
-        "assistant" => Ok(MessageRole::Assistant),
-        "tool" | "function" => Err(ApiError::invalid("unsupported_value", path, "Tools are not supported yet.")),
-        _ => {
-            let message =
-                format!("`{path}` must be `system`, `developer`, `user` or `assistant`, but is {}.", shown(value));
-            Err(ApiError::invalid("invalid_value", path, message))
-        }
-    }
-}
-
-/// A text, or parts of kind `text`, which are put together line by line.
-fn content(path: &str, value: &str) -> Result<String, ApiError> {
-    if value.starts_with('"') {
-        return read(path, value, "a text");
-    }
-    let parts: Vec<&RawValue> = read(path, value, "a text or a list of parts")?;
-    let mut text = String::new();
-    for (index, part) in parts.iter().enumerate() {
-        let path = format!("{path}[{index}]");
-        let part: Value = read(&path, part.get(), "a part")?;
-        let kind = part["type"].as_str().unwrap_or_default();
-        let piece = match kind {
-            "text" => part["text"].as_str(),
-            "refusal" => part["refusal"].as_str(),
-            _ => {
-                let message = format!("Parts of the type {} are not supported: only `text`.", shown(kind));
-                return Err(ApiError::invalid("unsupported_value", format!("{path}.type"), message));
-            }
-        };
-        let Some(piece) = piece else {
-            let message = format!("`{path}` must hold a text.");
-            return Err(ApiError::invalid("invalid_type", path, message));
-        };
-        if index > 0 {
-            text.push('\n');
-        }
-        text.push_str(piece);
-    }
-    Ok(text)
 }

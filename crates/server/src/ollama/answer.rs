@@ -1,14 +1,16 @@
-//! What `/api/chat` and `/api/generate` have in common: a request laid over what its model sets, made into a call.
+//! What `/api/chat` and `/api/generate` have in common, made into a call.
 
 use serde::Deserialize;
 use stoa_dispatch::Call;
-use stoa_model::completion::{KeepAlive, LocalOptions, Parameters, PromptMessage, Timers};
-use stoa_model::conversation::MessageRole;
+use stoa_model::completion::{AnswerForm, KeepAlive, LocalOptions, PromptMessage, Timers};
+use stoa_model::format::Format;
 use stoa_model::json::Json;
 use stoa_model::provider::LOCAL_SLUG;
+use stoa_model::think::Think;
+use stoa_model::tools::Tools;
 use stoa_model_store::store::ModelDetails;
-use stoa_models::options::{self, Format, ModelOptions, Think};
-use stoa_models::template::Capabilities;
+use stoa_model_store::{Digest, ModelName};
+use stoa_models::options::{self, ModelOptions, Settings};
 
 use super::error::Refusal;
 use super::{LocalModelService, Ollama};
@@ -36,10 +38,13 @@ pub(super) struct Common {
 
 /// A request whose model was found, and whose settings were understood.
 pub(super) struct Prepared {
-    pub(super) details: ModelDetails,
+    pub(super) name: ModelName,
+    pub(super) digest: Digest,
     pub(super) keep_alive: Option<KeepAlive>,
-    options: ModelOptions,
+    settings: Settings,
     logprobs: Option<u8>,
+    format: Option<Format>,
+    think: Option<Think>,
 }
 
 impl Common {
@@ -47,24 +52,11 @@ impl Common {
         if self.model.is_empty() {
             return Err(Refusal::invalid("model is required"));
         }
-        let details = find(models, &self.model).await?;
+        let (model, _) = models.runtime.profile(self.model.clone()).await?;
         let invalid = |error: &dyn std::fmt::Display| Refusal::invalid(error.to_string());
-        let (asked, warnings) = ModelOptions::parse(&self.options).map_err(|error| invalid(&error))?;
+        let (options, warnings) = ModelOptions::parse(&self.options).map_err(|error| invalid(&error))?;
         for warning in warnings {
             tracing::debug!(%warning, "an option of a request has no effect");
-        }
-        let own = Json::parse(&serde_json::Value::Object(details.parameters.clone()).to_string())
-            .map_err(|error| Refusal::internal(&error))?;
-        // What its makers wrote is not the caller's fault: what is wrong in it is left aside.
-        let own = ModelOptions::parse(&own).map(|(own, _)| own).unwrap_or_default();
-        if Format::parse(&self.format).map_err(|error| invalid(&error))?.is_some() {
-            return Err(Refusal::invalid("`format` is not supported here yet"));
-        }
-        let think = Think::parse(&self.think).map_err(|error| invalid(&error))?;
-        let thinks =
-            details.model.gguf.chat_template.as_deref().is_some_and(|text| Capabilities::of_jinja(text).thinking);
-        if think.is_some_and(Think::is_on) && !thinks {
-            return Err(Refusal::invalid(format!("\"{}\" does not support thinking", self.model)));
         }
         let keep_alive = options::KeepAlive::parse(&self.keep_alive).map_err(|error| invalid(&error))?;
         let logprobs = match (self.logprobs, self.top_logprobs) {
@@ -72,7 +64,15 @@ impl Common {
             (Some(true), top) => Some(top.unwrap_or(0)),
             _ => None,
         };
-        Ok(Prepared { details, keep_alive: keep_alive.map(keep), options: asked.over(&own), logprobs })
+        Ok(Prepared {
+            name: model.name,
+            digest: model.digest,
+            keep_alive: keep_alive.map(keep),
+            settings: Settings::from(&options),
+            logprobs,
+            format: Format::parse(&self.format).map_err(|error| invalid(&error))?,
+            think: Think::parse(&self.think).map_err(|error| invalid(&error))?,
+        })
     }
 }
 
@@ -95,61 +95,21 @@ impl Prepared {
         self.keep_alive == Some(KeepAlive::NOW)
     }
 
-    /// The messages that every conversation with the model begins with, before those of the request.
-    pub(super) fn begin(&self, has_system: bool) -> Result<Vec<PromptMessage>, Refusal> {
-        let mut messages = Vec::new();
-        if let Some(system) = self.details.system.as_ref().filter(|text| !has_system && !text.is_empty()) {
-            messages.push(PromptMessage { role: MessageRole::System, text: system.clone() });
-        }
-        for message in &self.details.messages {
-            messages.push(PromptMessage { role: role(&message.role)?, text: message.content.clone() });
-        }
-        Ok(messages)
-    }
-
-    pub(super) fn call(&self, messages: Vec<PromptMessage>, raw: Option<String>) -> Call {
-        let sampling = &self.options.sampling;
-        let bound = self.options.load.num_ctx.and_then(|tokens| i32::try_from(tokens).ok());
-        // Below zero: as long as the model likes, but not past the context that was asked for.
-        let longest = sampling.num_predict.filter(|tokens| *tokens > 0).or(bound);
+    pub(super) fn call(self, messages: Vec<PromptMessage>, tools: Tools) -> Call {
+        let Settings { parameters, local, stop, seed } = self.settings;
         Call {
-            model: format!("{LOCAL_SLUG}/{}", self.details.model.name),
+            model: format!("{LOCAL_SLUG}/{}", self.name),
             messages,
-            parameters: Parameters {
-                temperature: sampling.temperature.map(f64::from),
-                top_p: sampling.top_p.map(f64::from),
-                presence_penalty: sampling.presence_penalty.map(f64::from),
-                frequency_penalty: sampling.frequency_penalty.map(f64::from),
-                max_tokens: longest.and_then(|tokens| u32::try_from(tokens).ok()),
-            },
-            stop: sampling.stop.clone().unwrap_or_default(),
-            seed: sampling.seed.filter(|seed| *seed >= 0).map(seed),
+            parameters,
+            stop,
+            seed,
+            form: AnswerForm { tools, format: self.format, think: self.think },
             timers: Timers::default(),
-            local: LocalOptions {
-                prompt: raw,
-                top_k: sampling.top_k,
-                min_p: sampling.min_p.map(f64::from),
-                typical_p: sampling.typical_p.map(f64::from),
-                repeat_penalty: sampling.repeat_penalty.map(f64::from),
-                repeat_last_n: sampling.repeat_last_n,
-                logprobs: self.logprobs,
-                keep_alive: self.keep_alive,
-            },
+            local: LocalOptions { logprobs: self.logprobs, keep_alive: self.keep_alive, ..local },
             generation: None,
             receipt: None,
         }
     }
-}
-
-/// The sampler takes 32 bits; larger seeds are folded, so that each still means one text.
-fn seed(seed: i64) -> u32 {
-    let bits = seed.cast_unsigned();
-    u32::try_from((bits ^ (bits >> 32)) & u64::from(u32::MAX)).unwrap_or_default()
-}
-
-pub(super) fn role(text: &str) -> Result<MessageRole, Refusal> {
-    MessageRole::parse(&text.to_lowercase())
-        .ok_or_else(|| Refusal::invalid(format!("messages of the role {text:?} are not supported here")))
 }
 
 impl Ollama {
@@ -161,10 +121,10 @@ impl Ollama {
     ) -> Result<(&'static str, std::time::Duration), Refusal> {
         let runtime = &self.models.runtime;
         if prepared.unloads() {
-            runtime.unload(&prepared.details.model.digest);
+            runtime.unload(&prepared.digest);
             return Ok(("unload", std::time::Duration::ZERO));
         }
-        let timings = runtime.load(prepared.details.model.name.to_string(), tenant, prepared.keep_alive).await?;
+        let timings = runtime.load(prepared.name.to_string(), tenant, prepared.keep_alive).await?;
         Ok(("load", timings.loading))
     }
 }

@@ -5,11 +5,11 @@ use std::time::Instant;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
-use stoa_model::completion::PromptMessage;
-use stoa_model::conversation::MessageRole;
+use stoa_model::completion::{PromptMessage, PromptRole};
 use stoa_model::json::Json;
+use stoa_model::tools::{ToolCall, Tools};
 
-use super::answer::{Common, role};
+use super::answer::Common;
 use super::caller::Caller;
 use super::error::Refusal;
 use super::stream::{Answer, Shape};
@@ -25,7 +25,7 @@ struct ChatRequest {
     #[serde(default)]
     messages: Vec<Message>,
     #[serde(default)]
-    tools: Vec<Json>,
+    tools: Option<Vec<Json>>,
 }
 
 #[derive(Deserialize)]
@@ -34,9 +34,58 @@ struct Message {
     #[serde(default)]
     content: String,
     #[serde(default)]
+    thinking: Option<String>,
+    #[serde(default)]
     images: Option<Vec<Json>>,
     #[serde(default)]
-    tool_calls: Option<Vec<Json>>,
+    tool_calls: Option<Vec<ToolCallAsked>>,
+    #[serde(default)]
+    tool_name: Option<String>,
+    #[serde(default)]
+    tool_call_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ToolCallAsked {
+    #[serde(default)]
+    id: String,
+    function: FunctionAsked,
+}
+
+#[derive(Deserialize)]
+struct FunctionAsked {
+    name: String,
+    #[serde(default)]
+    arguments: Json,
+}
+
+impl TryFrom<Message> for PromptMessage {
+    type Error = Refusal;
+
+    fn try_from(message: Message) -> Result<Self, Refusal> {
+        let role = message.role.to_lowercase();
+        let role = PromptRole::parse(&role)
+            .ok_or_else(|| Refusal::invalid(format!("messages of the role {:?} are not known", message.role)))?;
+        let call = |call: ToolCallAsked| {
+            let arguments = match call.function.arguments {
+                Json::Null => "{}".to_owned(),
+                arguments @ Json::Object(_) => arguments.to_string(),
+                other => {
+                    let message = format!("the arguments of a tool call must be an object, not {}", other.kind());
+                    return Err(Refusal::invalid(message));
+                }
+            };
+            Ok(ToolCall { id: call.id, name: call.function.name, arguments })
+        };
+        Ok(Self {
+            role,
+            text: message.content,
+            reasoning: message.thinking.filter(|thinking| !thinking.is_empty()),
+            tool_calls: message.tool_calls.into_iter().flatten().map(call).collect::<Result<_, _>>()?,
+            tool_call_id: message.tool_call_id,
+            tool_name: message.tool_name,
+        })
+    }
 }
 
 pub(super) async fn chat(State(state): State<Ollama>, caller: Caller, request: Request) -> Result<Response, Refusal> {
@@ -44,11 +93,8 @@ pub(super) async fn chat(State(state): State<Ollama>, caller: Caller, request: R
     let request: ChatRequest = body(request).await?;
     let prepared = request.common.prepare(&state.models).await?;
     let name = &request.common.model;
-    if !request.tools.is_empty() || request.messages.iter().any(|message| message.tool_calls.is_some()) {
-        return Err(Refusal::invalid(format!("{name} does not support tools here yet")));
-    }
     if request.messages.iter().any(|message| message.images.as_ref().is_some_and(|images| !images.is_empty())) {
-        return Err(Refusal::invalid(format!("{name} does not support images here yet")));
+        return Err(Refusal::invalid(format!("\"{name}\" does not support images here yet")));
     }
     let answer = Answer { shape: Shape::Chat, model: name.clone(), begun, app: state.app.clone() };
     if request.messages.is_empty() {
@@ -58,12 +104,8 @@ pub(super) async fn chat(State(state): State<Ollama>, caller: Caller, request: R
     if request.messages.len() > MAX_MESSAGES {
         return Err(Refusal::invalid(format!("at most {MAX_MESSAGES} messages are taken")));
     }
-    let mut said = Vec::with_capacity(request.messages.len());
-    for message in request.messages {
-        said.push(PromptMessage { role: role(&message.role)?, text: message.content });
-    }
-    let mut messages = prepared.begin(said.iter().any(|message| message.role == MessageRole::System))?;
-    messages.append(&mut said);
-    let events = state.app.dispatch.call(&caller.0, prepared.call(messages, None)).await?;
+    let messages = request.messages.into_iter().map(PromptMessage::try_from).collect::<Result<_, _>>()?;
+    let tools = Tools { offered: request.tools.unwrap_or_default(), ..Tools::default() };
+    let events = state.app.dispatch.call(&caller.0, prepared.call(messages, tools)).await?;
     answer.send(events, request.common.stream.unwrap_or(true)).await
 }

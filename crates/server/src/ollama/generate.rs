@@ -5,9 +5,10 @@ use std::time::Instant;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
-use stoa_model::completion::PromptMessage;
-use stoa_model::conversation::MessageRole;
+use stoa_dispatch::Call;
+use stoa_model::completion::{LocalOptions, PromptMessage, PromptRole};
 use stoa_model::json::Json;
+use stoa_model::tools::Tools;
 
 use super::answer::Common;
 use super::caller::Caller;
@@ -46,26 +47,25 @@ pub(super) async fn generate(
     let prepared = request.common.prepare(&state.models).await?;
     let name = &request.common.model;
     let filled = |list: bool, what: &str| {
-        if list { Err(Refusal::invalid(format!("{name} does not support {what}"))) } else { Ok(()) }
+        if list { Err(Refusal::invalid(format!("\"{name}\" does not support {what}"))) } else { Ok(()) }
     };
-    filled(!request.suffix.is_empty(), "insert")?;
     filled(request.images.as_ref().is_some_and(|images| !images.is_empty()), "images here yet")?;
-    filled(!request.template.is_empty(), "templates of a single request; make a model with it")?;
     filled(request.context.as_ref().is_some_and(|context| !context.is_empty()), "`context`; use /api/chat")?;
     let answer = Answer { shape: Shape::Generate, model: name.clone(), begun, app: state.app.clone() };
     if request.prompt.is_empty() {
         let (reason, loading) = state.load_or_unload(&prepared, caller.0.user_id()).await?;
         return Ok(answer.done(reason, loading));
     }
+    let given = |text: String| Some(text).filter(|text| !text.is_empty());
     let call = if request.raw {
-        prepared.call(Vec::new(), Some(request.prompt))
+        let call = prepared.call(Vec::new(), Tools::default());
+        Call { local: LocalOptions { prompt: Some(request.prompt), ..call.local }, ..call }
     } else {
-        let mut messages = prepared.begin(!request.system.is_empty())?;
-        if !request.system.is_empty() {
-            messages.insert(0, PromptMessage { role: MessageRole::System, text: request.system });
-        }
-        messages.push(PromptMessage { role: MessageRole::User, text: request.prompt });
-        prepared.call(messages, None)
+        let system = given(request.system).map(|system| PromptMessage::new(PromptRole::System, system));
+        let messages = system.into_iter().chain([PromptMessage::new(PromptRole::User, request.prompt)]).collect();
+        let call = prepared.call(messages, Tools::default());
+        let (suffix, template) = (given(request.suffix), given(request.template));
+        Call { local: LocalOptions { suffix, template, ..call.local }, ..call }
     };
     let events = state.app.dispatch.call(&caller.0, call).await?;
     answer.send(events, request.common.stream.unwrap_or(true)).await

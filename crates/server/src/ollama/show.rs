@@ -49,6 +49,7 @@ pub(super) async fn show(
 ) -> Result<Json<Shown>, Refusal> {
     let name = body::<Asked>(request).await?.named.model()?;
     let details = find(&state.models, &name).await?;
+    let (_, profile) = state.models.runtime.profile(name).await?;
     let gguf = &details.model.gguf;
     let parameters = parameters(&details);
     let mut text = String::new();
@@ -64,7 +65,7 @@ pub(super) async fn show(
         details: Details::of(gguf),
         messages: details.messages.clone(),
         model_info: info(&details),
-        capabilities: capabilities(gguf),
+        capabilities: capabilities(&profile),
         modified_at: moment(details.model.modified_at),
     }))
 }

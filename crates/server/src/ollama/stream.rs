@@ -12,6 +12,8 @@ use stoa_model::completion::{
     CompletionError, CompletionEvent, CompletionStream, FinishReason, LocalEvent, LocalTimings, LogProb, PartKind,
     TokenLogProb, Usage,
 };
+use stoa_model::json::Json;
+use stoa_model::tools::ToolCall;
 use stoa_model::{Clock, Timestamp};
 
 use super::error::Refusal;
@@ -53,6 +55,34 @@ struct Message<'a> {
     content: &'a str,
     #[serde(skip_serializing_if = "is_empty")]
     thinking: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Call<'a>>,
+}
+
+#[derive(Serialize)]
+struct Call<'a> {
+    id: &'a str,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    index: usize,
+    name: &'a str,
+    /// An object, where OpenAI has a text.
+    arguments: Json,
+}
+
+/// What one line says.
+#[derive(Clone, Copy, Default)]
+struct Said<'a> {
+    text: &'a str,
+    thinking: &'a str,
+    logprobs: &'a [TokenLogProb],
+    calls: &'a [ToolCall],
+    /// The place of the first of them among those of the answer.
+    first_call: usize,
+    end: Option<(&'a str, Option<Figures>)>,
 }
 
 #[derive(Serialize)]
@@ -117,7 +147,7 @@ impl Answer {
             load_duration: nanoseconds(loading),
             ..Figures::default()
         });
-        let line = self.line("", "", &[], Some((reason, figures)));
+        let line = self.line(Said { end: Some((reason, figures)), ..Said::default() });
         ([(CONTENT_TYPE, "application/json; charset=utf-8")], line).into_response()
     }
 
@@ -138,19 +168,19 @@ impl Answer {
         Ok(([(CONTENT_TYPE, "application/json; charset=utf-8")], line).into_response())
     }
 
-    fn line(
-        &self,
-        text: &str,
-        thinking: &str,
-        logprobs: &[TokenLogProb],
-        end: Option<(&str, Option<Figures>)>,
-    ) -> Vec<u8> {
+    fn line(&self, said: Said<'_>) -> Vec<u8> {
+        let Said { text, thinking, logprobs, calls, first_call, end } = said;
         let chat = self.shape == Shape::Chat;
         let thinking = Some(thinking);
         let chunk = Chunk {
             model: &self.model,
             created_at: self.app.clock.now(),
-            message: chat.then_some(Message { role: "assistant", content: text, thinking }),
+            message: chat.then(|| Message {
+                role: "assistant",
+                content: text,
+                thinking,
+                tool_calls: tool_calls(calls, first_call),
+            }),
             response: (!chat).then_some(text),
             thinking: thinking.filter(|_| !chat),
             logprobs: logprobs.iter().map(token_chance).collect(),
@@ -161,6 +191,18 @@ impl Answer {
         let mut line = serde_json::to_vec(&chunk).unwrap_or_else(|error| Refusal::internal(&error).line());
         line.push(b'\n');
         line
+    }
+}
+
+fn tool_calls(calls: &[ToolCall], first: usize) -> Vec<Call<'_>> {
+    (first..).zip(calls).map(|(index, call)| Call::new(index, call)).collect()
+}
+
+impl<'a> Call<'a> {
+    fn new(index: usize, call: &'a ToolCall) -> Self {
+        // Whoever has read the call has seen that these are an object.
+        let arguments = Json::parse(&call.arguments).unwrap_or_default();
+        Self { id: &call.id, function: Function { index, name: &call.name, arguments } }
     }
 }
 
@@ -184,6 +226,8 @@ struct State {
     first: Option<CompletionEvent>,
     /// Of the text that comes next.
     logprobs: Vec<TokenLogProb>,
+    /// Calls of tools so far.
+    calls: usize,
     usage: Usage,
     timings: LocalTimings,
     over: bool,
@@ -221,12 +265,18 @@ impl Running {
                     PartKind::Text => (text.as_str(), ""),
                     PartKind::Reasoning => ("", text.as_str()),
                 };
-                out.extend(self.answer.line(text, thinking, &logprobs, None));
+                out.extend(self.answer.line(Said { text, thinking, logprobs: &logprobs, ..Said::default() }));
             }
             Ok(CompletionEvent::Finish(reason)) => {
                 let logprobs = std::mem::take(&mut self.state.logprobs);
-                out.extend(self.answer.line("", "", &logprobs, Some((word(reason), Some(self.figures())))));
+                let end = Some((word(reason), Some(self.figures())));
+                out.extend(self.answer.line(Said { logprobs: &logprobs, end, ..Said::default() }));
                 self.state.over = true;
+            }
+            Ok(CompletionEvent::ToolCall(call)) => {
+                let first_call = self.state.calls;
+                self.state.calls += 1;
+                out.extend(self.answer.line(Said { calls: &[call], first_call, ..Said::default() }));
             }
             Ok(event) => self.note(event),
             Err(error) => {
@@ -241,21 +291,28 @@ impl Running {
             CompletionEvent::Local(LocalEvent::LogProbs(tokens)) => self.state.logprobs.extend(tokens),
             CompletionEvent::Local(LocalEvent::Timings(timings)) => self.state.timings = timings,
             CompletionEvent::Usage(usage) => self.state.usage = usage,
-            CompletionEvent::Delta { .. } | CompletionEvent::Finish(_) => {}
+            CompletionEvent::Delta { .. } | CompletionEvent::ToolCall(_) | CompletionEvent::Finish(_) => {}
         }
     }
 
     /// All of it as one object.
     async fn collect(mut self) -> Result<Vec<u8>, Refusal> {
-        let (mut text, mut thinking) = (String::new(), String::new());
+        let (mut text, mut thinking, mut calls) = (String::new(), String::new(), Vec::new());
         loop {
             match self.event().await? {
                 CompletionEvent::Delta { part: PartKind::Text, text: more } => text.push_str(&more),
                 CompletionEvent::Delta { part: PartKind::Reasoning, text: more } => thinking.push_str(&more),
                 CompletionEvent::Finish(reason) => {
-                    let end = Some((word(reason), Some(self.figures())));
-                    return Ok(self.answer.line(&text, &thinking, &self.state.logprobs, end));
+                    return Ok(self.answer.line(Said {
+                        text: &text,
+                        thinking: &thinking,
+                        logprobs: &self.state.logprobs,
+                        calls: &calls,
+                        first_call: 0,
+                        end: Some((word(reason), Some(self.figures()))),
+                    }));
                 }
+                CompletionEvent::ToolCall(call) => calls.push(call),
                 event => self.note(event),
             }
         }

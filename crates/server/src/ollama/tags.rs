@@ -6,6 +6,7 @@ use serde::Serialize;
 use stoa_model::Timestamp;
 use stoa_model_store::StoredModel;
 use stoa_model_store::gguf::Gguf;
+use stoa_models::runtime::Profile;
 use stoa_models::template::Capabilities;
 
 use super::Ollama;
@@ -42,12 +43,12 @@ pub(super) struct Details {
 }
 
 pub(super) async fn list(State(state): State<Ollama>, _caller: Caller) -> Result<Json<Tags>, Refusal> {
-    let mut models = state.models.on_store(stoa_model_store::Store::list).await??;
-    models.sort_by_key(|model| std::cmp::Reverse(model.modified_at));
-    Ok(Json(Tags { models: models.iter().map(tag).collect() }))
+    let mut models = state.models.runtime.stored().await?;
+    models.sort_by_key(|(model, _)| std::cmp::Reverse(model.modified_at));
+    Ok(Json(Tags { models: models.iter().map(|(model, profile)| tag(model, profile)).collect() }))
 }
 
-fn tag(model: &StoredModel) -> Tag {
+fn tag(model: &StoredModel, profile: &Profile) -> Tag {
     Tag {
         name: model.name.to_string(),
         model: model.name.to_string(),
@@ -55,7 +56,7 @@ fn tag(model: &StoredModel) -> Tag {
         size: model.total_bytes,
         digest: model.manifest_digest.hex().to_owned(),
         details: Details::of(&model.gguf),
-        capabilities: capabilities(&model.gguf),
+        capabilities: capabilities(profile),
     }
 }
 
@@ -75,14 +76,11 @@ impl Details {
 }
 
 /// What a client may ask of the model.
-pub(super) fn capabilities(gguf: &Gguf) -> Vec<&'static str> {
-    let mut list = vec!["completion", "embedding"];
-    if let Some(template) = &gguf.chat_template
-        && Capabilities::of_jinja(template).thinking
-    {
-        list.push("thinking");
-    }
-    list
+pub(super) fn capabilities(profile: &Profile) -> Vec<&'static str> {
+    let Capabilities { tools, thinking, insert } = profile.capabilities;
+    let some = [(tools, "tools"), (insert, "insert"), (thinking, "thinking")];
+    let some = some.into_iter().filter_map(|(has, name)| has.then_some(name));
+    ["completion", "embedding"].into_iter().chain(some).collect()
 }
 
 pub(super) fn moment(time: std::time::SystemTime) -> Timestamp {

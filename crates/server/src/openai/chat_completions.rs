@@ -32,6 +32,7 @@ pub(super) async fn complete(State(app): State<App>, request: Request) -> Result
         parameters: request.parameters,
         stop: request.stop,
         seed: request.seed,
+        form: request.form,
         timers: Timers::default(),
         local: LocalOptions::default(),
         generation: None,
@@ -66,6 +67,8 @@ struct Outgoing {
     events: CompletionStream,
     encoder: ChunkEncoder,
     usage: Option<stoa_model::completion::Usage>,
+    /// Calls of tools so far.
+    calls: usize,
     progress: Progress,
 }
 
@@ -77,7 +80,7 @@ enum Progress {
 }
 
 fn streamed(events: CompletionStream, encoder: ChunkEncoder) -> Response {
-    let outgoing = Outgoing { events, encoder, usage: None, progress: Progress::Beginning };
+    let outgoing = Outgoing { events, encoder, usage: None, calls: 0, progress: Progress::Beginning };
     let body = stream::unfold(outgoing, |mut outgoing| async move {
         let bytes = outgoing.next().await?;
         Some((Ok::<_, std::convert::Infallible>(bytes), outgoing))
@@ -120,6 +123,10 @@ impl Outgoing {
     fn write(&mut self, out: &mut BytesMut, event: Option<Result<CompletionEvent, CompletionError>>) {
         match event {
             Some(Ok(CompletionEvent::Delta { part, text })) => self.encoder.append_delta(out, part, &text),
+            Some(Ok(CompletionEvent::ToolCall(call))) => {
+                self.encoder.append_call(out, self.calls, &call);
+                self.calls += 1;
+            }
             Some(Ok(CompletionEvent::Local(_))) => {}
             Some(Ok(CompletionEvent::Usage(usage))) => self.usage = Some(usage),
             Some(Ok(CompletionEvent::Finish(reason))) => {

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use stoa_model::completion::{CompletionError, LocalTimings};
+use stoa_model::tools::Tools;
 use stoa_model::{Timestamp, UserId};
 
 use super::Loaded;
@@ -47,6 +48,7 @@ impl Running {
     ) -> Result<(), WorkerFault> {
         let sequence = loaded.worker.next_sequence();
         let loading = if loaded.at > job.queued_at { loaded.took } else { std::time::Duration::ZERO };
+        let mut tools = Tools::default();
         let command = match std::mem::replace(&mut job.task, Task::Load) {
             Task::Load => {
                 let timings = LocalTimings { waiting: job.queued_at.elapsed(), loading, ..LocalTimings::default() };
@@ -54,21 +56,13 @@ impl Running {
                 return Ok(());
             }
             Task::Embed { inputs, truncate, dimensions } => Command::Embed { sequence, inputs, truncate, dimensions },
-            Task::Complete(Completion { prompt, sampling, max_tokens, stop, cache_scope, alone, logprobs }) => {
-                let now_ms = now.as_millis();
-                let owner = tenant.map(|user| user.to_string());
-                Command::Submit {
-                    sequence,
-                    prompt,
-                    sampling,
-                    max_tokens,
-                    stop,
-                    owner,
-                    cache_scope,
-                    alone,
-                    logprobs,
-                    now_ms,
-                }
+            Task::Complete(completion) => {
+                let Completion { mut submission, tools: offered } = *completion;
+                tools = offered;
+                submission.sequence = sequence;
+                submission.owner = tenant.map(|user| user.to_string());
+                submission.now_ms = now.as_millis();
+                Command::Submit(Box::new(submission))
             }
         };
         let outlet = job.outlet.clone();
@@ -76,7 +70,7 @@ impl Running {
             outlet.closed().await;
             sequence
         }));
-        self.sequences.insert(sequence, (tenant, Sequence::new(job, loading)));
+        self.sequences.insert(sequence, (tenant, Sequence::new(job, loading, tools)));
         loaded.worker.send(&command).await
     }
 

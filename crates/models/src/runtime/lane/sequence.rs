@@ -2,20 +2,25 @@
 
 use std::time::Duration;
 
-use stoa_model::completion::{CompletionError, CompletionEvent, LocalEvent, LocalTimings, PartKind, Usage};
+use stoa_model::completion::{
+    CompletionError, CompletionEvent, FinishReason, LocalEvent, LocalTimings, PartKind, Usage,
+};
+use stoa_model::tools::Tools;
 use tokio::time::Instant;
 
 use crate::protocol::{Outcome, Refusal, Report};
 use crate::runtime::job::{Job, Part};
 use crate::runtime::process::WorkerFault;
-use crate::text::ReasoningSplitter;
+use crate::text::{AnswerPiece, AnswerReader, ToolFormat, fresh_random};
 
 pub(super) struct Sequence {
     job: Job,
     began_at: Instant,
     /// Of the time that it waited, how long the model was loading.
     loading: Duration,
-    splitter: ReasoningSplitter,
+    /// What the model was offered.
+    tools: Tools,
+    reader: AnswerReader,
     reasoning_tokens: u64,
     said_something: bool,
 }
@@ -30,15 +35,9 @@ pub(super) enum Progress {
 }
 
 impl Sequence {
-    pub(super) fn new(job: Job, loading: Duration) -> Self {
-        Self {
-            job,
-            began_at: Instant::now(),
-            loading,
-            splitter: ReasoningSplitter::new(false),
-            reasoning_tokens: 0,
-            said_something: false,
-        }
+    pub(super) fn new(job: Job, loading: Duration, tools: Tools) -> Self {
+        let reader = AnswerReader::new(false, ToolFormat::Json, &tools, fresh_random());
+        Self { job, began_at: Instant::now(), loading, tools, reader, reasoning_tokens: 0, said_something: false }
     }
 
     pub(super) fn took(&self) -> Duration {
@@ -51,17 +50,24 @@ impl Sequence {
 
     pub(super) fn take(&mut self, report: Report) -> Result<Progress, WorkerFault> {
         match report {
-            Report::Started { in_reasoning, .. } => self.splitter = ReasoningSplitter::new(in_reasoning),
+            Report::Started { in_reasoning, tool_format, .. } => {
+                let format = tool_format.unwrap_or(ToolFormat::Json);
+                self.reader = AnswerReader::new(in_reasoning, format, &self.tools, fresh_random());
+            }
             Report::Piece { text, tokens, logprobs, .. } => {
                 if !logprobs.is_empty() {
                     self.job.outlet.event(CompletionEvent::Local(LocalEvent::LogProbs(logprobs)));
                 }
-                let parts = self.splitter.push(&text);
-                let part = parts.first().map_or_else(|| self.splitter.part(), |(part, _)| *part);
+                let pieces = self.reader.push(&text);
+                let part = match pieces.first() {
+                    Some(AnswerPiece::Delta(part, _)) => *part,
+                    Some(AnswerPiece::Call(_)) => PartKind::Text,
+                    None => self.reader.part(),
+                };
                 if part == PartKind::Reasoning {
                     self.reasoning_tokens += u64::from(tokens);
                 }
-                self.emit(parts);
+                self.emit(pieces);
                 if !std::mem::replace(&mut self.said_something, true) {
                     return Ok(Progress::FirstText(self.job.queued_at.elapsed()));
                 }
@@ -81,7 +87,7 @@ impl Sequence {
     }
 
     fn finish(&mut self, outcome: Outcome, usage: Usage, prompt_us: u64, answer_us: u64) {
-        let rest = self.splitter.finish();
+        let rest = self.reader.finish();
         self.emit(rest);
         let timings = LocalTimings {
             waiting: self.began_at - self.job.queued_at,
@@ -91,6 +97,8 @@ impl Sequence {
         };
         // A cancelled sequence has no listener, so it needs no end.
         if let Some(reason) = outcome.finish_reason() {
+            let called = reason == FinishReason::Stop && self.reader.has_called();
+            let reason = if called { FinishReason::ToolCalls } else { reason };
             let outlet = &self.job.outlet;
             let reasoning_tokens = self.reasoning_tokens.min(usage.completion_tokens);
             outlet.event(CompletionEvent::Local(LocalEvent::Timings(timings)));
@@ -100,9 +108,12 @@ impl Sequence {
         }
     }
 
-    fn emit(&self, parts: Vec<(PartKind, String)>) {
-        for (part, text) in parts {
-            self.job.outlet.event(CompletionEvent::Delta { part, text });
+    fn emit(&self, pieces: Vec<AnswerPiece>) {
+        for piece in pieces {
+            self.job.outlet.event(match piece {
+                AnswerPiece::Delta(part, text) => CompletionEvent::Delta { part, text },
+                AnswerPiece::Call(call) => CompletionEvent::ToolCall(call),
+            });
         }
     }
 }
@@ -116,6 +127,7 @@ fn explain(refusal: &Refusal) -> CompletionError {
         | Refusal::NoTemplate
         | Refusal::Template { .. }
         | Refusal::Sampling { .. }
+        | Refusal::Schema { .. }
         | Refusal::NoEmbeddings
         | Refusal::NoText
         | Refusal::Dimensions { .. } => CompletionError::Invalid { detail: refusal.to_string() },

@@ -1,7 +1,10 @@
 //! How each family of models writes calls, as its makers document it.
 
+use serde::{Deserialize, Serialize};
+
 /// A way to write calls. Which one a model uses is seen in its template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ToolFormat {
     /// `<tool_call>{"name": …, "arguments": {…}}</tool_call>`: Hermes, Qwen and many that followed.
     Hermes,
@@ -154,6 +157,19 @@ impl ToolFormat {
             ("<|header_start|>", Self::Llama),
         ];
         marks.into_iter().find(|(mark, _)| source.contains(mark)).map_or(Self::Json, |(_, format)| format)
+    }
+
+    /// All marks of this form. Each may be a token of its own.
+    pub fn marks(self) -> impl Iterator<Item = &'static str> {
+        let of_step = |step: &'static Step| match step {
+            Step::Mark(mark) | Step::Optional(mark) | Step::Name(mark) => Some(*mark),
+            Step::NameBeforeJson | Step::Json | Step::Parameters => None,
+        };
+        let of_way = move |way: &'static Way| way.steps.iter().filter_map(of_step).chain(way.again).chain(way.close);
+        let of_opening =
+            move |opening: &'static Opening| std::iter::once(opening.mark).chain(opening.ways.iter().flat_map(of_way));
+        // Shorter ones are ordinary text.
+        self.openings().iter().flat_map(of_opening).filter(|mark| mark.len() > 3)
     }
 
     pub(super) const fn openings(self) -> &'static [Opening] {

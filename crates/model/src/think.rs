@@ -1,8 +1,11 @@
-//! Whether a model is to think before it answers, and how hard: `think`.
+//! Whether a model is to think before it answers, and how hard.
 
-use stoa_model::json::Json;
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use crate::json::Json;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Think {
     Off,
     On,
@@ -17,7 +20,7 @@ pub enum Think {
 pub struct ThinkError;
 
 impl Think {
-    /// `None` for `null`, which leaves it to the model.
+    /// Reads Ollama's `think`. `None` for `null`, which leaves it to the model.
     pub fn parse(value: &Json) -> Result<Option<Self>, ThinkError> {
         Ok(Some(match value {
             Json::Null => return Ok(None),
@@ -32,6 +35,27 @@ impl Think {
             },
             _ => return Err(ThinkError),
         }))
+    }
+
+    /// Reads OpenAI's `reasoning_effort`.
+    pub fn of_effort(effort: &str) -> Option<Self> {
+        Some(match effort {
+            "none" => Self::Off,
+            "minimal" | "low" => Self::Low,
+            "medium" => Self::Medium,
+            "high" => Self::High,
+            "xhigh" => Self::Max,
+            _ => return None,
+        })
+    }
+
+    /// OpenAI's name for how hard, when that was said.
+    pub const fn effort(self) -> Option<&'static str> {
+        match self {
+            Self::Off => Some("none"),
+            Self::Max => Some("xhigh"),
+            other => other.level(),
+        }
     }
 
     pub const fn is_on(self) -> bool {

@@ -1,6 +1,6 @@
-//! What form an answer must have: `format`.
+//! What form an answer must have.
 
-use stoa_model::json::Json;
+use crate::json::Json;
 
 /// How deep a schema may nest.
 pub const MAX_SCHEMA_DEPTH: usize = 32;
@@ -8,12 +8,13 @@ pub const MAX_SCHEMA_DEPTH: usize = 32;
 /// Bytes of a schema without white space.
 pub const MAX_SCHEMA_BYTES: usize = 64 * 1024;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Any JSON.
+    /// Any JSON object.
     Json,
-    /// JSON that a JSON Schema describes; its keys stay in their order.
-    Schema(Json),
+    /// JSON that a JSON Schema describes; its keys stay in their order. `strict` is what OpenAI's protocol calls so: only
+    /// then do its servers promise that the schema is kept to. Local models always keep to it.
+    Schema { schema: Json, strict: bool },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,31 +23,42 @@ pub enum FormatError {
     WrongType { found: &'static str },
     #[error("`format` must be \"json\" or a JSON Schema")]
     Unknown,
-    #[error("the schema in `format` nests {depth} levels deep, more than {MAX_SCHEMA_DEPTH}")]
+    #[error("the schema nests {depth} levels deep, more than {MAX_SCHEMA_DEPTH}")]
     TooDeep { depth: usize },
-    #[error("the schema in `format` has {bytes} bytes, more than {MAX_SCHEMA_BYTES}")]
+    #[error("the schema has {bytes} bytes, more than {MAX_SCHEMA_BYTES}")]
     TooLong { bytes: usize },
 }
 
 impl Format {
-    /// `None` for `null` and for an empty text, which ask for nothing.
+    /// What describes an answer of this form.
+    pub fn schema(&self) -> Json {
+        match self {
+            Self::Json => Json::Object([("type".to_owned(), Json::Text("object".to_owned()))].into_iter().collect()),
+            Self::Schema { schema, .. } => schema.clone(),
+        }
+    }
+
+    /// A schema within its limits.
+    pub fn of_schema(schema: Json, strict: bool) -> Result<Self, FormatError> {
+        let depth = schema.depth();
+        if depth > MAX_SCHEMA_DEPTH {
+            return Err(FormatError::TooDeep { depth });
+        }
+        let bytes = schema.to_string().len();
+        if bytes > MAX_SCHEMA_BYTES {
+            return Err(FormatError::TooLong { bytes });
+        }
+        Ok(Self::Schema { schema, strict })
+    }
+
+    /// Reads Ollama's `format`. `None` for `null` and for an empty text, which ask for nothing.
     pub fn parse(value: &Json) -> Result<Option<Self>, FormatError> {
         match value {
             Json::Null => Ok(None),
             Json::Text(text) if text.is_empty() => Ok(None),
             Json::Text(text) if text == "json" => Ok(Some(Self::Json)),
             Json::Text(_) => Err(FormatError::Unknown),
-            Json::Object(_) => {
-                let depth = value.depth();
-                if depth > MAX_SCHEMA_DEPTH {
-                    return Err(FormatError::TooDeep { depth });
-                }
-                let bytes = value.to_string().len();
-                if bytes > MAX_SCHEMA_BYTES {
-                    return Err(FormatError::TooLong { bytes });
-                }
-                Ok(Some(Self::Schema(value.clone())))
-            }
+            Json::Object(_) => Self::of_schema(value.clone(), false).map(Some),
             other => Err(FormatError::WrongType { found: other.kind() }),
         }
     }
@@ -66,7 +78,7 @@ mod tests {
         assert_eq!(parse("\"\""), Ok(None));
         assert_eq!(parse("\"json\""), Ok(Some(Format::Json)));
         let schema = r#"{"type":"object","properties":{"z":{"type":"string"},"a":{"type":"number"}}}"#;
-        assert_eq!(parse(schema), Ok(Some(Format::Schema(Json::parse(schema).unwrap()))));
+        assert_eq!(parse(schema), Ok(Some(Format::Schema { schema: Json::parse(schema).unwrap(), strict: false })));
     }
 
     #[test]
