@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use stoa_model::Timestamp;
-use stoa_models::json::Json;
+use stoa_model::json::Json;
 use stoa_models::protocol::MAX_PROMPT_BYTES;
 use stoa_models::template::{Capabilities, ChatTemplate, Role, TemplateInput, TemplateMessage, TemplateToolCall};
 

@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use stoa_models::gguf::Gguf;
+use stoa_model_store::gguf::Gguf;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(gguf) = Gguf::read(Cursor::new(bytes)) {

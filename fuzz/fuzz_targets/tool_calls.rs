@@ -5,8 +5,9 @@
 use libfuzzer_sys::fuzz_target;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use stoa_models::json::Json;
-use stoa_models::text::tools::{ToolCall, ToolCallSplitter, ToolFormat, ToolPiece};
+use stoa_model::json::Json;
+use stoa_model::tools::ToolCall;
+use stoa_models::text::tools::{ToolCallSplitter, ToolFormat, ToolPiece};
 
 const FORMATS: [ToolFormat; 8] = [
     ToolFormat::Hermes,
