@@ -24,8 +24,6 @@ use llama_cpp_2::token::LlamaToken;
 use stoa_models::protocol::{LoadFailure, MAX_SLOTS, Prompt, Refusal, Sampling};
 use stoa_models::template::ChatTemplate;
 
-use crate::memory;
-
 pub(crate) use embed::Embedder;
 pub(crate) use prepare::{Prepared, PreparedText, Preparer, Watch};
 pub(crate) use session::Session;
@@ -74,6 +72,8 @@ pub(crate) struct Room {
     /// Sequences; as many as `context_bytes` hold when absent.
     pub(crate) slots: Option<u32>,
     pub(crate) context_bytes: Option<u64>,
+    /// What this process may still take; `None` where the system does not tell.
+    pub(crate) free_bytes: Option<u64>,
     pub(crate) threads: u32,
 }
 
@@ -111,7 +111,7 @@ impl Engine {
         let per_slot = model::context_bytes_per_token(&self.model).saturating_mul(u64::from(reserved));
         let mut slots = match room.slots {
             Some(slots) => slots.clamp(1, MAX_SLOTS),
-            None => slots(per_slot, room.context_bytes.unwrap_or(CONTEXT_BYTES), memory::available_bytes()),
+            None => slots(per_slot, room.context_bytes.unwrap_or(CONTEXT_BYTES), room.free_bytes),
         };
         loop {
             let parameters = context(room.threads)

@@ -1,5 +1,6 @@
 //! Models that run on this machine: prompts, answers, the worker processes, and who gets to use them when.
 
+pub mod memory;
 pub mod modelfile;
 pub mod options;
 pub mod protocol;

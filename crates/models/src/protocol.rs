@@ -4,6 +4,7 @@
 //! first, and hang up on any other than their own: a worker is started by the very program that talks to it.
 
 mod arguments;
+mod confinement;
 mod frame;
 mod sampling;
 
@@ -12,11 +13,12 @@ use stoa_model::completion::{FinishReason, TokenLogProb, Usage};
 use stoa_model::conversation::MessageRole;
 
 pub use arguments::{ArgumentError, Processor, WorkerArguments};
+pub use confinement::{Confinement, Landlock};
 pub use frame::{Decoder, FrameError, MAX_FRAME_BYTES, encode};
 pub use sampling::{Sampling, SamplingOutOfRange};
 
 /// The version of this protocol; raised with every change of a message.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The longest prompt in bytes that may reach the tokenizer.
 pub const MAX_PROMPT_BYTES: usize = 4 * 1024 * 1024;
@@ -100,6 +102,7 @@ pub enum Report {
         context_window: u32,
         /// Sequences that may run at once.
         slots: u32,
+        confinement: Confinement,
     },
     /// The model cannot be loaded; the worker ends.
     LoadFailed {
@@ -174,6 +177,8 @@ impl Outcome {
 pub enum LoadFailure {
     #[error("this processor lacks {missing}, which local models need")]
     Processor { missing: String },
+    #[error("the worker could not lock itself in, so it read no model: {detail}")]
+    Confinement { detail: String },
     #[error("llama.cpp cannot load the model")]
     Model,
     #[error("there is not enough memory for a context of {context_window} tokens")]

@@ -12,6 +12,7 @@ mod failures;
 mod files;
 mod life;
 mod local;
+mod locked;
 mod many;
 mod orphans;
 mod support;

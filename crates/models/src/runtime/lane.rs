@@ -24,7 +24,7 @@ use super::process::{WorkerFault, WorkerProcess};
 use super::slots::Slots;
 use super::spawner::Spawner;
 use super::{locked, round_up};
-use crate::protocol::WorkerArguments;
+use crate::protocol::{Confinement, Landlock, WorkerArguments};
 use running::Running;
 use sequence::Progress;
 use stoa_model_store::Digest;
@@ -213,13 +213,32 @@ impl Lane {
             model = %self.shared.model.name,
             worker = worker.id(),
             slots = worker.slots(),
+            confinement = worker.confinement().map(tracing::field::display),
             elapsed_ms = took.as_millis(),
             "a local model is loaded"
         );
+        self.warn_of_gaps(worker.confinement());
         let slots = u32::try_from(worker.slots()).unwrap_or(u32::MAX);
-        self.shared.note_loaded(worker.id(), slots, worker.context_window());
+        let noted = shared::Worker { id: worker.id(), slots, confinement: worker.confinement() };
+        self.shared.note_loaded(noted, worker.context_window());
         self.loaded = Some(Loaded { worker, at: Instant::now(), took, _slot: slot });
         Ok(())
+    }
+
+    /// A worker that this kernel cannot lock in wholly serves all the same, but nobody shall think that it is.
+    fn warn_of_gaps(&self, confinement: Option<Confinement>) {
+        let missing = match confinement.map(|confinement| confinement.landlock) {
+            Some(Landlock::Full { .. }) => return,
+            Some(Landlock::Partial { .. }) => {
+                "this kernel's Landlock is older than Linux 6.12: ports, signals or sockets of other programs are kept \
+                 from the worker by seccomp alone"
+            }
+            Some(Landlock::Absent) | None => {
+                "this kernel has no Landlock (Linux 5.13 or later, and `landlock` among its security modules): the \
+                 worker could read every file that the server may read"
+            }
+        };
+        tracing::warn!(model = %self.shared.model.name, missing, "the worker of a local model is not wholly locked in");
     }
 
     fn failed(&mut self, fault: &WorkerFault) {

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::status::{LaneState, LaneStatus, Latest, resident_bytes};
+use crate::protocol::Confinement;
 use crate::runtime::job::Job;
 use crate::runtime::options::RuntimeOptions;
 use crate::runtime::process::WorkerFault;
@@ -49,9 +50,10 @@ struct Inner {
 }
 
 #[derive(Clone, Copy)]
-struct Worker {
-    id: Option<u32>,
-    slots: u32,
+pub(super) struct Worker {
+    pub(super) id: Option<u32>,
+    pub(super) slots: u32,
+    pub(super) confinement: Option<Confinement>,
 }
 
 impl LaneShared {
@@ -113,6 +115,7 @@ impl LaneShared {
             state: inner.state,
             worker_id,
             resident_bytes: None,
+            confinement: inner.worker.and_then(|worker| worker.confinement),
             context_window: inner.context_window,
             slots: inner.worker.map_or(0, |worker| worker.slots),
             running: inner.running,
@@ -159,9 +162,9 @@ impl LaneShared {
         }
     }
 
-    pub(super) fn note_loaded(&self, id: Option<u32>, slots: u32, context_window: u32) {
+    pub(super) fn note_loaded(&self, worker: Worker, context_window: u32) {
         let mut inner = locked(&self.inner);
-        inner.worker = Some(Worker { id, slots });
+        inner.worker = Some(worker);
         inner.context_window = context_window;
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use stoa_model::Timestamp;
 use stoa_model::completion::KeepAlive;
 
+use crate::protocol::Confinement;
 use stoa_model_store::Digest;
 
 /// What a lane is doing.
@@ -29,6 +30,8 @@ pub struct LaneStatus {
     pub worker_id: Option<u32>,
     /// Memory of the worker that is in use; the part of the weights that has been read is in it.
     pub resident_bytes: Option<u64>,
+    /// How the worker has locked itself in; `None` when nothing is loaded.
+    pub confinement: Option<Confinement>,
     /// Tokens of prompt and answer together.
     pub context_window: u32,
     /// Requests that the worker takes at once; 0 when nothing is loaded.
