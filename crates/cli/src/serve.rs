@@ -147,6 +147,7 @@ fn local_runtime(config: &Config, tracker: &TaskTracker, clock: &Arc<dyn Clock>)
     let options = RuntimeOptions {
         keep_alive: config.model_keep_alive,
         context_limit: config.model_context,
+        memory: config.models_memory,
         slots: (config.model_slots > 0).then_some(config.model_slots),
         ..RuntimeOptions::new(WorkerProgram::this_program().context("this program's own path is not known")?)
     };

@@ -8,6 +8,7 @@ pub mod runtime;
 pub mod template;
 pub mod text;
 
+pub use memory::MemoryBound;
 pub use runtime::{
     EmbedRequest, Embeddings, LaneState, LaneStatus, LocalModel, Runtime, RuntimeOptions, RuntimeStatus, WorkerProgram,
 };

@@ -2,9 +2,15 @@
 //!
 //! The files that tell it stay open, so that a worker can read them again after it has locked itself in.
 
+mod bound;
+mod contexts;
+
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+pub use bound::{MemoryBound, NoMemoryBound};
+pub use contexts::{CONTEXT_BYTES, reserved_tokens, slots};
 
 /// More than these files ever hold in the lines that count.
 const READ_BYTES: usize = 8 * 1024;
@@ -21,6 +27,30 @@ struct Group {
     usage: File,
     /// What of the usage are copies of files, which the kernel drops when memory is needed.
     statistics: Option<File>,
+}
+
+/// Memory of a process in use, as its kernel tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InUse {
+    /// Copies of files, such as the part of the weights that has been read.
+    pub file_bytes: u64,
+    pub own_bytes: u64,
+}
+
+impl InUse {
+    /// `None` when there is no such process.
+    pub fn by(process: u32) -> Option<Self> {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1_024)
+        };
+        Some(Self { file_bytes: field("RssFile:")?, own_bytes: field("RssAnon:")? + field("RssShmem:")? })
+    }
+
+    pub const fn bytes(self) -> u64 {
+        self.file_bytes + self.own_bytes
+    }
 }
 
 /// Where a version of control groups keeps its numbers.
@@ -181,6 +211,13 @@ mod tests {
             );
         let memory = machine.memory();
         assert_eq!((memory.total_bytes(), memory.available_bytes()), (Some(4_000), Some(1_500)));
+    }
+
+    #[test]
+    fn this_process_uses_memory() {
+        let used = InUse::by(std::process::id()).unwrap();
+        assert!(used.own_bytes > 100_000 && used.file_bytes > 100_000, "{used:?}");
+        assert_eq!(InUse::by(u32::MAX), None);
     }
 
     #[test]

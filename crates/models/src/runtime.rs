@@ -3,15 +3,16 @@
 //! Each loaded model has a lane: a fair queue, one worker, and the task that brings both together. The worker computes;
 //! everything about people (whose turn it is, how long they wait, what they are told) is decided here.
 
+mod admission;
 mod answer;
 mod breaker;
 mod embed;
+mod estimate;
 mod job;
 mod lane;
 mod options;
 mod process;
 mod queue;
-mod slots;
 mod spawner;
 
 use std::collections::HashMap;
@@ -28,9 +29,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::protocol::{MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Message, Prompt, Sampling};
+use admission::Admission;
 use job::{Completion, Job, Outlet, Part, Task};
 use lane::{Lane, LaneContext, LaneShared};
-use slots::Slots;
 use spawner::Spawner;
 use stoa_model_store::{Digest, Store, StoreError, StoredModel};
 
@@ -63,6 +64,10 @@ pub struct LocalModel {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuntimeStatus {
     pub lanes: Vec<LaneStatus>,
+    /// What all models may take together.
+    pub memory_bytes: u64,
+    /// Models that were unloaded to make room for others.
+    pub evictions: u64,
 }
 
 /// The door to local models. Dropping it ends all workers.
@@ -89,7 +94,7 @@ impl Runtime {
     ) -> Result<Arc<Self>, std::io::Error> {
         let context = LaneContext {
             spawner: Spawner::start()?,
-            slots: Slots::new(options.max_loaded),
+            admission: Arc::new(Admission::new(options.memory, options.max_loaded)),
             shutdown: CancellationToken::new(),
             tracker: tracker.clone(),
             options,
@@ -118,7 +123,8 @@ impl Runtime {
         let mut lanes: Vec<LaneStatus> =
             locked(&self.lanes).values().map(|lane| lane.status(&*self.context.clock)).collect();
         lanes.sort_by(|one, other| one.model.cmp(&other.model));
-        RuntimeStatus { lanes }
+        let admission = &self.context.admission;
+        RuntimeStatus { lanes, memory_bytes: admission.bound_bytes(), evictions: admission.evicted() }
     }
 
     /// Loads a model, if it is not loaded yet, in its turn among the requests of `tenant` and of others. `keep_alive`

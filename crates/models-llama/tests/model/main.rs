@@ -15,4 +15,5 @@ mod local;
 mod locked;
 mod many;
 mod orphans;
+mod room;
 mod support;

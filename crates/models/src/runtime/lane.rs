@@ -5,29 +5,27 @@ mod sequence;
 mod shared;
 mod status;
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use stoa_model::completion::CompletionError;
 use stoa_model::{Clock, UserId};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::admission::{Admission, Grant, IdleModel};
 use super::breaker::{Breaker, Permit};
+use super::estimate;
 use super::job::Job;
 use super::options::RuntimeOptions;
 use super::process::{WorkerFault, WorkerProcess};
-use super::slots::Slots;
 use super::spawner::Spawner;
 use super::{locked, round_up};
 use crate::protocol::{Confinement, Landlock, WorkerArguments};
 use running::Running;
 use sequence::Progress;
-use stoa_model_store::Digest;
 
 pub(super) use shared::LaneShared;
 pub use status::{LaneState, LaneStatus};
@@ -36,7 +34,7 @@ pub use status::{LaneState, LaneStatus};
 pub(super) struct LaneContext {
     pub(super) options: RuntimeOptions,
     pub(super) spawner: Spawner,
-    pub(super) slots: Slots,
+    pub(super) admission: Arc<Admission>,
     pub(super) shutdown: CancellationToken,
     pub(super) tracker: TaskTracker,
     pub(super) clock: Arc<dyn Clock>,
@@ -47,7 +45,7 @@ struct Loaded {
     worker: WorkerProcess,
     at: Instant,
     took: Duration,
-    _slot: OwnedSemaphorePermit,
+    _grant: Grant,
 }
 
 /// The task of a lane. It ends when the lane has been idle for long enough, and takes the lane with it.
@@ -156,7 +154,7 @@ impl Lane {
 
     /// Whether the worker shall end once it has nothing to do.
     fn is_to_leave(&self) -> bool {
-        self.context.slots.is_wanted() || self.shared.is_leaving()
+        self.context.admission.is_wanted() || self.shared.is_leaving()
     }
 
     /// Sees to it that a worker is loaded.
@@ -182,18 +180,24 @@ impl Lane {
             }
         }
         self.shared.set_state(LaneState::Waiting);
-        let slot = tokio::select! {
-            slot = self.context.slots.acquire(|| self.evict_longest_idle()) => slot.ok_or_else(shutting_down)?,
+        let needed =
+            estimate::needed_bytes(&self.shared.model, &self.context.options, self.context.admission.bound_bytes());
+        let grant = tokio::select! {
+            grant = self.context.admission.acquire(needed, || self.idle_models()) => grant.map_err(|no_room| {
+                self.shared.set_state(LaneState::Cold);
+                no_room.completion_error()
+            })?,
             // Nobody wants the answer any more, so the model need not be loaded, either.
             () = job.outlet.closed() => return Err(shutting_down()),
         };
-        self.load(slot).await.map_err(|fault| {
+        self.shared.note_let_in(needed);
+        self.load(grant).await.map_err(|fault| {
             self.failed(&fault);
             fault.completion_error()
         })
     }
 
-    async fn load(&mut self, slot: OwnedSemaphorePermit) -> Result<(), WorkerFault> {
+    async fn load(&mut self, grant: Grant) -> Result<(), WorkerFault> {
         self.shared.set_state(LaneState::Loading);
         let started = Instant::now();
         let options = &self.context.options;
@@ -207,7 +211,11 @@ impl Lane {
             memory_bytes: options.memory_bytes,
             processor: options.processor,
         };
-        let worker = WorkerProcess::start(&self.context.spawner, options, arguments, &self.context.tracker).await?;
+        let worker =
+            WorkerProcess::start(&self.context.spawner, options, arguments, &self.context.tracker, |process| {
+                grant.started(process);
+            })
+            .await?;
         let took = started.elapsed();
         tracing::info!(
             model = %self.shared.model.name,
@@ -219,9 +227,10 @@ impl Lane {
         );
         self.warn_of_gaps(worker.confinement());
         let slots = u32::try_from(worker.slots()).unwrap_or(u32::MAX);
+        grant.loaded();
         let noted = shared::Worker { id: worker.id(), slots, confinement: worker.confinement() };
         self.shared.note_loaded(noted, worker.context_window());
-        self.loaded = Some(Loaded { worker, at: Instant::now(), took, _slot: slot });
+        self.loaded = Some(Loaded { worker, at: Instant::now(), took, _grant: grant });
         Ok(())
     }
 
@@ -303,14 +312,10 @@ impl Lane {
         tracing::info!(model = %self.shared.model.name, "a local model is unloaded");
     }
 
-    fn evict_longest_idle(&self) {
+    /// The other models that nobody uses right now.
+    fn idle_models(&self) -> Vec<IdleModel> {
         let lanes = locked(&self.lanes);
-        let idle: HashMap<&Digest, Instant> =
-            lanes.iter().filter_map(|(digest, lane)| Some((digest, lane.idle_since()?))).collect();
-        let longest = idle.into_iter().min_by_key(|(_, since)| *since).and_then(|(digest, _)| lanes.get(digest));
-        if let Some(lane) = longest {
-            lane.evict();
-        }
+        lanes.values().filter_map(|lane| IdleModel::new(Arc::clone(lane))).collect()
     }
 }
 

@@ -104,15 +104,17 @@ pub(super) struct WorkerProcess {
 }
 
 impl WorkerProcess {
-    /// Starts a worker and waits until its model is loaded.
+    /// Starts a worker and waits until its model is loaded. `begun` learns which process it is.
     pub(super) async fn start(
         spawner: &Spawner,
         options: &RuntimeOptions,
         arguments: WorkerArguments,
         tracker: &TaskTracker,
+        begun: impl FnOnce(Option<u32>),
     ) -> Result<Self, WorkerFault> {
         let started = spawner.spawn(options.worker.clone(), arguments).await.map_err(WorkerFault::Spawn)?;
         let mut child = started.child;
+        begun(child.id());
         started.socket.set_nonblocking(true).map_err(WorkerFault::Socket)?;
         let (reader, writer) = UnixStream::from_std(started.socket).map_err(WorkerFault::Socket)?.into_split();
         let last_words = LastWords::listen(child.stderr.take(), tracker);
