@@ -94,6 +94,8 @@ settings! {
         "How many answers one person may have in the making at once.";
     STREAMS_PER_USER: "streams_per_user", "STOA_STREAMS_PER_USER", "64", false,
         "How many tabs and devices one person may have open at once.";
+    METRICS_TOKEN: "metrics_token", "STOA_METRICS_TOKEN", "", true,
+        "Whoever sends it as a bearer token may read `/metrics` from elsewhere than this machine. At least 16 characters.";
     LOG: "log", "STOA_LOG", "info", false,
         "What is logged: `error`, `warn`, `info`, `debug`, `trace`, or by module as in `info,stoa_chat=debug`.";
     LOG_FORMAT: "log_format", "STOA_LOG_FORMAT", "auto", false,
@@ -131,6 +133,7 @@ pub(crate) struct Config {
     pub(crate) history_messages: u32,
     pub(crate) answers_per_user: u32,
     pub(crate) streams_per_user: usize,
+    pub(crate) metrics_token: Option<stoa_storage::Secret>,
     pub(crate) log: String,
     pub(crate) log_format: String,
 }
@@ -177,10 +180,20 @@ impl Config {
             history_messages: reader.parse(&HISTORY_MESSAGES, "a number of messages")?,
             answers_per_user: reader.parse(&ANSWERS_PER_USER, "a number of answers")?,
             streams_per_user: reader.parse(&STREAMS_PER_USER, "a number of streams")?,
+            metrics_token: metrics_token(reader)?,
             log: reader.text(&LOG)?.unwrap_or_else(|| LOG.default.to_owned()),
             log_format: reader.text(&LOG_FORMAT)?.unwrap_or_else(|| LOG_FORMAT.default.to_owned()),
             data_dir,
         })
+    }
+}
+
+/// One that can be guessed is none.
+fn metrics_token(reader: &Reader) -> Result<Option<stoa_storage::Secret>, ConfigError> {
+    let token = reader.secret(&METRICS_TOKEN)?;
+    match &token {
+        Some(text) if text.expose().len() < 16 => Err(reader.wrong(&METRICS_TOKEN, "at least 16 characters")),
+        _ => Ok(token),
     }
 }
 

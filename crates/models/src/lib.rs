@@ -10,5 +10,6 @@ pub mod text;
 
 pub use memory::MemoryBound;
 pub use runtime::{
-    EmbedRequest, Embeddings, LaneState, LaneStatus, LocalModel, Runtime, RuntimeOptions, RuntimeStatus, WorkerProgram,
+    EmbedRequest, Embeddings, LaneState, LaneStatus, LocalModel, Runtime, RuntimeOptions, RuntimeStatus, RuntimeTotals,
+    WorkerProgram,
 };

@@ -14,6 +14,7 @@ mod options;
 mod process;
 mod queue;
 mod spawner;
+mod totals;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,10 +35,12 @@ use job::{Completion, Job, Outlet, Part, Task};
 use lane::{Lane, LaneContext, LaneShared};
 use spawner::Spawner;
 use stoa_model_store::{Digest, Store, StoreError, StoredModel};
+use totals::Totals;
 
 pub use embed::{EmbedRequest, Embeddings};
 pub use lane::{LaneState, LaneStatus};
 pub use options::{RuntimeOptions, WorkerProgram};
+pub use totals::RuntimeTotals;
 
 /// A model of the store, as it would run here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +71,7 @@ pub struct RuntimeStatus {
     pub memory_bytes: u64,
     /// Models that were unloaded to make room for others.
     pub evictions: u64,
+    pub totals: RuntimeTotals,
 }
 
 /// The door to local models. Dropping it ends all workers.
@@ -95,6 +99,7 @@ impl Runtime {
         let context = LaneContext {
             spawner: Spawner::start()?,
             admission: Arc::new(Admission::new(options.memory, options.max_loaded)),
+            totals: Totals::default(),
             shutdown: CancellationToken::new(),
             tracker: tracker.clone(),
             options,
@@ -124,7 +129,12 @@ impl Runtime {
             locked(&self.lanes).values().map(|lane| lane.status(&*self.context.clock)).collect();
         lanes.sort_by(|one, other| one.model.cmp(&other.model));
         let admission = &self.context.admission;
-        RuntimeStatus { lanes, memory_bytes: admission.bound_bytes(), evictions: admission.evicted() }
+        RuntimeStatus {
+            lanes,
+            memory_bytes: admission.bound_bytes(),
+            evictions: admission.evicted(),
+            totals: self.context.totals.read(),
+        }
     }
 
     /// Loads a model, if it is not loaded yet, in its turn among the requests of `tenant` and of others. `keep_alive`

@@ -22,6 +22,7 @@ use super::job::Job;
 use super::options::RuntimeOptions;
 use super::process::{WorkerFault, WorkerProcess};
 use super::spawner::Spawner;
+use super::totals::Totals;
 use super::{locked, round_up};
 use crate::protocol::{Confinement, Landlock, WorkerArguments};
 use running::Running;
@@ -35,6 +36,7 @@ pub(super) struct LaneContext {
     pub(super) options: RuntimeOptions,
     pub(super) spawner: Spawner,
     pub(super) admission: Arc<Admission>,
+    pub(super) totals: Totals,
     pub(super) shutdown: CancellationToken,
     pub(super) tracker: TaskTracker,
     pub(super) clock: Arc<dyn Clock>,
@@ -121,6 +123,7 @@ impl Lane {
             while let Some((tenant, job)) = next.take().or_else(|| self.admit(running)) {
                 let Some(loaded) = &mut self.loaded else { return Ok(()) };
                 self.shared.note_begun(&job);
+                self.context.totals.begun(job.queued_at.elapsed());
                 running.begin(loaded, tenant, job, self.context.clock.now()).await?;
             }
             self.shared.note_running(running.len());
@@ -217,6 +220,7 @@ impl Lane {
             })
             .await?;
         let took = started.elapsed();
+        self.context.totals.loaded(took);
         tracing::info!(
             model = %self.shared.model.name,
             worker = worker.id(),
@@ -257,6 +261,7 @@ impl Lane {
             "the worker of a local model failed"
         );
         self.breaker.failed(Instant::now());
+        self.context.totals.failed();
         self.shared.note_failure(fault);
         self.loaded = None;
         self.shared.set_state(LaneState::Cold);
@@ -308,6 +313,7 @@ impl Lane {
     async fn unload(&mut self) {
         let Some(loaded) = self.loaded.take() else { return };
         loaded.worker.shut_down().await;
+        self.context.totals.unloaded();
         self.shared.set_state(LaneState::Cold);
         tracing::info!(model = %self.shared.model.name, "a local model is unloaded");
     }
