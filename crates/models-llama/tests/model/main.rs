@@ -10,6 +10,7 @@
 mod answers;
 mod failures;
 mod files;
+mod kills;
 mod life;
 mod local;
 mod locked;
