@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reading::Reader;
+use stoa_models::MemoryBound;
 
 pub(crate) use reading::ConfigError;
 
@@ -82,6 +83,9 @@ settings! {
     MODEL_SLOTS: "model_slots", "STOA_MODEL_SLOTS", "0", false,
         "How many requests a local model answers at once, each with a context of its own. 0 lets the memory decide: from 4 \
          to 16.";
+    MODELS_MEMORY: "models_memory", "STOA_MODELS_MEMORY", "80%", false,
+        "How much memory all loaded local models may take together: a share of the machine or container, such as `80%`, or an \
+         amount, such as `12GiB`. Models that are idle leave when another needs the room.";
     TITLES: "titles", "STOA_TITLES", "true", false,
         "Whether a model writes the titles of new conversations. Without it, the first line of the first message stays.";
     HISTORY_MESSAGES: "history_messages", "STOA_HISTORY_MESSAGES", "40", false,
@@ -90,6 +94,8 @@ settings! {
         "How many answers one person may have in the making at once.";
     STREAMS_PER_USER: "streams_per_user", "STOA_STREAMS_PER_USER", "64", false,
         "How many tabs and devices one person may have open at once.";
+    METRICS_TOKEN: "metrics_token", "STOA_METRICS_TOKEN", "", true,
+        "Whoever sends it as a bearer token may read `/metrics` from elsewhere than this machine. At least 16 characters.";
     LOG: "log", "STOA_LOG", "info", false,
         "What is logged: `error`, `warn`, `info`, `debug`, `trace`, or by module as in `info,stoa_chat=debug`.";
     LOG_FORMAT: "log_format", "STOA_LOG_FORMAT", "auto", false,
@@ -122,10 +128,12 @@ pub(crate) struct Config {
     pub(crate) model_keep_alive: Duration,
     pub(crate) model_context: u32,
     pub(crate) model_slots: u32,
+    pub(crate) models_memory: MemoryBound,
     pub(crate) titles: bool,
     pub(crate) history_messages: u32,
     pub(crate) answers_per_user: u32,
     pub(crate) streams_per_user: usize,
+    pub(crate) metrics_token: Option<stoa_storage::Secret>,
     pub(crate) log: String,
     pub(crate) log_format: String,
 }
@@ -167,14 +175,25 @@ impl Config {
             model_keep_alive: reader.seconds(&MODEL_KEEP_ALIVE)?,
             model_context: reader.parse(&MODEL_CONTEXT, "a number of tokens")?,
             model_slots: reader.parse(&MODEL_SLOTS, "a number of requests")?,
+            models_memory: reader.parse(&MODELS_MEMORY, "a share such as 80%, or an amount such as 12GiB")?,
             titles: reader.parse(&TITLES, "true or false")?,
             history_messages: reader.parse(&HISTORY_MESSAGES, "a number of messages")?,
             answers_per_user: reader.parse(&ANSWERS_PER_USER, "a number of answers")?,
             streams_per_user: reader.parse(&STREAMS_PER_USER, "a number of streams")?,
+            metrics_token: metrics_token(reader)?,
             log: reader.text(&LOG)?.unwrap_or_else(|| LOG.default.to_owned()),
             log_format: reader.text(&LOG_FORMAT)?.unwrap_or_else(|| LOG_FORMAT.default.to_owned()),
             data_dir,
         })
+    }
+}
+
+/// One that can be guessed is none.
+fn metrics_token(reader: &Reader) -> Result<Option<stoa_storage::Secret>, ConfigError> {
+    let token = reader.secret(&METRICS_TOKEN)?;
+    match &token {
+        Some(text) if text.expose().len() < 16 => Err(reader.wrong(&METRICS_TOKEN, "at least 16 characters")),
+        _ => Ok(token),
     }
 }
 

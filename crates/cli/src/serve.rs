@@ -1,6 +1,7 @@
 //! `stoa serve`: puts the parts together, serves, and takes them apart again in the opposite order.
 
 mod local_models;
+mod metrics;
 pub(crate) mod network;
 mod ollama;
 
@@ -67,6 +68,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let chat =
         Engine::start(database.clone(), dispatch.clone(), Arc::clone(&clock), tracker.clone(), chat_options).await?;
+    let figures = metrics::gather(&dispatch, &runtime);
     let app = App {
         database: database.clone(),
         door,
@@ -78,6 +80,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
             secure_cookies: config.secure_cookies,
             loopback_only: address.ip().is_loopback(),
             trusted_proxies,
+            figures,
+            metrics_token: config.metrics_token.clone(),
         }),
     };
     let stop = CancellationToken::new();
@@ -147,6 +151,7 @@ fn local_runtime(config: &Config, tracker: &TaskTracker, clock: &Arc<dyn Clock>)
     let options = RuntimeOptions {
         keep_alive: config.model_keep_alive,
         context_limit: config.model_context,
+        memory: config.models_memory,
         slots: (config.model_slots > 0).then_some(config.model_slots),
         ..RuntimeOptions::new(WorkerProgram::this_program().context("this program's own path is not known")?)
     };

@@ -7,6 +7,7 @@
 mod budget;
 mod call;
 mod catalogue;
+mod figures;
 mod ledger;
 mod receipt;
 mod settling;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use stoa_model::provider::AvailableModel;
 use stoa_model::{Clock, Principal};
 use stoa_storage::{Database, Notice, StorageError};
+use stoa_telemetry::metrics::prometheus_client::registry::Registry;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -26,6 +28,7 @@ pub use catalogue::{LocalModels, NoLocalModels, UpstreamFactory};
 pub use receipt::Receipt;
 
 use catalogue::Catalogue;
+use figures::Figures;
 use ledger::Ledger;
 
 /// Cheap to clone; all clones share the catalogue and the ledger.
@@ -39,6 +42,7 @@ struct Shared {
     catalogue: Catalogue,
     budget: Box<dyn Budget>,
     ledger: Ledger,
+    figures: Figures,
     clock: Arc<dyn Clock>,
     /// One reading at a time, so that an older one never comes in force over a newer.
     reading: tokio::sync::Mutex<()>,
@@ -64,6 +68,7 @@ impl Dispatch {
                 catalogue,
                 budget,
                 ledger,
+                figures: Figures::default(),
                 clock,
                 reading: tokio::sync::Mutex::default(),
             }),
@@ -77,6 +82,11 @@ impl Dispatch {
     /// Every model that the principal may pick, local ones first.
     pub fn models(&self, principal: &Principal) -> Vec<AvailableModel> {
         self.shared.catalogue.models(principal)
+    }
+
+    /// Adds what is measured of all calls.
+    pub fn register_metrics(&self, registry: &mut Registry) {
+        self.shared.figures.register(registry);
     }
 
     /// For calls whose rows of the ledger the caller writes itself.

@@ -9,6 +9,7 @@ use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream,
 use stoa_storage::UsageRow;
 
 use crate::budget::Reservation;
+use crate::figures::Attempt;
 use crate::{Dispatch, Receipt};
 
 pub(crate) struct Settling {
@@ -24,6 +25,7 @@ pub(crate) struct Meter {
     begun: Instant,
     /// The row of the attempt that runs.
     attempt: Option<UsageRow>,
+    figures: Option<Attempt>,
 }
 
 impl Settling {
@@ -46,11 +48,12 @@ impl Stream for Settling {
 
 impl Meter {
     pub(crate) fn new(dispatch: Dispatch, receipt: Option<Receipt>, reservation: Box<dyn Reservation>) -> Self {
-        Self { dispatch, receipt, reservation: Some(reservation), begun: Instant::now(), attempt: None }
+        Self { dispatch, receipt, reservation: Some(reservation), begun: Instant::now(), attempt: None, figures: None }
     }
 
     /// An upstream is asked.
     pub(crate) fn begin(&mut self, row: UsageRow) {
+        self.figures = Some(self.dispatch.shared.figures.attempt(&row.model));
         self.attempt = Some(row);
     }
 
@@ -72,6 +75,9 @@ impl Meter {
     fn observe(&mut self, item: Option<&Result<CompletionEvent, CompletionError>>) {
         match item {
             Some(Ok(CompletionEvent::Delta { .. } | CompletionEvent::ToolCall(_))) => {
+                if let Some(figures) = &mut self.figures {
+                    figures.token();
+                }
                 if let Some(row) = self.attempt.as_mut().filter(|row| row.timings.first_token_ms == 0) {
                     row.timings.first_token_ms = millis_since(self.begun).max(1);
                 }
@@ -96,9 +102,12 @@ impl Meter {
         self.record(row, outcome);
     }
 
-    fn record(&self, mut row: UsageRow, outcome: &str) {
+    fn record(&mut self, mut row: UsageRow, outcome: &str) {
         row.timings.total_ms = millis_since(self.begun);
         outcome.clone_into(&mut row.outcome);
+        if let Some(figures) = self.figures.take() {
+            figures.end(outcome, &row.usage);
+        }
         self.dispatch.settle(row, self.receipt.as_ref());
     }
 }

@@ -105,6 +105,11 @@ pub struct Gguf {
     pub context_length: u32,
     pub block_count: u32,
     pub embedding_length: u32,
+    /// Tokens that it knows.
+    pub vocabulary: u64,
+    /// Numbers that it keeps for one token of a sequence: keys and values of all layers. 0 where its memory of a sequence
+    /// does not grow.
+    pub context_numbers: u64,
     pub chat_template: Option<String>,
     pub bos_token: Option<String>,
     pub eos_token: Option<String>,
@@ -133,8 +138,8 @@ impl Gguf {
         let parameters = read_tensors(&mut reader, tensors, alignment)?;
         let tokens = metadata.tokens(&mut reader)?;
         let gguf = metadata.describe(parameters, tokens)?;
-        shape::check(&metadata, &mut reader, &gguf.architecture, gguf.embedding_length)?;
-        Ok(gguf)
+        let context_numbers = shape::check(&metadata, &mut reader, &gguf)?;
+        Ok(Self { context_numbers, ..gguf })
     }
 
     /// What the model can do beyond text.
@@ -168,6 +173,7 @@ struct Metadata {
 
 /// Texts of the tokens that templates use.
 struct Tokens {
+    count: u64,
     bos: Option<String>,
     eos: Option<String>,
 }
@@ -246,7 +252,7 @@ impl Metadata {
                 _ => Ok(None),
             }
         };
-        Ok(Tokens { bos: token("tokenizer.ggml.bos_token_id")?, eos: token("tokenizer.ggml.eos_token_id")? })
+        Ok(Tokens { count, bos: token("tokenizer.ggml.bos_token_id")?, eos: token("tokenizer.ggml.eos_token_id")? })
     }
 
     fn describe(&self, parameters: u64, tokens: Tokens) -> Result<Gguf, GgufError> {
@@ -271,6 +277,8 @@ impl Metadata {
             context_length: self.count(of_architecture("context_length"), 1 << 30)?,
             block_count: self.count(of_architecture("block_count"), 4_096)?,
             embedding_length: self.count(of_architecture("embedding_length"), 1 << 24)?,
+            vocabulary: tokens.count,
+            context_numbers: 0,
             chat_template: self.text("tokenizer.chat_template")?,
             bos_token: tokens.bos,
             eos_token: tokens.eos,

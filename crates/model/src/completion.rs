@@ -375,9 +375,23 @@ pub enum CompletionError {
     /// Too much is waiting already.
     #[error("the model is busy")]
     Busy { retry_after: Duration },
+    /// The model would not fit with all others unloaded, so nobody waits for it.
+    #[error(
+        "the model needs {} of memory, but at most {} can be had here: take a smaller model, or have a smaller context \
+         (STOA_MODEL_CONTEXT_TOKENS) or more memory (STOA_MODELS_MEMORY) set",
+        gibibytes(*needed_bytes),
+        gibibytes(*room_bytes)
+    )]
+    NoRoom { needed_bytes: u64, room_bytes: u64 },
     /// The process that ran the model died, hung, or could not be started.
     #[error("the model's worker failed: {detail}")]
     WorkerFailed { detail: String },
+}
+
+/// With two decimals, rounded down.
+fn gibibytes(bytes: u64) -> String {
+    let hundredths = u128::from(bytes) * 100 / (1 << 30);
+    format!("{}.{:02} GiB", hundredths / 100, hundredths % 100)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -413,6 +427,7 @@ impl CompletionError {
             Self::UnknownModel { .. } => "model_not_found",
             Self::Invalid { .. } => "invalid_request",
             Self::Busy { .. } => "model_busy",
+            Self::NoRoom { .. } => "model_too_large",
             Self::WorkerFailed { .. } => "worker_failed",
         }
     }

@@ -23,27 +23,15 @@ use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
+use stoa_models::memory::{CONTEXT_BYTES, reserved_tokens, slots};
 use stoa_models::protocol::{LoadFailure, MAX_SLOTS, Submission};
 use stoa_models::template::TemplateSources;
 
-use crate::memory;
 use guide::Guides;
 
 pub(crate) use embed::Embedder;
 pub(crate) use prepare::{Prepared, PreparedText, Preparer, Watch};
 pub(crate) use session::Session;
-
-/// Memory for the contexts of all sequences, where nobody has said how much.
-const CONTEXT_BYTES: u64 = 1 << 30;
-
-/// Fewer slots would make people wait for each other; a machine that has no room for so many gets fewer all the same.
-const FEWEST_SLOTS: u32 = 4;
-
-/// From here on, more sequences at once are hardly more tokens a second.
-const MOST_SLOTS: u32 = 16;
-
-/// Tokens of a sequence are reserved in multiples of this, as llama.cpp does it.
-const CONTEXT_MULTIPLE: u32 = 256;
 
 /// A submission, and when it came.
 pub(crate) struct Request {
@@ -68,6 +56,8 @@ pub(crate) struct Room {
     /// Sequences; as many as `context_bytes` hold when absent.
     pub(crate) slots: Option<u32>,
     pub(crate) context_bytes: Option<u64>,
+    /// What this process may still take; `None` where the system does not tell.
+    pub(crate) free_bytes: Option<u64>,
     pub(crate) threads: u32,
 }
 
@@ -101,11 +91,11 @@ impl Engine {
     /// is no memory for as many sequences as were hoped for, there are fewer.
     pub(crate) fn session(&self, room: Room) -> Result<Session<'_>, LoadFailure> {
         let window = self.window(room.context_window);
-        let reserved = window.next_multiple_of(CONTEXT_MULTIPLE);
+        let reserved = reserved_tokens(window);
         let per_slot = model::context_bytes_per_token(&self.model).saturating_mul(u64::from(reserved));
         let mut slots = match room.slots {
             Some(slots) => slots.clamp(1, MAX_SLOTS),
-            None => slots(per_slot, room.context_bytes.unwrap_or(CONTEXT_BYTES), memory::available_bytes()),
+            None => slots(per_slot, room.context_bytes.unwrap_or(CONTEXT_BYTES), room.free_bytes),
         };
         loop {
             let parameters = context(room.threads)
@@ -163,28 +153,4 @@ impl Engine {
 fn context(threads: u32) -> LlamaContextParams {
     let threads = i32::try_from(threads).unwrap_or(i32::MAX);
     LlamaContextParams::default().with_n_threads(threads).with_n_threads_batch(threads).with_no_perf(true)
-}
-
-/// How many sequences of `per_slot` bytes each there shall be: what the budget holds, within reason, and at least
-/// [`FEWEST_SLOTS`] unless those would take more than half of what is free.
-fn slots(per_slot: u64, budget: u64, free: Option<u64>) -> u32 {
-    let holds = |bytes: u64| u32::try_from(bytes.checked_div(per_slot).unwrap_or(u64::MAX)).unwrap_or(u32::MAX);
-    let most = free.map_or(MOST_SLOTS, |free| holds(free / 2)).clamp(1, MOST_SLOTS);
-    holds(budget).clamp(FEWEST_SLOTS, MOST_SLOTS).min(most)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slots_follow_the_budget_and_the_memory_that_is_free() {
-        const MIB: u64 = 1 << 20;
-        assert_eq!(slots(100 * MIB, 1_024 * MIB, None), 10);
-        assert_eq!(slots(10 * MIB, 1_024 * MIB, None), MOST_SLOTS);
-        assert_eq!(slots(1_024 * MIB, 1_024 * MIB, None), FEWEST_SLOTS);
-        assert_eq!(slots(1_024 * MIB, 1_024 * MIB, Some(4_096 * MIB)), 2);
-        assert_eq!(slots(1_024 * MIB, 1_024 * MIB, Some(MIB)), 1);
-        assert_eq!(slots(0, 1_024 * MIB, Some(MIB)), MOST_SLOTS, "a state that does not grow");
-    }
 }

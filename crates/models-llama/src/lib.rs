@@ -1,13 +1,13 @@
 //! The worker: one process, one model, llama.cpp. Nothing of llama.cpp runs in the server's own process.
 
+mod confinement;
 mod cores;
 mod engine;
 mod link;
-mod memory;
 mod processor;
 mod raw;
 mod serving;
 mod worker;
 
 pub use raw::{RawDecode, RawDecodeError, RawLoad, raw_decode};
-pub use worker::run_worker;
+pub use worker::{run_worker, run_worker_with};

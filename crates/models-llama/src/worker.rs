@@ -7,14 +7,18 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
-use stoa_models::protocol::{ArgumentError, LoadFailure, Report, VERSION, WorkerArguments};
+use stoa_models::memory::Memory;
+use stoa_models::protocol::{ArgumentError, Confinement, LoadFailure, Report, VERSION, WorkerArguments};
 
 use crate::engine::{Embedder, Engine, Room};
 use crate::link::{Link, LinkError, Reports};
-use crate::{cores, processor, serving};
+use crate::{confinement, cores, processor, serving};
 
 /// When memory runs out, this process goes before the server and before most others.
 const OOM_SCORE: &str = "800";
+
+/// Files that may be open at once: the socket and its copies, the model, what tells of memory, and some to spare.
+const OPEN_FILES: u64 = 64;
 
 /// The shortest time between two signs of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -41,6 +45,12 @@ enum WorkerError {
 /// input. Must be called early in `main`, before other threads and before a tracing subscriber: this sets its own,
 /// which writes to standard error, where the server reads.
 pub fn run_worker(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    run_worker_with(arguments, || {})
+}
+
+/// The same, and calls `locked_in` between the worker's locking itself in and its reading the model. For tests, which try
+/// there what no worker may do.
+pub fn run_worker_with(arguments: impl IntoIterator<Item = OsString>, locked_in: impl FnOnce()) -> ExitCode {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)
         .with_writer(std::io::stderr)
@@ -49,7 +59,7 @@ pub fn run_worker(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .without_time()
         .finish();
     let _subscriber = tracing::subscriber::set_global_default(subscriber);
-    match run(arguments) {
+    match run(arguments, locked_in) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the model worker ends");
@@ -58,13 +68,24 @@ pub fn run_worker(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), WorkerError> {
+fn run(arguments: impl IntoIterator<Item = OsString>, locked_in: impl FnOnce()) -> Result<(), WorkerError> {
     let arguments = WorkerArguments::parse(arguments)?;
     end_with_parent(arguments.parent)?;
     limit(&arguments)?;
     let socket = std::io::stdin().as_fd().try_clone_to_owned().map_err(WorkerError::Socket)?;
+    // What is read outside of the model is read before the lock.
+    let threads = arguments.threads.filter(|threads| *threads > 0).unwrap_or_else(cores::usable);
+    let memory = Memory::of_this_process();
+    // Before the first thread, as Landlock and seccomp hold for the thread that asks and those that it starts.
+    let confinement = confinement::lock_in(&arguments.model);
+    if confinement.is_ok() {
+        locked_in();
+    }
     let link = Link::start(UnixStream::from(socket))?;
-    match serve(&arguments, &link) {
+    let served = confinement
+        .map_err(WorkerError::Load)
+        .and_then(|confinement| serve(&arguments, threads, &memory, confinement, &link));
+    match served {
         Err(WorkerError::Load(failure)) => {
             link.reports.send(&Report::LoadFailed { failure: failure.clone() })?;
             Err(WorkerError::Load(failure))
@@ -73,10 +94,15 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<(), WorkerError>
     }
 }
 
-fn serve(arguments: &WorkerArguments, link: &Link) -> Result<(), WorkerError> {
+fn serve(
+    arguments: &WorkerArguments,
+    threads: u32,
+    memory: &Memory,
+    confinement: Confinement,
+    link: &Link,
+) -> Result<(), WorkerError> {
     processor::check()?;
     let kernels = processor::choose(arguments.processor);
-    let threads = arguments.threads.filter(|threads| *threads > 0).unwrap_or_else(cores::usable);
     link.reports.send(&Report::Hello { version: VERSION, threads, processor: kernels.to_owned() })?;
 
     // Dropped in the reverse order: what has a context before the model, the model before the backend.
@@ -85,13 +111,14 @@ fn serve(arguments: &WorkerArguments, link: &Link) -> Result<(), WorkerError> {
         context_window: arguments.context_window,
         slots: arguments.slots,
         context_bytes: arguments.context_bytes,
+        free_bytes: memory.available_bytes(),
         threads,
     })?;
     let window = session.context_window();
     let slots = u32::try_from(session.slots()).unwrap_or(u32::MAX);
     let preparer = engine.preparer(window);
     let embedder = Embedder::new(&engine, window, threads);
-    link.reports.send(&Report::Ready { context_window: window, slots })?;
+    link.reports.send(&Report::Ready { context_window: window, slots, confinement })?;
     serving::serve(session, embedder, &preparer, link)?;
     Ok(())
 }
@@ -116,18 +143,20 @@ fn end_with_parent(parent: u32) -> Result<(), WorkerError> {
 }
 
 fn limit(arguments: &WorkerArguments) -> Result<(), WorkerError> {
+    // The one file that is written, so before anything forbids it.
+    if let Err(error) = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE) {
+        tracing::warn!(%error, "the worker cannot offer itself to the out-of-memory killer");
+    }
     let set = |resource, maximum| {
         let limit = Rlimit { current: Some(maximum), maximum: Some(maximum) };
         rustix::process::setrlimit(resource, limit).map_err(WorkerError::Limits)
     };
     // A core of gigabytes of weights helps nobody, and holds what people wrote.
     set(Resource::Core, 0)?;
+    set(Resource::Nofile, OPEN_FILES)?;
+    set(Resource::Fsize, 0)?;
     if let Some(bytes) = arguments.memory_bytes {
         set(Resource::As, bytes)?;
-    }
-    rustix::thread::set_no_new_privs(true).map_err(WorkerError::Limits)?;
-    if let Err(error) = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE) {
-        tracing::warn!(%error, "the worker cannot offer itself to the out-of-memory killer");
     }
     Ok(())
 }

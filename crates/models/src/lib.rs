@@ -1,5 +1,6 @@
 //! Models that run on this machine: prompts, answers, the worker processes, and who gets to use them when.
 
+pub mod memory;
 pub mod modelfile;
 pub mod options;
 pub mod protocol;
@@ -7,6 +8,8 @@ pub mod runtime;
 pub mod template;
 pub mod text;
 
+pub use memory::MemoryBound;
 pub use runtime::{
-    EmbedRequest, Embeddings, LaneState, LaneStatus, LocalModel, Runtime, RuntimeOptions, RuntimeStatus, WorkerProgram,
+    EmbedRequest, Embeddings, LaneState, LaneStatus, LocalModel, Runtime, RuntimeOptions, RuntimeStatus, RuntimeTotals,
+    WorkerProgram,
 };

@@ -4,6 +4,7 @@
 //! first, and hang up on any other than their own: a worker is started by the very program that talks to it.
 
 mod arguments;
+mod confinement;
 mod frame;
 mod sampling;
 
@@ -15,6 +16,7 @@ use stoa_model::think::Think;
 use crate::text::ToolFormat;
 
 pub use arguments::{ArgumentError, Processor, WorkerArguments};
+pub use confinement::{Confinement, Landlock};
 pub use frame::{Decoder, FrameError, MAX_FRAME_BYTES, encode};
 pub use sampling::{Sampling, SamplingOutOfRange};
 
@@ -86,6 +88,7 @@ pub enum Report {
         context_window: u32,
         /// Sequences that may run at once.
         slots: u32,
+        confinement: Confinement,
     },
     /// The model cannot be loaded; the worker ends.
     LoadFailed {
@@ -162,6 +165,8 @@ impl Outcome {
 pub enum LoadFailure {
     #[error("this processor lacks {missing}, which local models need")]
     Processor { missing: String },
+    #[error("the worker could not lock itself in, so it read no model: {detail}")]
+    Confinement { detail: String },
     #[error("llama.cpp cannot load the model")]
     Model,
     #[error("there is not enough memory for a context of {context_window} tokens")]

@@ -3,17 +3,19 @@
 //! Each loaded model has a lane: a fair queue, one worker, and the task that brings both together. The worker computes;
 //! everything about people (whose turn it is, how long they wait, what they are told) is decided here.
 
+mod admission;
 mod answer;
 mod breaker;
 mod embed;
+mod estimate;
 mod job;
 mod lane;
 mod options;
 mod process;
 mod profile;
 mod queue;
-mod slots;
 mod spawner;
+mod totals;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,17 +32,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::protocol::{MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Sampling, Submission};
+use admission::Admission;
 use job::{Completion, Job, Outlet, Part, Task};
 use lane::{Lane, LaneContext, LaneShared};
-use slots::Slots;
 use spawner::Spawner;
 use stoa_model_store::{Digest, Store, StoreError, StoredModel};
+use totals::Totals;
 
 pub use embed::{EmbedRequest, Embeddings};
 pub use lane::{LaneState, LaneStatus};
 pub use options::{RuntimeOptions, WorkerProgram};
 pub use profile::Profile;
 use profile::Profiles;
+pub use totals::RuntimeTotals;
 
 /// A model of the store, as it would run here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +71,11 @@ pub struct LocalModel {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuntimeStatus {
     pub lanes: Vec<LaneStatus>,
+    /// What all models may take together.
+    pub memory_bytes: u64,
+    /// Models that were unloaded to make room for others.
+    pub evictions: u64,
+    pub totals: RuntimeTotals,
 }
 
 /// The door to local models. Dropping it ends all workers.
@@ -94,7 +103,8 @@ impl Runtime {
     ) -> Result<Arc<Self>, std::io::Error> {
         let context = LaneContext {
             spawner: Spawner::start()?,
-            slots: Slots::new(options.max_loaded),
+            admission: Arc::new(Admission::new(options.memory, options.max_loaded)),
+            totals: Totals::default(),
             shutdown: CancellationToken::new(),
             tracker: tracker.clone(),
             options,
@@ -139,7 +149,13 @@ impl Runtime {
         let mut lanes: Vec<LaneStatus> =
             locked(&self.lanes).values().map(|lane| lane.status(&*self.context.clock)).collect();
         lanes.sort_by(|one, other| one.model.cmp(&other.model));
-        RuntimeStatus { lanes }
+        let admission = &self.context.admission;
+        RuntimeStatus {
+            lanes,
+            memory_bytes: admission.bound_bytes(),
+            evictions: admission.evicted(),
+            totals: self.context.totals.read(),
+        }
     }
 
     /// Loads a model, if it is not loaded yet, in its turn among the requests of `tenant` and of others. `keep_alive`

@@ -248,6 +248,7 @@ fn failures_have_openais_shape_and_tell_no_secrets() {
         CompletionError::UnknownModel { model: "slug/m".to_owned() },
         CompletionError::Invalid { detail: "the model takes no `seed`".to_owned() },
         CompletionError::Busy { retry_after: Duration::from_secs(2) },
+        CompletionError::NoRoom { needed_bytes: 5 << 30, room_bytes: 3_300_000_000 },
         CompletionError::WorkerFailed { detail: "killed".to_owned() },
     ] {
         let shown = ApiError::from(&error);

@@ -7,8 +7,9 @@ use stoa_dispatch::Dispatch;
 use stoa_egress::Egress;
 use stoa_identity::Door;
 use stoa_model::{Clock, Timestamp};
-use stoa_storage::Database;
+use stoa_storage::{Database, Secret};
 
+use crate::figures::Figures;
 use crate::visitor::TrustedProxies;
 
 /// Cheap to clone; one for each request.
@@ -31,6 +32,10 @@ pub struct AppOptions {
     pub loopback_only: bool,
     /// Whose word on the client's address is taken.
     pub trusted_proxies: TrustedProxies,
+    /// Has everybody's figures, for `GET /metrics`.
+    pub figures: Figures,
+    /// Whoever shows it may read them from elsewhere than this machine.
+    pub metrics_token: Option<Secret>,
 }
 
 impl App {

@@ -7,6 +7,7 @@ pub(crate) mod events;
 pub(crate) mod generations;
 pub(crate) mod health;
 pub(crate) mod messages;
+pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod openapi;
 pub(crate) mod providers;

@@ -11,10 +11,11 @@ use stoa_model::Principal;
 
 use crate::app::App;
 
-pub(crate) fn response(events: EventStream) -> Response {
-    let body = stream::unfold(events, |mut events| async move {
+pub(crate) fn response(app: &App, events: EventStream) -> Response {
+    let open = app.options.figures.stream_opened();
+    let body = stream::unfold((events, open), |(mut events, open)| async move {
         let bytes = events.next().await?;
-        Some((Ok::<_, std::convert::Infallible>(bytes), events))
+        Some((Ok::<_, std::convert::Infallible>(bytes), (events, open)))
     });
     let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();

@@ -7,6 +7,7 @@ mod documentation;
 mod endpoints;
 mod events_body;
 mod extract;
+mod figures;
 mod ollama;
 mod openai;
 mod pages;
@@ -20,6 +21,7 @@ mod visitor;
 
 pub use app::{App, AppOptions};
 pub use documentation::openapi_json;
+pub use figures::Figures;
 pub use ollama::{LocalModelService, OllamaOptions, ollama_application};
 pub use problem::{Problem, ProblemBody};
 pub use routes::application;

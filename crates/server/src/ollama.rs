@@ -27,7 +27,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, delete, get, head, post};
 use serde::de::DeserializeOwned;
 use stoa_model_store::Store;
@@ -106,9 +106,9 @@ pub fn ollama_application(app: App, models: LocalModelService, options: OllamaOp
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::not_found)
         .with_state(state.clone())
-        .merge(openai::local_routes(loopback_only).with_state(app))
+        .merge(openai::local_routes(loopback_only).with_state(app.clone()))
         .layer(from_fn_with_state(state, guard::guard))
-        .layer(from_fn(trace::trace))
+        .layer(from_fn_with_state(app, trace::trace))
 }
 
 /// A JSON body. Fields that nobody knows are passed over, as Ollama does.

@@ -20,10 +20,11 @@ pub fn application(app: App) -> Router {
         .merge(api)
         .merge(openai::routes())
         .merge(endpoints::health::routes())
+        .merge(endpoints::metrics::routes())
         .fallback(pages::pages)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(security_headers::security_headers))
-        .layer(from_fn(trace::trace))
+        .layer(from_fn_with_state(app.clone(), trace::trace))
         .with_state(app)
 }
 

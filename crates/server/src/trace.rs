@@ -4,18 +4,19 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue};
 use rand::Rng as _;
 
+use crate::app::App;
 use crate::problem::Problem;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(crate) async fn trace(request: Request, next: Next) -> Response {
+pub(crate) async fn trace(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = new_id();
     let method = request.method().clone();
     // The pattern of the route, not the path: ids and names of files stay out of the log.
@@ -24,8 +25,10 @@ pub(crate) async fn trace(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let problem = response.extensions_mut().remove::<Problem>();
     let status = response.status().as_u16();
-    let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = begun.elapsed();
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let route = route.as_deref().unwrap_or("-");
+    app.options.figures.answered(route, &method, response.status(), took);
     match &problem {
         Some(problem) if status >= 500 => {
             let cause = problem.more.cause.as_deref().unwrap_or_default();

@@ -1,6 +1,9 @@
-//! Logging: one line an event on standard error, as JSON for machines and as text for a person at a terminal.
+//! Logging: one line an event on standard error, as JSON for machines and as text for a person at a terminal; and figures
+//! for Prometheus.
 //!
 //! `docs/LOGGING.md` says what is logged at which level, and which field names are used.
+
+pub mod metrics;
 
 use std::io::{self, IsTerminal};
 use std::str::FromStr;

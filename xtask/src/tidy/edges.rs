@@ -26,7 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("stoa-storage", &["stoa-model"]),
     ("stoa-identity", &["stoa-model", "stoa-storage"]),
     ("stoa-providers", &["stoa-egress", "stoa-model"]),
-    ("stoa-dispatch", &["stoa-model", "stoa-storage"]),
+    ("stoa-dispatch", &["stoa-model", "stoa-storage", "stoa-telemetry"]),
     ("stoa-chat", &["stoa-dispatch", "stoa-model", "stoa-storage"]),
     (
         "stoa-server",
@@ -41,6 +41,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "stoa-models",
             "stoa-providers",
             "stoa-storage",
+            "stoa-telemetry",
             "stoa-web-assets",
         ],
     ),

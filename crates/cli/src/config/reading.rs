@@ -94,6 +94,11 @@ impl Reader {
         })
     }
 
+    /// A secret was read that cannot be used.
+    pub(super) fn wrong(&self, setting: &Setting, wanted: &'static str) -> ConfigError {
+        ConfigError::Wrong { name: self.origin(setting), value: "…".to_owned(), wanted }
+    }
+
     pub(super) fn seconds(&self, setting: &Setting) -> Result<Duration, ConfigError> {
         self.parse(setting, "a number of seconds").map(Duration::from_secs)
     }

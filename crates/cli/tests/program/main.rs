@@ -9,6 +9,8 @@
 )]
 
 mod bad_input;
+mod killed_pulls;
+mod metrics;
 mod small_disk;
 mod start;
 mod support;

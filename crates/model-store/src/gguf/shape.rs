@@ -5,7 +5,7 @@
 use std::io::{Read, Seek};
 
 use super::reader::{self, Reader, Value};
-use super::{GgufError, Metadata};
+use super::{Gguf, GgufError, Metadata};
 
 /// Architectures without attention, whose files say that they have no heads.
 const WITHOUT_ATTENTION: &[&str] = &["mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"];
@@ -32,19 +32,19 @@ const PARTS: &[&str] = &[
     "shortconv.l_cache",
 ];
 
-/// Refuses counts that no model of `architecture` can have. `embedding_length` is at least 1.
+/// Refuses counts that no model of the architecture can have. Answers how many numbers it keeps for one token.
 pub(super) fn check<R: Read + Seek>(
     metadata: &Metadata,
     reader: &mut Reader<R>,
-    architecture: &str,
-    embedding_length: u32,
-) -> Result<(), GgufError> {
+    gguf: &Gguf,
+) -> Result<u64, GgufError> {
+    let architecture = &*gguf.architecture;
     let key = |name: &str| format!("{architecture}.{name}");
     for name in PARTS {
         positive(metadata, key(name), u64::MAX)?;
     }
     let key_length = positive(metadata, key("attention.key_length"), MAX_HEAD_LENGTH)?;
-    positive(metadata, key("attention.value_length"), MAX_HEAD_LENGTH)?;
+    let value_length = positive(metadata, key("attention.value_length"), MAX_HEAD_LENGTH)?;
 
     let heads = per_layer(metadata, reader, key("attention.head_count"))?;
     let key_heads = per_layer(metadata, reader, key("attention.head_count_kv"))?;
@@ -54,14 +54,23 @@ pub(super) fn check<R: Read + Seek>(
     }
     if key_length.is_none() {
         // A head's length is the quotient.
-        heads.at_most(u64::from(embedding_length))?;
+        heads.at_most(u64::from(gguf.embedding_length))?;
     }
     for (heads, key_heads) in heads.numbers.iter().zip(key_heads.numbers.iter().cycle()) {
         if *key_heads > 0 && heads % key_heads != 0 {
             return Err(GgufError::OutOfRange { key: key("attention.head_count_kv"), value: *key_heads });
         }
     }
-    experts(metadata, reader, architecture)
+    experts(metadata, reader, architecture)?;
+    if WITHOUT_ATTENTION.contains(&architecture) {
+        return Ok(0);
+    }
+    // A head is as long as what is left to each of them; key heads are as many as heads where nothing else is said.
+    let most_heads = heads.numbers.iter().copied().max().unwrap_or(1).max(1);
+    let head = u64::from(gguf.embedding_length) / most_heads;
+    let lengths = key_length.unwrap_or(head) + value_length.unwrap_or(head);
+    let kept = if key_heads.numbers.is_empty() { &heads } else { &key_heads };
+    Ok(kept.sum(gguf.block_count).saturating_mul(lengths))
 }
 
 fn experts<R: Read + Seek>(metadata: &Metadata, reader: &mut Reader<R>, architecture: &str) -> Result<(), GgufError> {
@@ -117,6 +126,14 @@ impl PerLayer {
         match self.numbers.iter().find(|number| **number > maximum) {
             Some(value) => Err(GgufError::OutOfRange { key: self.key.clone(), value: *value }),
             None => Ok(()),
+        }
+    }
+
+    /// Over so many layers; a single number holds for each of them.
+    fn sum(&self, layers: u32) -> u64 {
+        match self.numbers[..] {
+            [same] => same.saturating_mul(u64::from(layers)),
+            ref numbers => numbers.iter().fold(0, |sum: u64, number| sum.saturating_add(*number)),
         }
     }
 

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::support::{Answer, House, NAME, long_request, model_path, options, request};
 
 /// A copy of the model in which the first `from` has become `to`, of the same length.
-fn tampered(directory: &TempDir, name: &str, from: &[u8], to: &[u8]) -> PathBuf {
+pub(crate) fn tampered(directory: &TempDir, name: &str, from: &[u8], to: &[u8]) -> PathBuf {
     assert_eq!(from.len(), to.len());
     let mut bytes = fs::read(model_path()).unwrap();
     let at = bytes.windows(from.len()).position(|window| window == from).expect("the model holds it");

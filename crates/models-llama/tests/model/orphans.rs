@@ -16,12 +16,12 @@ use stoa_models::protocol::{
 use crate::support::{model_path, signal};
 
 /// A worker without a server, spoken to by hand.
-struct Worker {
+pub(crate) struct Worker {
     socket: UnixStream,
     decoder: Decoder,
 }
 
-fn arguments(parent: u32) -> WorkerArguments {
+pub(crate) fn arguments(parent: u32) -> WorkerArguments {
     WorkerArguments {
         model: model_path(),
         context_window: 2_048,
@@ -44,14 +44,18 @@ impl Worker {
     fn start() -> (Child, Self) {
         let (socket, theirs) = UnixStream::pair().unwrap();
         let child = program(std::process::id(), theirs).spawn().unwrap();
-        (child, Self { socket, decoder: Decoder::default() })
+        (child, Self::at(socket))
     }
 
-    fn send(&mut self, command: &Command) {
+    pub(crate) fn at(socket: UnixStream) -> Self {
+        Self { socket, decoder: Decoder::default() }
+    }
+
+    pub(crate) fn send(&mut self, command: &Command) {
         self.socket.write_all(&encode(command).unwrap()).unwrap();
     }
 
-    fn report(&mut self) -> Option<Report> {
+    pub(crate) fn report(&mut self) -> Option<Report> {
         let mut bytes = [0; 4_096];
         loop {
             if let Some(report) = self.decoder.next_message().unwrap() {
@@ -64,11 +68,11 @@ impl Worker {
         }
     }
 
-    fn until(&mut self, wanted: impl Fn(&Report) -> bool) {
+    pub(crate) fn until(&mut self, wanted: impl Fn(&Report) -> bool) {
         while !wanted(&self.report().expect("the worker goes on")) {}
     }
 
-    fn submit(&mut self, sequence: u64) {
+    pub(crate) fn submit(&mut self, sequence: u64) {
         self.send(&Command::Submit(Box::new(Submission {
             sequence,
             prompt: Prompt::Messages(Talk {

@@ -5,29 +5,28 @@ mod sequence;
 mod shared;
 mod status;
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use stoa_model::completion::CompletionError;
 use stoa_model::{Clock, UserId};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::admission::{Admission, Grant, IdleModel};
 use super::breaker::{Breaker, Permit};
+use super::estimate;
 use super::job::Job;
 use super::options::RuntimeOptions;
 use super::process::{WorkerFault, WorkerProcess};
-use super::slots::Slots;
 use super::spawner::Spawner;
+use super::totals::Totals;
 use super::{locked, round_up};
-use crate::protocol::WorkerArguments;
+use crate::protocol::{Confinement, Landlock, WorkerArguments};
 use running::Running;
 use sequence::Progress;
-use stoa_model_store::Digest;
 
 pub(super) use shared::LaneShared;
 pub use status::{LaneState, LaneStatus};
@@ -36,7 +35,8 @@ pub use status::{LaneState, LaneStatus};
 pub(super) struct LaneContext {
     pub(super) options: RuntimeOptions,
     pub(super) spawner: Spawner,
-    pub(super) slots: Slots,
+    pub(super) admission: Arc<Admission>,
+    pub(super) totals: Totals,
     pub(super) shutdown: CancellationToken,
     pub(super) tracker: TaskTracker,
     pub(super) clock: Arc<dyn Clock>,
@@ -47,7 +47,7 @@ struct Loaded {
     worker: WorkerProcess,
     at: Instant,
     took: Duration,
-    _slot: OwnedSemaphorePermit,
+    _grant: Grant,
 }
 
 /// The task of a lane. It ends when the lane has been idle for long enough, and takes the lane with it.
@@ -123,6 +123,7 @@ impl Lane {
             while let Some((tenant, job)) = next.take().or_else(|| self.admit(running)) {
                 let Some(loaded) = &mut self.loaded else { return Ok(()) };
                 self.shared.note_begun(&job);
+                self.context.totals.begun(job.queued_at.elapsed());
                 running.begin(loaded, tenant, job, self.context.clock.now()).await?;
             }
             self.shared.note_running(running.len());
@@ -156,7 +157,7 @@ impl Lane {
 
     /// Whether the worker shall end once it has nothing to do.
     fn is_to_leave(&self) -> bool {
-        self.context.slots.is_wanted() || self.shared.is_leaving()
+        self.context.admission.is_wanted() || self.shared.is_leaving()
     }
 
     /// Sees to it that a worker is loaded.
@@ -182,18 +183,24 @@ impl Lane {
             }
         }
         self.shared.set_state(LaneState::Waiting);
-        let slot = tokio::select! {
-            slot = self.context.slots.acquire(|| self.evict_longest_idle()) => slot.ok_or_else(shutting_down)?,
+        let needed =
+            estimate::needed_bytes(&self.shared.model, &self.context.options, self.context.admission.bound_bytes());
+        let grant = tokio::select! {
+            grant = self.context.admission.acquire(needed, || self.idle_models()) => grant.map_err(|no_room| {
+                self.shared.set_state(LaneState::Cold);
+                no_room.completion_error()
+            })?,
             // Nobody wants the answer any more, so the model need not be loaded, either.
             () = job.outlet.closed() => return Err(shutting_down()),
         };
-        self.load(slot).await.map_err(|fault| {
+        self.shared.note_let_in(needed);
+        self.load(grant).await.map_err(|fault| {
             self.failed(&fault);
             fault.completion_error()
         })
     }
 
-    async fn load(&mut self, slot: OwnedSemaphorePermit) -> Result<(), WorkerFault> {
+    async fn load(&mut self, grant: Grant) -> Result<(), WorkerFault> {
         self.shared.set_state(LaneState::Loading);
         let started = Instant::now();
         let options = &self.context.options;
@@ -207,19 +214,44 @@ impl Lane {
             memory_bytes: options.memory_bytes,
             processor: options.processor,
         };
-        let worker = WorkerProcess::start(&self.context.spawner, options, arguments, &self.context.tracker).await?;
+        let worker =
+            WorkerProcess::start(&self.context.spawner, options, arguments, &self.context.tracker, |process| {
+                grant.started(process);
+            })
+            .await?;
         let took = started.elapsed();
+        self.context.totals.loaded(took);
         tracing::info!(
             model = %self.shared.model.name,
             worker = worker.id(),
             slots = worker.slots(),
+            confinement = worker.confinement().map(tracing::field::display),
             elapsed_ms = took.as_millis(),
             "a local model is loaded"
         );
+        self.warn_of_gaps(worker.confinement());
         let slots = u32::try_from(worker.slots()).unwrap_or(u32::MAX);
-        self.shared.note_loaded(worker.id(), slots, worker.context_window());
-        self.loaded = Some(Loaded { worker, at: Instant::now(), took, _slot: slot });
+        grant.loaded();
+        let noted = shared::Worker { id: worker.id(), slots, confinement: worker.confinement() };
+        self.shared.note_loaded(noted, worker.context_window());
+        self.loaded = Some(Loaded { worker, at: Instant::now(), took, _grant: grant });
         Ok(())
+    }
+
+    /// A worker that this kernel cannot lock in wholly serves all the same, but nobody shall think that it is.
+    fn warn_of_gaps(&self, confinement: Option<Confinement>) {
+        let missing = match confinement.map(|confinement| confinement.landlock) {
+            Some(Landlock::Full { .. }) => return,
+            Some(Landlock::Partial { .. }) => {
+                "this kernel's Landlock is older than Linux 6.12: ports, signals or sockets of other programs are kept \
+                 from the worker by seccomp alone"
+            }
+            Some(Landlock::Absent) | None => {
+                "this kernel has no Landlock (Linux 5.13 or later, and `landlock` among its security modules): the \
+                 worker could read every file that the server may read"
+            }
+        };
+        tracing::warn!(model = %self.shared.model.name, missing, "the worker of a local model is not wholly locked in");
     }
 
     fn failed(&mut self, fault: &WorkerFault) {
@@ -229,6 +261,7 @@ impl Lane {
             "the worker of a local model failed"
         );
         self.breaker.failed(Instant::now());
+        self.context.totals.failed();
         self.shared.note_failure(fault);
         self.loaded = None;
         self.shared.set_state(LaneState::Cold);
@@ -280,18 +313,15 @@ impl Lane {
     async fn unload(&mut self) {
         let Some(loaded) = self.loaded.take() else { return };
         loaded.worker.shut_down().await;
+        self.context.totals.unloaded();
         self.shared.set_state(LaneState::Cold);
         tracing::info!(model = %self.shared.model.name, "a local model is unloaded");
     }
 
-    fn evict_longest_idle(&self) {
+    /// The other models that nobody uses right now.
+    fn idle_models(&self) -> Vec<IdleModel> {
         let lanes = locked(&self.lanes);
-        let idle: HashMap<&Digest, Instant> =
-            lanes.iter().filter_map(|(digest, lane)| Some((digest, lane.idle_since()?))).collect();
-        let longest = idle.into_iter().min_by_key(|(_, since)| *since).and_then(|(digest, _)| lanes.get(digest));
-        if let Some(lane) = longest {
-            lane.evict();
-        }
+        lanes.values().filter_map(|lane| IdleModel::new(Arc::clone(lane))).collect()
     }
 }
 

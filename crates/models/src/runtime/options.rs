@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::memory::MemoryBound;
 use crate::protocol::Processor;
 use stoa_model_store::StoredModel;
 
@@ -33,8 +34,10 @@ pub struct RuntimeOptions {
     pub slots: Option<u32>,
     /// Memory for what the requests of one worker have to remember; 1 GiB when absent.
     pub context_bytes: Option<u64>,
-    /// Models that may be loaded at once.
+    /// Models that may be loaded at once, whatever memory they take.
     pub max_loaded: usize,
+    /// What all of them may take together.
+    pub memory: MemoryBound,
     /// Requests of one person that may wait for one model.
     pub queue_per_user: usize,
     /// Requests of all that may wait for one model.
@@ -63,7 +66,8 @@ impl RuntimeOptions {
             context_limit: 8_192,
             slots: None,
             context_bytes: None,
-            max_loaded: 2,
+            max_loaded: 16,
+            memory: MemoryBound::Share { percent: 80 },
             queue_per_user: 8,
             queue_per_model: 64,
             hang_timeout: Duration::from_secs(10),

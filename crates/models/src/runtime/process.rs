@@ -16,7 +16,9 @@ use tokio_util::task::TaskTracker;
 
 use super::options::RuntimeOptions;
 use super::spawner::Spawner;
-use crate::protocol::{Command, Decoder, FrameError, LoadFailure, Report, VERSION, WorkerArguments, encode};
+use crate::protocol::{
+    Command, Confinement, Decoder, FrameError, LoadFailure, Report, VERSION, WorkerArguments, encode,
+};
 use last_words::LastWords;
 
 /// A worker that loads may be silent for so long at least: the disk may be slow, and so may the start of the program.
@@ -98,18 +100,21 @@ pub(super) struct WorkerProcess {
     sequence: u64,
     slots: u32,
     context_window: u32,
+    confinement: Option<Confinement>,
 }
 
 impl WorkerProcess {
-    /// Starts a worker and waits until its model is loaded.
+    /// Starts a worker and waits until its model is loaded. `begun` learns which process it is.
     pub(super) async fn start(
         spawner: &Spawner,
         options: &RuntimeOptions,
         arguments: WorkerArguments,
         tracker: &TaskTracker,
+        begun: impl FnOnce(Option<u32>),
     ) -> Result<Self, WorkerFault> {
         let started = spawner.spawn(options.worker.clone(), arguments).await.map_err(WorkerFault::Spawn)?;
         let mut child = started.child;
+        begun(child.id());
         started.socket.set_nonblocking(true).map_err(WorkerFault::Socket)?;
         let (reader, writer) = UnixStream::from_std(started.socket).map_err(WorkerFault::Socket)?.into_split();
         let last_words = LastWords::listen(child.stderr.take(), tracker);
@@ -131,6 +136,7 @@ impl WorkerProcess {
             sequence: 0,
             slots: 1,
             context_window: 0,
+            confinement: None,
         };
         worker.load().await?;
         worker.loaded = true;
@@ -157,8 +163,9 @@ impl WorkerProcess {
                     return Err(self.kill(WorkerFault::Version { theirs }).await);
                 }
                 Report::Loading { .. } if greeted => self.progress.1 = Instant::now(),
-                Report::Ready { context_window, slots } if greeted => {
+                Report::Ready { context_window, slots, confinement } if greeted => {
                     self.progress.1 = Instant::now();
+                    self.confinement = Some(confinement);
                     self.slots = slots.max(1);
                     self.context_window = context_window;
                     return Ok(());
@@ -184,6 +191,11 @@ impl WorkerProcess {
     /// Tokens that each of them may have.
     pub(super) const fn context_window(&self) -> u32 {
         self.context_window
+    }
+
+    /// How it has locked itself in, once it is loaded.
+    pub(super) const fn confinement(&self) -> Option<Confinement> {
+        self.confinement
     }
 
     /// A number that no sequence of this worker has had.

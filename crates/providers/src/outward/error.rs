@@ -116,6 +116,7 @@ impl From<&CompletionError> for ApiError {
             CompletionError::Busy { retry_after } => {
                 Self { retry_after: Some(*retry_after), ..upstream(StatusCode::SERVICE_UNAVAILABLE, sentence(error)) }
             }
+            CompletionError::NoRoom { .. } => upstream(StatusCode::INSUFFICIENT_STORAGE, sentence(error)),
             CompletionError::WorkerFailed { .. } => upstream(StatusCode::INTERNAL_SERVER_ERROR, sentence(error)),
         }
     }

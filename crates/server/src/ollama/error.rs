@@ -66,6 +66,7 @@ impl From<CompletionError> for Refusal {
             }
             CompletionError::Invalid { .. } | CompletionError::TooLong { .. } => StatusCode::BAD_REQUEST,
             CompletionError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            CompletionError::NoRoom { .. } => StatusCode::INSUFFICIENT_STORAGE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let retry_after = match &error {

@@ -9,7 +9,9 @@ use stoa_model::{Clock, Timestamp, UserId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::status::{LaneState, LaneStatus, Latest, resident_bytes};
+use super::status::{LaneState, LaneStatus, Latest};
+use crate::memory::InUse;
+use crate::protocol::Confinement;
 use crate::runtime::job::Job;
 use crate::runtime::options::RuntimeOptions;
 use crate::runtime::process::WorkerFault;
@@ -37,6 +39,7 @@ struct Inner {
     /// Somebody wants the worker to end as soon as it has nothing to do.
     leaving: bool,
     worker: Option<Worker>,
+    estimated_bytes: Option<u64>,
     context_window: u32,
     running: usize,
     served: u64,
@@ -49,9 +52,10 @@ struct Inner {
 }
 
 #[derive(Clone, Copy)]
-struct Worker {
-    id: Option<u32>,
-    slots: u32,
+pub(super) struct Worker {
+    pub(super) id: Option<u32>,
+    pub(super) slots: u32,
+    pub(super) confinement: Option<Confinement>,
 }
 
 impl LaneShared {
@@ -64,6 +68,7 @@ impl LaneShared {
             keep_alive: KeepAlive::For(options.keep_alive),
             leaving: false,
             worker: None,
+            estimated_bytes: None,
             context_window: options.context_window(&model),
             running: 0,
             served: 0,
@@ -98,10 +103,12 @@ impl LaneShared {
         Ok(())
     }
 
-    /// Asks the lane to unload its model once it has nothing to do. Until then it takes nothing new.
-    pub(in crate::runtime) fn evict(&self) {
-        locked(&self.inner).leaving = true;
+    /// Asks the lane to unload its model once it has nothing to do. Until then it takes nothing new. Whether nobody had
+    /// asked before.
+    pub(in crate::runtime) fn evict(&self) -> bool {
+        let asked = std::mem::replace(&mut locked(&self.inner).leaving, true);
         self.evicted.notify_one();
+        !asked
     }
 
     pub(in crate::runtime) fn status(&self, clock: &dyn Clock) -> LaneStatus {
@@ -113,6 +120,8 @@ impl LaneShared {
             state: inner.state,
             worker_id,
             resident_bytes: None,
+            estimated_bytes: inner.estimated_bytes,
+            confinement: inner.worker.and_then(|worker| worker.confinement),
             context_window: inner.context_window,
             slots: inner.worker.map_or(0, |worker| worker.slots),
             running: inner.running,
@@ -126,11 +135,15 @@ impl LaneShared {
             first_token_p50: inner.first_tokens.median(),
         };
         drop(inner);
-        status.resident_bytes = worker_id.and_then(resident_bytes);
+        status.resident_bytes = worker_id.and_then(InUse::by).map(InUse::bytes);
         status
     }
 
-    pub(super) fn idle_since(&self) -> Option<Instant> {
+    pub(in crate::runtime) fn worker_id(&self) -> Option<u32> {
+        locked(&self.inner).worker.and_then(|worker| worker.id)
+    }
+
+    pub(in crate::runtime) fn idle_since(&self) -> Option<Instant> {
         let inner = locked(&self.inner);
         (inner.state == LaneState::Idle && inner.queue.is_empty()).then_some(inner.idle_since)
     }
@@ -155,13 +168,18 @@ impl LaneShared {
         inner.idle_since = Instant::now();
         if matches!(state, LaneState::Cold | LaneState::Waiting) {
             inner.worker = None;
+            inner.estimated_bytes = None;
             inner.leaving = false;
         }
     }
 
-    pub(super) fn note_loaded(&self, id: Option<u32>, slots: u32, context_window: u32) {
+    pub(super) fn note_let_in(&self, estimated_bytes: u64) {
+        locked(&self.inner).estimated_bytes = Some(estimated_bytes);
+    }
+
+    pub(super) fn note_loaded(&self, worker: Worker, context_window: u32) {
         let mut inner = locked(&self.inner);
-        inner.worker = Some(Worker { id, slots });
+        inner.worker = Some(worker);
         inner.context_window = context_window;
     }
 

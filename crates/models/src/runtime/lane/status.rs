@@ -6,6 +6,7 @@ use std::time::Duration;
 use stoa_model::Timestamp;
 use stoa_model::completion::KeepAlive;
 
+use crate::protocol::Confinement;
 use stoa_model_store::Digest;
 
 /// What a lane is doing.
@@ -29,6 +30,10 @@ pub struct LaneStatus {
     pub worker_id: Option<u32>,
     /// Memory of the worker that is in use; the part of the weights that has been read is in it.
     pub resident_bytes: Option<u64>,
+    /// What it was expected to take when it was let in; `None` when it was not.
+    pub estimated_bytes: Option<u64>,
+    /// How the worker has locked itself in; `None` when nothing is loaded.
+    pub confinement: Option<Confinement>,
     /// Tokens of prompt and answer together.
     pub context_window: u32,
     /// Requests that the worker takes at once; 0 when nothing is loaded.
@@ -74,13 +79,6 @@ impl Latest {
     }
 }
 
-/// Memory of a process in use, as its kernel tells it.
-pub(super) fn resident_bytes(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1_024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,11 +92,5 @@ mod tests {
         }
         assert_eq!(latest.durations.len(), KEPT);
         assert_eq!(latest.median(), Some(Duration::from_secs(936)));
-    }
-
-    #[test]
-    fn this_process_uses_memory() {
-        assert!(resident_bytes(std::process::id()).is_some_and(|bytes| bytes > 100_000));
-        assert_eq!(resident_bytes(u32::MAX), None);
     }
 }

@@ -18,5 +18,5 @@ use crate::problem::{ProblemBody, Result};
 )]
 pub(super) async fn open_events(State(app): State<App>, Caller(principal): Caller) -> Result<Response> {
     let revoked = events_body::revoked(&app, &principal);
-    Ok(events_body::response(app.chat.open_stream(&principal, revoked)?))
+    Ok(events_body::response(&app, app.chat.open_stream(&principal, revoked)?))
 }

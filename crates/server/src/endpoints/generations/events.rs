@@ -39,5 +39,5 @@ pub(super) async fn follow_generation(
     let seen = || headers.get("last-event-id")?.to_str().ok()?.parse().ok();
     let after = query.after.or_else(seen).unwrap_or(0);
     let revoked = events_body::revoked(&app, &principal);
-    Ok(events_body::response(app.chat.open_generation(&principal, id, after, revoked).await?))
+    Ok(events_body::response(&app, app.chat.open_generation(&principal, id, after, revoked).await?))
 }
