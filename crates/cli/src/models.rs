@@ -115,7 +115,7 @@ fn shown(status: String, (completed, total): (u64, u64)) -> String {
 
 const fn pulled(event: &PullEvent) -> (u64, u64) {
     match event {
-        PullEvent::Pulling { completed, total, .. } => (*completed, *total),
+        PullEvent::Pulling { model_completed, model_total, .. } => (*model_completed, *model_total),
         _ => (0, 0),
     }
 }
