@@ -1,9 +1,11 @@
 //! Models that run on this machine: prompts, answers, the worker processes, and who gets to use them when.
 
+pub mod machine;
 pub mod modelfile;
 pub mod options;
 pub mod protocol;
 pub mod runtime;
+pub mod suggestions;
 pub mod template;
 pub mod text;
 

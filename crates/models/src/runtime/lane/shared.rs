@@ -1,6 +1,6 @@
 //! The part of a lane that others touch: its queue, and what is known of its worker.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use stoa_model::{Clock, Timestamp, UserId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::status::{LaneState, LaneStatus, Latest, resident_bytes};
+use super::status::{LaneState, LaneStatus, Latest, resident};
 use crate::runtime::job::Job;
 use crate::runtime::options::RuntimeOptions;
 use crate::runtime::process::WorkerFault;
@@ -31,6 +31,8 @@ struct Inner {
     queue: FairQueue<Option<UserId>, Job>,
     /// When each of those who are there last asked.
     people: HashMap<Option<UserId>, Instant>,
+    /// Those for whom the worker is at work.
+    at_work: HashSet<Option<UserId>>,
     state: LaneState,
     idle_since: Instant,
     keep_alive: KeepAlive,
@@ -59,6 +61,7 @@ impl LaneShared {
         let inner = Inner {
             queue: FairQueue::new(options.queue_per_user, options.queue_per_model),
             people: HashMap::new(),
+            at_work: HashSet::new(),
             state: LaneState::Cold,
             idle_since: Instant::now(),
             keep_alive: KeepAlive::For(options.keep_alive),
@@ -113,11 +116,14 @@ impl LaneShared {
             state: inner.state,
             worker_id,
             resident_bytes: None,
+            mapped_bytes: None,
             context_window: inner.context_window,
             slots: inner.worker.map_or(0, |worker| worker.slots),
             running: inner.running,
             queued: inner.queue.len(),
+            people: inner.people(),
             keep_alive: inner.keep_alive,
+            leaving: inner.leaving,
             expires_at: inner.worker.and_then(|_| inner.expires_at(clock.now())),
             served: inner.served,
             failures: inner.failures,
@@ -126,7 +132,9 @@ impl LaneShared {
             first_token_p50: inner.first_tokens.median(),
         };
         drop(inner);
-        status.resident_bytes = worker_id.and_then(resident_bytes);
+        let resident = worker_id.and_then(resident);
+        status.resident_bytes = resident.map(|resident| resident.bytes);
+        status.mapped_bytes = resident.map(|resident| resident.mapped_bytes);
         status
     }
 
@@ -203,6 +211,11 @@ impl LaneShared {
         locked(&self.inner).people.values().filter(|asked| asked.elapsed() < STAY).count()
     }
 
+    /// Whoever has something running now.
+    pub(super) fn note_at_work(&self, people: HashSet<Option<UserId>>) {
+        locked(&self.inner).at_work = people;
+    }
+
     /// The next request: of whoever has the fewest running already, as `held` says, if those are fewer than `most`.
     pub(super) fn next_job(
         &self,
@@ -225,6 +238,12 @@ impl LaneShared {
 }
 
 impl Inner {
+    /// Those who have something running or waiting, or asked a moment ago.
+    fn people(&self) -> usize {
+        let recent = self.people.iter().filter(|(_, asked)| asked.elapsed() < STAY).map(|(tenant, _)| tenant);
+        recent.chain(&self.at_work).chain(self.queue.users()).collect::<HashSet<_>>().len()
+    }
+
     fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
         let KeepAlive::For(keep_alive) = self.keep_alive else { return None };
         let idle = if self.state == LaneState::Idle { self.idle_since.elapsed() } else { Duration::ZERO };

@@ -29,6 +29,9 @@ pub struct LaneStatus {
     pub worker_id: Option<u32>,
     /// Memory of the worker that is in use; the part of the weights that has been read is in it.
     pub resident_bytes: Option<u64>,
+    /// Of that, what lies in files, above all the weights: the kernel keeps one copy of it for all who read the file, and
+    /// takes it back when memory gets short.
+    pub mapped_bytes: Option<u64>,
     /// Tokens of prompt and answer together.
     pub context_window: u32,
     /// Requests that the worker takes at once; 0 when nothing is loaded.
@@ -36,7 +39,11 @@ pub struct LaneStatus {
     /// Requests that it is at work on.
     pub running: usize,
     pub queued: usize,
+    /// Those who have something running or waiting, or asked within the last minute.
+    pub people: usize,
     pub keep_alive: KeepAlive,
+    /// It is unloaded as soon as what runs has ended; nothing new begins until then.
+    pub leaving: bool,
     /// When the model is unloaded if nobody asks for it any more; `None` when nothing is loaded, or it stays for ever.
     pub expires_at: Option<Timestamp>,
     /// Requests that came to an end, good or cancelled.
@@ -74,11 +81,22 @@ impl Latest {
     }
 }
 
-/// Memory of a process in use, as its kernel tells it.
-pub(super) fn resident_bytes(process: u32) -> Option<u64> {
+/// Memory of a process in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Resident {
+    pub(super) bytes: u64,
+    /// Of that, what lies in files.
+    pub(super) mapped_bytes: u64,
+}
+
+/// What the kernel tells of a process' memory.
+pub(super) fn resident(process: u32) -> Option<Resident> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1_024)
+    let line = |name: &str| {
+        let kibibytes = status.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?;
+        kibibytes.parse::<u64>().ok()?.checked_mul(1_024)
+    };
+    Some(Resident { bytes: line("VmRSS:")?, mapped_bytes: line("RssFile:")? })
 }
 
 #[cfg(test)]
@@ -98,7 +116,8 @@ mod tests {
 
     #[test]
     fn this_process_uses_memory() {
-        assert!(resident_bytes(std::process::id()).is_some_and(|bytes| bytes > 100_000));
-        assert_eq!(resident_bytes(u32::MAX), None);
+        let own = resident(std::process::id()).unwrap();
+        assert!(own.mapped_bytes > 100_000 && own.bytes > own.mapped_bytes, "{own:?}");
+        assert_eq!(resident(u32::MAX), None);
     }
 }
