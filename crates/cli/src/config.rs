@@ -82,6 +82,9 @@ settings! {
     MODEL_SLOTS: "model_slots", "STOA_MODEL_SLOTS", "0", false,
         "How many requests a local model answers at once, each with a context of its own. 0 lets the memory decide: from 4 \
          to 16.";
+    MODEL_SEARCH_URL: "model_search_url", "STOA_MODEL_SEARCH_URL", "https://huggingface.co", false,
+        "Where administrators search models: a server with the API of Hugging Face, or `off`. Whatever is found is pulled from \
+         `hf.co`.";
     TITLES: "titles", "STOA_TITLES", "true", false,
         "Whether a model writes the titles of new conversations. Without it, the first line of the first message stays.";
     HISTORY_MESSAGES: "history_messages", "STOA_HISTORY_MESSAGES", "40", false,
@@ -122,6 +125,8 @@ pub(crate) struct Config {
     pub(crate) model_keep_alive: Duration,
     pub(crate) model_context: u32,
     pub(crate) model_slots: u32,
+    /// `None` for off.
+    pub(crate) model_search_url: Option<String>,
     pub(crate) titles: bool,
     pub(crate) history_messages: u32,
     pub(crate) answers_per_user: u32,
@@ -167,6 +172,10 @@ impl Config {
             model_keep_alive: reader.seconds(&MODEL_KEEP_ALIVE)?,
             model_context: reader.parse(&MODEL_CONTEXT, "a number of tokens")?,
             model_slots: reader.parse(&MODEL_SLOTS, "a number of requests")?,
+            model_search_url: Some(
+                reader.text(&MODEL_SEARCH_URL)?.unwrap_or_else(|| MODEL_SEARCH_URL.default.to_owned()),
+            )
+            .filter(|url| url.trim() != "off"),
             titles: reader.parse(&TITLES, "true or false")?,
             history_messages: reader.parse(&HISTORY_MESSAGES, "a number of messages")?,
             answers_per_user: reader.parse(&ANSWERS_PER_USER, "a number of answers")?,

@@ -9,6 +9,7 @@ use stoa_identity::Door;
 use stoa_model::{Clock, Timestamp};
 use stoa_storage::Database;
 
+use crate::local_models::LocalModelService;
 use crate::visitor::TrustedProxies;
 
 /// Cheap to clone; one for each request.
@@ -19,6 +20,7 @@ pub struct App {
     pub chat: Engine,
     pub dispatch: Dispatch,
     pub egress: Egress,
+    pub local_models: LocalModelService,
     pub clock: Arc<dyn Clock>,
     pub options: Arc<AppOptions>,
 }

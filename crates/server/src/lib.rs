@@ -7,6 +7,7 @@ mod documentation;
 mod endpoints;
 mod events_body;
 mod extract;
+mod local_models;
 mod ollama;
 mod openai;
 mod pages;
@@ -20,7 +21,8 @@ mod visitor;
 
 pub use app::{App, AppOptions};
 pub use documentation::openapi_json;
-pub use ollama::{LocalModelService, OllamaOptions, ollama_application};
+pub use local_models::LocalModelService;
+pub use ollama::{OllamaOptions, ollama_application};
 pub use problem::{Problem, ProblemBody};
 pub use routes::application;
 pub use visitor::{NotANetwork, TrustedProxies};

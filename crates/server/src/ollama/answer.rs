@@ -10,8 +10,9 @@ use stoa_model_store::store::ModelDetails;
 use stoa_models::options::{self, Format, ModelOptions, Think};
 use stoa_models::template::Capabilities;
 
+use super::Ollama;
 use super::error::Refusal;
-use super::{LocalModelService, Ollama};
+use crate::local_models::LocalModelService;
 
 /// Fields of both requests.
 #[derive(Default, Deserialize)]
