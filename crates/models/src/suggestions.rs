@@ -2,11 +2,9 @@
 
 use crate::machine::Machine;
 
-/// Of one model beyond its file: the contexts of those who use it, and the worker itself.
+/// Of one model beyond its file: the contexts of those who use it, for which a worker takes about 1 GiB, and the worker
+/// itself.
 const CONTEXTS_BYTES: u64 = 1_300_000_000;
-/// Contexts of the smallest models are small, too.
-const SMALL_CONTEXTS_BYTES: u64 = 500_000_000;
-const SMALL_FILE_BYTES: u64 = 1_000_000_000;
 
 /// A model that is known to work here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +33,7 @@ pub enum Fit {
 impl Suggestion {
     /// Memory that it takes at work, about.
     pub const fn memory_bytes(&self) -> u64 {
-        let contexts = if self.size_bytes < SMALL_FILE_BYTES { SMALL_CONTEXTS_BYTES } else { CONTEXTS_BYTES };
-        self.size_bytes + contexts
+        self.size_bytes + CONTEXTS_BYTES
     }
 
     pub const fn fit(&self, machine: &Machine) -> Fit {

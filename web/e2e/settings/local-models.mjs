@@ -54,7 +54,7 @@ async function pullLoadChatDelete(all) {
 		await page.getByRole('button', { name: `Load ${name}` }).click();
 		await row.getByText('Loaded', { exact: true }).waitFor({ timeout: 60_000 });
 		await row.getByText(/leaves in/).waitFor();
-		await page.getByText(/^Loaded models: \d+ MB$/).waitFor();
+		await page.getByText(/^Loaded models: [\d.]+ [MG]B$/).waitFor();
 		const { models_bytes: held } = await api(page, all, 'GET', '/local-models/machine');
 		expect(held > 50_000_000).equals(true, `a loaded model holds memory: ${held}`);
 		await accessible(page, 'a loaded model');

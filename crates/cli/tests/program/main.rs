@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod models;
 mod small_disk;
 mod start;
 mod support;
