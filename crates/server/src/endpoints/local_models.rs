@@ -35,8 +35,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::NotFound { .. } => unknown_model(error.to_string()),
-            StoreError::Name(_) => unknown_model(error.to_string()),
+            StoreError::NotFound { .. } | StoreError::Name(_) => unknown_model(error.to_string()),
             StoreError::DiskFull { .. } => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", "The disk of the models is full.")
                     .hint("Delete models that nobody uses, or make room on the disk.")
@@ -65,15 +64,15 @@ fn unknown_model(detail: String) -> Problem {
 }
 
 /// A model that did not run.
-fn not_run(error: CompletionError) -> Problem {
-    let (status, code, detail) = match &error {
+fn not_run(error: &CompletionError) -> Problem {
+    let (status, code, detail) = match error {
         CompletionError::UnknownModel { .. } => return unknown_model(format!("{error}.")),
         CompletionError::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "model_busy", error.to_string()),
         _ => (StatusCode::BAD_GATEWAY, error.code(), error.to_string()),
     };
     let problem = Problem::new(status, code, format!("{detail}."));
     match error {
-        CompletionError::Busy { retry_after } => problem.retry_after(retry_after),
+        CompletionError::Busy { retry_after } => problem.retry_after(*retry_after),
         _ => problem,
     }
 }

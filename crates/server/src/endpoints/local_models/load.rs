@@ -25,6 +25,6 @@ pub(super) async fn load_local_model(
     Administrator(principal): Administrator,
     Id(name): Id<String>,
 ) -> Result<StatusCode> {
-    app.local_models.runtime.load(name, principal.user_id(), None).await.map_err(not_run)?;
+    app.local_models.runtime.load(name, principal.user_id(), None).await.map_err(|error| not_run(&error))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -22,6 +22,6 @@ pub(super) async fn unload_local_model(
     Administrator(_): Administrator,
     Id(name): Id<String>,
 ) -> Result<StatusCode> {
-    app.local_models.runtime.unload_model(name).await.map_err(not_run)?;
+    app.local_models.runtime.unload_model(name).await.map_err(|error| not_run(&error))?;
     Ok(StatusCode::NO_CONTENT)
 }
