@@ -69,7 +69,8 @@ async function pullLoadChatDelete(all) {
 		await page.goto(all.stoa.origin + path);
 		await row.getByText(/1 person/).waitFor();
 		await page.getByRole('button', { name: `Unload ${name}` }).click();
-		await row.getByText('Not loaded').waitFor();
+		// What runs comes to its end first: the title of the conversation, too.
+		await row.getByText('Not loaded').waitFor({ timeout: 90_000 });
 		await page.getByRole('button', { name: `Delete ${name}` }).click();
 		const sure = page.getByRole('alertdialog', { name: `Delete ${name}?` });
 		await accessible(page, 'deleting a model');
