@@ -70,6 +70,8 @@ class Server {
 			STOA_LISTEN: `127.0.0.1:${port}`,
 			STOA_OLLAMA_LISTEN: 'off',
 			STOA_DRAIN_SECONDS: '1',
+			// Nothing listens there, and nobody has allowed it: no test asks the internet.
+			STOA_MODEL_SEARCH_URL: 'http://127.0.0.1:9',
 			STOA_LOG: process.env.STOA_LOG ?? 'warn'
 		};
 	}

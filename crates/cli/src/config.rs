@@ -86,6 +86,9 @@ settings! {
     MODELS_MEMORY: "models_memory", "STOA_MODELS_MEMORY", "80%", false,
         "How much memory all loaded local models may take together: a share of the machine or container, such as `80%`, or an \
          amount, such as `12GiB`. Models that are idle leave when another needs the room.";
+    MODEL_SEARCH_URL: "model_search_url", "STOA_MODEL_SEARCH_URL", "https://huggingface.co", false,
+        "Where administrators search models: a server with the API of Hugging Face, or `off`. Whatever is found is pulled from \
+         `hf.co`.";
     TITLES: "titles", "STOA_TITLES", "true", false,
         "Whether a model writes the titles of new conversations. Without it, the first line of the first message stays.";
     HISTORY_MESSAGES: "history_messages", "STOA_HISTORY_MESSAGES", "40", false,
@@ -129,6 +132,8 @@ pub(crate) struct Config {
     pub(crate) model_context: u32,
     pub(crate) model_slots: u32,
     pub(crate) models_memory: MemoryBound,
+    /// `None` for off.
+    pub(crate) model_search_url: Option<String>,
     pub(crate) titles: bool,
     pub(crate) history_messages: u32,
     pub(crate) answers_per_user: u32,
@@ -176,6 +181,10 @@ impl Config {
             model_context: reader.parse(&MODEL_CONTEXT, "a number of tokens")?,
             model_slots: reader.parse(&MODEL_SLOTS, "a number of requests")?,
             models_memory: reader.parse(&MODELS_MEMORY, "a share such as 80%, or an amount such as 12GiB")?,
+            model_search_url: Some(
+                reader.text(&MODEL_SEARCH_URL)?.unwrap_or_else(|| MODEL_SEARCH_URL.default.to_owned()),
+            )
+            .filter(|url| url.trim() != "off"),
             titles: reader.parse(&TITLES, "true or false")?,
             history_messages: reader.parse(&HISTORY_MESSAGES, "a number of messages")?,
             answers_per_user: reader.parse(&ANSWERS_PER_USER, "a number of answers")?,

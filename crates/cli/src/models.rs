@@ -1,4 +1,8 @@
-//! `stoa model`: bring models in, list them, take them away.
+//! `stoa model`: bring models in, list them, take them away, and run them on a server that is up.
+
+mod create;
+mod server;
+mod show;
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -31,14 +35,44 @@ pub(crate) enum ModelCommand {
     Push { name: String },
     /// Lists the models of the store.
     List,
+    /// Says what a model is.
+    Show { name: String },
+    /// Makes a model from another one, or from a file, by a Modelfile.
+    Create {
+        name: String,
+        /// The Modelfile.
+        #[arg(short, long, default_value = "Modelfile")]
+        file: PathBuf,
+    },
     /// Removes a model, and its file when no other model uses it.
-    Rm { name: String },
+    #[command(alias = "rm")]
+    Delete { name: String },
+    /// Lists the models that the running server has loaded.
+    Ps {
+        #[command(flatten)]
+        door: server::Door,
+    },
+    /// Has the running server unload a model once nothing runs on it.
+    Stop {
+        name: String,
+        #[command(flatten)]
+        door: server::Door,
+    },
+    /// Asks a model of the running server: the prompt, what comes on standard input, or in turns at a terminal.
+    Run {
+        name: String,
+        prompt: Option<String>,
+        #[command(flatten)]
+        door: server::Door,
+    },
 }
 
 /// Runs the command and returns what it prints.
 pub(crate) fn run(command: ModelCommand, config: &Config) -> anyhow::Result<String> {
-    let store = Store::open(&config.models_dir)
-        .with_context(|| format!("the model store {} cannot be opened", config.models_dir.display()))?;
+    let open = || {
+        Store::open(&config.models_dir)
+            .with_context(|| format!("the model store {} cannot be opened", config.models_dir.display()))
+    };
     match command {
         ModelCommand::Import { file, name } => {
             let name = match name {
@@ -47,27 +81,33 @@ pub(crate) fn run(command: ModelCommand, config: &Config) -> anyhow::Result<Stri
             };
             let name: ModelName = name.parse().with_context(|| format!("`{name}` is no name for a model"))?;
             let mut report = progress();
-            let model = store
+            let model = open()?
                 .import(&file, &name, &mut report)
                 .with_context(|| format!("{} cannot be imported", file.display()))?;
             Ok(format!("imported {} ({})\n", model.name, size(model.size_bytes)))
         }
-        ModelCommand::Pull { name } => transfer(&name, store, config, |registries, name| {
+        ModelCommand::Pull { name } => transfer(&name, open()?, config, |registries, name| {
             registries.pull(name).map(|event| event.map(|event| shown(event.status(), pulled(&event)))).boxed()
         }),
-        ModelCommand::Push { name } => transfer(&name, store, config, |registries, name| {
+        ModelCommand::Push { name } => transfer(&name, open()?, config, |registries, name| {
             registries.push(name).map(|event| event.map(|event| shown(event.status(), pushed(&event)))).boxed()
         }),
         ModelCommand::List => {
-            let models = store.list().context("the models cannot be listed")?;
+            let models = open()?.list().context("the models cannot be listed")?;
             Ok(if models.is_empty() {
-                "There are no models yet. Bring one in with `stoa model import FILE.gguf`.\n".to_owned()
+                "There are no models yet. Bring one in with `stoa model pull NAME` or `stoa model import FILE.gguf`.\n"
+                    .to_owned()
             } else {
                 table(&models)
             })
         }
-        ModelCommand::Rm { name } => {
-            store.remove(&name).with_context(|| format!("{name} cannot be removed"))?;
+        ModelCommand::Show { name } => show::show(&open()?, &name),
+        ModelCommand::Create { name, file } => create::create(&open()?, &name, &file),
+        ModelCommand::Ps { door } => server::ps(&door, config),
+        ModelCommand::Stop { name, door } => server::stop(&name, &door, config),
+        ModelCommand::Run { name, prompt, door } => server::run(&name, prompt, &door, config),
+        ModelCommand::Delete { name } => {
+            open()?.remove(&name).with_context(|| format!("{name} cannot be removed"))?;
             Ok(format!("removed {name}\n"))
         }
     }
@@ -115,7 +155,7 @@ fn shown(status: String, (completed, total): (u64, u64)) -> String {
 
 const fn pulled(event: &PullEvent) -> (u64, u64) {
     match event {
-        PullEvent::Pulling { completed, total, .. } => (*completed, *total),
+        PullEvent::Pulling { model_completed, model_total, .. } => (*model_completed, *model_total),
         _ => (0, 0),
     }
 }

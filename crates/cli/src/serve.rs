@@ -56,8 +56,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let local = local_models::follow(Arc::clone(&runtime), &tracker, helpers.clone()).await;
     tracker.spawn(local_models::collect(Arc::clone(runtime.store()), helpers.clone()));
     let factory = Box::new(network::Providers { egress: egress.clone() });
-    let registries = ollama::registries(&egress, &runtime, &tracker);
-    let listed = Arc::clone(&local);
+    let local_models = local_models::service(&config, &egress, &runtime, &local, &clock, &tracker)?;
+    let registries = local_models.registries.clone();
     let dispatch =
         Dispatch::start(database.clone(), factory, local, Arc::clone(&clock), &tracker, helpers.clone()).await?;
     let chat_options = EngineOptions {
@@ -75,6 +75,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         chat: chat.clone(),
         dispatch,
         egress,
+        local_models,
         clock,
         options: Arc::new(AppOptions {
             secure_cookies: config.secure_cookies,
@@ -86,14 +87,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let stop = CancellationToken::new();
     if let Some(listener) = ollama_listener {
-        let parts = ollama::Parts {
-            app: app.clone(),
-            runtime: Arc::clone(&runtime),
-            registries: registries.clone(),
-            listed,
-            hosts: config.ollama_hosts.clone(),
-        };
-        ollama::serve(listener, parts, stop.clone(), &tracker);
+        ollama::serve(listener, app.clone(), config.ollama_hosts.clone(), stop.clone(), &tracker);
     }
     let service = stoa_server::application(app)
         .map_request(|request: http::Request<RequestBody>| request.map(axum::body::Body::new));

@@ -71,6 +71,8 @@ typed_ids! {
     InstanceId,
     MessageId,
     ProviderId,
+    /// One bringing of a model from its registry.
+    PullId,
     SessionId,
     /// One open `/api/v1/events` connection.
     StreamId,

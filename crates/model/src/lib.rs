@@ -15,6 +15,6 @@ pub mod tools;
 pub use access::{Predicate, Principal, Scope, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
-    AllowanceId, ApiKeyId, ConversationId, GenerationId, IdentityId, InstanceId, MessageId, ProviderId, SessionId,
-    StreamId, UsageId, UserId,
+    AllowanceId, ApiKeyId, ConversationId, GenerationId, IdentityId, InstanceId, MessageId, ProviderId, PullId,
+    SessionId, StreamId, UsageId, UserId,
 };

@@ -19,7 +19,7 @@ mod totals;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use stoa_model::completion::{
     CompletionError, CompletionRequest, CompletionStream, KeepAlive, LocalTimings, OpenFuture, PromptMessage, Upstream,
@@ -55,6 +55,9 @@ pub struct LocalModel {
     pub display_name: String,
     pub digest: Digest,
     pub size_bytes: u64,
+    /// Of the weights and all that belongs to them.
+    pub total_bytes: u64,
+    pub modified_at: SystemTime,
     /// Tokens of prompt and answer together that it gets here.
     pub context_window: u32,
     pub architecture: String,
@@ -205,6 +208,8 @@ impl Runtime {
             display_name: gguf.name.clone().unwrap_or_else(|| model.name.to_string()),
             digest: model.digest.clone(),
             size_bytes: model.size_bytes,
+            total_bytes: model.total_bytes,
+            modified_at: model.modified_at,
             context_window: self.context.options.context_window(model),
             architecture: gguf.architecture.clone(),
             parameters: gguf.parameters,

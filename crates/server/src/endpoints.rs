@@ -6,6 +6,7 @@ pub(crate) mod egress;
 pub(crate) mod events;
 pub(crate) mod generations;
 pub(crate) mod health;
+pub(crate) mod local_models;
 pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod models;
@@ -24,6 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(generations::routes())
         .merge(events::routes())
         .merge(models::routes())
+        .merge(local_models::routes())
         .merge(account::routes())
         .merge(users::routes())
         .merge(providers::routes())

@@ -23,18 +23,15 @@ mod stream;
 mod tags;
 mod version;
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, delete, get, head, post};
 use serde::de::DeserializeOwned;
-use stoa_model_store::Store;
-use stoa_model_store::registry::Registries;
-use stoa_models::Runtime;
 
 use crate::app::App;
+use crate::local_models::LocalModelService;
 use crate::{openai, trace};
 use error::Refusal;
 
@@ -42,27 +39,6 @@ pub(crate) use caller::at_the_machine;
 
 /// Bytes of a JSON request.
 const BODY_BYTES: usize = 8 * 1024 * 1024;
-
-/// The models of this machine, for whoever manages them.
-#[derive(Clone)]
-pub struct LocalModelService {
-    pub runtime: Arc<Runtime>,
-    pub registries: Registries,
-    /// Looks at the store at once, so that a model is there as soon as its making has been told.
-    pub refresh: Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>,
-}
-
-impl LocalModelService {
-    fn store(&self) -> &Arc<Store> {
-        self.runtime.store()
-    }
-
-    /// Works on the store off the async threads.
-    async fn on_store<T: Send + 'static>(&self, work: impl FnOnce(&Store) -> T + Send + 'static) -> Result<T, Refusal> {
-        let store = Arc::clone(self.store());
-        tokio::task::spawn_blocking(move || work(&store)).await.map_err(|error| Refusal::internal(&error))
-    }
-}
 
 /// How this door behaves.
 #[derive(Clone, Debug, Default)]
@@ -81,9 +57,9 @@ struct Ollama {
 }
 
 /// The listener's application as a tower service.
-pub fn ollama_application(app: App, models: LocalModelService, options: OllamaOptions) -> Router {
+pub fn ollama_application(app: App, options: OllamaOptions) -> Router {
     let loopback_only = options.loopback_only;
-    let state = Ollama { app: app.clone(), models, options: Arc::new(options) };
+    let state = Ollama { app: app.clone(), models: app.local_models.clone(), options: Arc::new(options) };
     Router::new()
         .route("/", get(version::running))
         .route("/api/version", get(version::version))

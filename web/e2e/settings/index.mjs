@@ -1,6 +1,7 @@
 // The settings, page by page.
+import { localModelTests } from './local-models.mjs';
 import { memberTests } from './members.mjs';
 import { profileTests } from './profile.mjs';
 import { providerTests } from './providers.mjs';
 
-export const settingsTests = [...profileTests, ...providerTests, ...memberTests];
+export const settingsTests = [...profileTests, ...providerTests, ...localModelTests, ...memberTests];

@@ -1,18 +1,25 @@
-//! The models of this machine, as dispatch sees them: a list that is looked at again every few seconds, so that a model
-//! that `stoa model import` brought in appears by itself.
+//! The models of this machine: what manages them, and the list that dispatch sees. It is looked at again every few seconds,
+//! so that a model that `stoa model import` brought in appears by itself.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use stoa_dispatch::LocalModels;
+use stoa_egress::Egress;
+use stoa_model::Clock;
 use stoa_model::completion::Upstream;
 use stoa_model::provider::{AvailableModel, LOCAL_SLUG};
-use stoa_model_store::Store;
+use stoa_model_store::pulls::Refresh;
+use stoa_model_store::{ModelSearch, Pulls, Registries, RegistryOptions, Store};
 use stoa_models::{LocalModel, Runtime};
+use stoa_server::LocalModelService;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
 
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 const COLLECT_FIRST: Duration = Duration::from_mins(1);
@@ -42,6 +49,28 @@ impl LocalModels for Listed {
     fn upstream(&self) -> Arc<dyn Upstream> {
         Arc::clone(&self.runtime) as Arc<dyn Upstream>
     }
+}
+
+/// What manages the models.
+pub(super) fn service(
+    config: &Config,
+    egress: &Egress,
+    runtime: &Arc<Runtime>,
+    listed: &Arc<Listed>,
+    clock: &Arc<dyn Clock>,
+    tracker: &TaskTracker,
+) -> anyhow::Result<LocalModelService> {
+    let store = Arc::clone(runtime.store());
+    let registries = Registries::new(egress.clone(), store, RegistryOptions::default(), tracker.clone());
+    let listed = Arc::clone(listed);
+    let refresh: Refresh = Arc::new(move || {
+        let listed = Arc::clone(&listed);
+        Box::pin(async move { listed.look().await })
+    });
+    let pulls = Pulls::new(registries.clone(), Arc::clone(clock), tracker.clone(), Arc::clone(&refresh));
+    let search = config.model_search_url.as_deref().map(|url| ModelSearch::new(egress.clone(), url)).transpose();
+    let search = search.context("STOA_MODEL_SEARCH_URL")?;
+    Ok(LocalModelService { runtime: Arc::clone(runtime), registries, pulls, search, refresh })
 }
 
 /// Looks once, and then again until `shutdown`.

@@ -1,18 +1,13 @@
 //! The listener of Ollama's protocol.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use stoa_egress::Egress;
 use stoa_listener::{BodyLimits, Listener, ListenerOptions, RequestBody};
-use stoa_model_store::{Registries, RegistryOptions};
-use stoa_models::Runtime;
-use stoa_server::{App, LocalModelService, OllamaOptions};
+use stoa_server::{App, OllamaOptions};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use super::local_models::Listed;
 use crate::config::Config;
 
 /// Bytes of a request: files of models are uploaded here.
@@ -38,31 +33,11 @@ pub(super) fn bind(config: &Config) -> anyhow::Result<Option<Listener>> {
     }
 }
 
-/// Models from elsewhere, for this machine.
-pub(super) fn registries(egress: &Egress, runtime: &Runtime, tracker: &TaskTracker) -> Registries {
-    Registries::new(egress.clone(), Arc::clone(runtime.store()), RegistryOptions::default(), tracker.clone())
-}
-
-/// What is served.
-pub(super) struct Parts {
-    pub(super) app: App,
-    pub(super) runtime: Arc<Runtime>,
-    pub(super) registries: Registries,
-    pub(super) listed: Arc<Listed>,
-    pub(super) hosts: Vec<String>,
-}
-
 /// Serves until `stop`, and then for as long as the drain may take.
-pub(super) fn serve(listener: Listener, parts: Parts, stop: CancellationToken, tracker: &TaskTracker) {
+pub(super) fn serve(listener: Listener, app: App, hosts: Vec<String>, stop: CancellationToken, tracker: &TaskTracker) {
     let address = listener.local_addr();
-    let Parts { app, runtime, registries, listed, hosts } = parts;
-    let refresh = move || -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
-        let listed = Arc::clone(&listed);
-        Box::pin(async move { listed.look().await })
-    };
-    let models = LocalModelService { runtime, registries, refresh: Arc::new(refresh) };
     let options = OllamaOptions { loopback_only: address.ip().is_loopback(), hosts };
-    let service = stoa_server::ollama_application(app, models, options)
+    let service = stoa_server::ollama_application(app, options)
         .map_request(|request: http::Request<RequestBody>| request.map(axum::body::Body::new));
     tracker.spawn(listener.serve(service, stop, tracker.clone()));
     tracing::info!(%address, "Ollama's protocol at http://{address}");

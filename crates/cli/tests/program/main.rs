@@ -11,6 +11,7 @@
 mod bad_input;
 mod killed_pulls;
 mod metrics;
+mod models;
 mod small_disk;
 mod start;
 mod support;

@@ -70,6 +70,32 @@ impl RegistryError {
         }
     }
 
+    /// Stable code for problem details.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "registry_model_not_found",
+            Self::Unauthorized { .. } | Self::Forbidden { .. } | Self::Challenge { .. } | Self::ForeignRealm { .. } => {
+                "registry_sign_in"
+            }
+            Self::Egress { source: EgressError::Refused { .. }, .. } => "egress_refused",
+            Self::NotAllowed { .. } | Self::Host { .. } => "registry_not_usable",
+            Self::Egress { .. } => "registry_unreachable",
+            Self::NoSpace { .. } | Self::Store(StoreError::DiskFull { .. }) => "disk_full",
+            Self::TooLarge { .. } => "model_too_large",
+            Self::Store(StoreError::UnusableBlob { .. } | StoreError::Gguf { .. }) => "model_unusable",
+            Self::Store(_) => "model_store_failed",
+            Self::Stopped => "pull_stopped",
+            Self::BlobNotFound { .. }
+            | Self::Answer { .. }
+            | Self::Manifest { .. }
+            | Self::Packed { .. }
+            | Self::NoRanges { .. }
+            | Self::Short { .. }
+            | Self::Long { .. }
+            | Self::DigestMismatch { .. } => "registry_answer",
+        }
+    }
+
     /// Whether the same may go well a moment later.
     pub(super) fn may_pass(&self) -> bool {
         match self {

@@ -11,6 +11,9 @@ pub enum PullEvent {
         digest: Digest,
         total: u64,
         completed: u64,
+        /// Of all blobs of the model together; neither goes back.
+        model_total: u64,
+        model_completed: u64,
     },
     VerifyingDigest,
     WritingManifest,

@@ -32,8 +32,10 @@ pub(super) async fn run(inner: &Inner, name: &ModelName, report: &Report<PullEve
         store.claim_for_pull(&claimant, &digests)
     });
     let claim = claim.await?;
+    let mut brought_bytes = 0;
     for layer in &layers {
-        bring(inner, &repository, layer, report).await?;
+        bring(inner, &repository, layer, Portion { before: brought_bytes, total: size_bytes }, report).await?;
+        brought_bytes += layer.size;
     }
     // Each blob was summed up as it came.
     report.say(PullEvent::VerifyingDigest);
@@ -100,19 +102,32 @@ async fn check_space(inner: &Inner, layers: &[Layer]) -> Result<(), RegistryErro
     if needed_bytes > free_bytes { Err(RegistryError::NoSpace { needed_bytes, free_bytes }) } else { Ok(()) }
 }
 
+/// Where in the whole model a blob stands, in bytes.
+#[derive(Clone, Copy)]
+struct Portion {
+    before: u64,
+    total: u64,
+}
+
 async fn bring(
     inner: &Inner,
     repository: &Repository,
     layer: &Layer,
+    portion: Portion,
     report: &Report<PullEvent>,
 ) -> Result<(), RegistryError> {
     let (store, wanted) = (Arc::clone(&inner.store), layer.clone());
     let there = blocking(move || Ok(store.blob_size(&wanted.digest) == Some(wanted.size))).await?;
     let completed = AtomicU64::new(if there { layer.size } else { 0 });
-    let progress = || PullEvent::Pulling {
-        digest: layer.digest.clone(),
-        total: layer.size,
-        completed: completed.load(Ordering::Relaxed).min(layer.size),
+    let progress = || {
+        let completed = completed.load(Ordering::Relaxed).min(layer.size);
+        PullEvent::Pulling {
+            digest: layer.digest.clone(),
+            total: layer.size,
+            completed,
+            model_total: portion.total,
+            model_completed: portion.before + completed,
+        }
     };
     report.say(progress());
     let download = Download {

@@ -7,6 +7,7 @@
     reason = "a test may fail where it stands, and its support is no test by itself"
 )]
 
+mod background;
 mod downloads;
 mod gguf;
 mod processes;
@@ -14,5 +15,6 @@ mod proxy;
 mod pulls;
 mod pushes;
 mod refusals;
+mod search;
 mod sign_in;
 mod support;

@@ -273,12 +273,13 @@ pub(crate) async fn pull(registries: &Registries, name: &ModelName) -> Pulled {
     while let Some(event) = events.next().await {
         let event = event?;
         if let (
-            Some(PullEvent::Pulling { digest, completed, .. }),
-            PullEvent::Pulling { digest: next, completed: now, total },
+            Some(PullEvent::Pulling { digest, completed, model_completed: whole, .. }),
+            PullEvent::Pulling { digest: next, completed: now, total, model_total, model_completed },
         ) = (seen.last(), &event)
         {
             assert!(now <= total, "{now} of {total}");
             assert!(digest != next || completed <= now, "{completed} became {now}");
+            assert!(whole <= model_completed && model_completed <= model_total, "{whole} became {model_completed}");
         }
         seen.push(event);
     }

@@ -5,6 +5,7 @@ mod sequence;
 mod shared;
 mod status;
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,6 +102,7 @@ impl Lane {
         let mut running = Running::default();
         let ended = self.serve(&mut running, tenant, job).await;
         self.shared.note_running(0);
+        self.shared.note_at_work(HashSet::new());
         match ended {
             Ok(()) => {
                 self.shared.set_state(LaneState::Idle);
@@ -125,6 +127,7 @@ impl Lane {
                 self.shared.note_begun(&job);
                 self.context.totals.begun(job.queued_at.elapsed());
                 running.begin(loaded, tenant, job, self.context.clock.now()).await?;
+                self.shared.note_at_work(running.people());
             }
             self.shared.note_running(running.len());
             let Some(loaded) = self.loaded.as_mut().filter(|_| !running.is_empty()) else { return Ok(()) };
@@ -137,6 +140,7 @@ impl Lane {
                     if let Some(sequence) = ended {
                         self.breaker.succeeded();
                         self.shared.note_served(sequence.took());
+                        self.shared.note_at_work(running.people());
                     }
                 }
                 sequence = running.next_gone() => loaded.worker.cancel(sequence).await?,

@@ -31,6 +31,11 @@ impl<User: Clone + Eq + Hash, Item> FairQueue<User, Item> {
         self.length == 0
     }
 
+    /// Everybody with something waiting, each once.
+    pub(super) fn users(&self) -> impl Iterator<Item = &User> {
+        self.turns.iter()
+    }
+
     pub(super) fn push(&mut self, user: User, item: Item) -> Result<(), Full> {
         let own = self.waiting.get(&user).map_or(0, VecDeque::len);
         if self.length >= self.total || own >= self.per_user {

@@ -12,8 +12,9 @@ use stoa_model_store::store::ModelDetails;
 use stoa_model_store::{Digest, ModelName};
 use stoa_models::options::{self, ModelOptions, Settings};
 
+use super::Ollama;
 use super::error::Refusal;
-use super::{LocalModelService, Ollama};
+use crate::local_models::LocalModelService;
 
 /// Fields of both requests.
 #[derive(Default, Deserialize)]

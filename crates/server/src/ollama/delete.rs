@@ -31,14 +31,6 @@ pub(super) async fn delete(
     request: Request,
 ) -> Result<StatusCode, Refusal> {
     let name = body::<Named>(request).await?.model()?;
-    let wanted = name.clone();
-    let model = state.models.on_store(move |store| store.find(&wanted)).await?;
-    state.models.on_store(move |store| store.remove(&name)).await??;
-    (state.models.refresh)().await;
-    let Ok(model) = model else { return Ok(StatusCode::OK) };
-    let others = state.models.on_store(stoa_model_store::Store::list).await??;
-    if others.iter().all(|other| other.digest != model.digest) {
-        state.models.runtime.unload(&model.digest);
-    }
+    state.models.delete(name).await??;
     Ok(StatusCode::OK)
 }

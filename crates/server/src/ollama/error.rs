@@ -111,6 +111,12 @@ impl From<&RegistryError> for Refusal {
     }
 }
 
+impl From<tokio::task::JoinError> for Refusal {
+    fn from(error: tokio::task::JoinError) -> Self {
+        Self::internal(&error)
+    }
+}
+
 impl From<IdentityError> for Refusal {
     fn from(error: IdentityError) -> Self {
         match error {

@@ -51,7 +51,7 @@ pub(super) async fn pull(
 
 fn line(event: &PullEvent) -> Progress {
     let layer = match event {
-        PullEvent::Pulling { digest, total, completed } => {
+        PullEvent::Pulling { digest, total, completed, .. } => {
             Some(Layer { digest: digest.to_string(), total: *total, completed: *completed })
         }
         _ => None,

@@ -4,6 +4,7 @@
 mod bodies;
 mod doors;
 mod keys;
+mod local_models;
 mod members;
 mod profile;
 mod providers;

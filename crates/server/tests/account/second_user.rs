@@ -71,6 +71,7 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
             json!({"name": "X", "email": "x@example.org", "password": "correct horse battery", "role": "member"})
         }
         "/api/v1/api-keys" => json!({"name": "k"}),
+        "/api/v1/local-models/pulls" => json!({"name": "127.0.0.1:9/library/none:1b"}),
         _ => json!({}),
     })
 }
@@ -99,6 +100,8 @@ impl Things {
         let key = owner.post("/api/v1/api-keys", json!({"name": "k"})).await.good(201).id();
         let session = owner.get("/api/v1/sessions").await.body["items"][0]["id"].as_str().unwrap().to_owned();
         let me = owner.get("/api/v1/me").await.id();
+        let pull = json!({"name": "127.0.0.1:9/library/tiny:1b"});
+        let pull = owner.post("/api/v1/local-models/pulls", pull).await.good(202).id();
         let by_path = BTreeMap::from([
             ("/api/v1/conversations/", conversation),
             ("/api/v1/messages/", text("reply_id")),
@@ -108,6 +111,7 @@ impl Things {
             ("/api/v1/api-keys/", key),
             ("/api/v1/sessions/", session),
             ("/api/v1/users/", me),
+            ("/api/v1/local-models/pulls/", pull),
         ]);
         Self { by_path, title, _mock: mock }
     }
@@ -117,6 +121,7 @@ impl Things {
         let filled = path.replace("{stream}", stream);
         let of = self.by_path.iter().find(|(prefix, _)| path.starts_with(**prefix));
         let filled = of.map_or(filled.clone(), |(_, id)| filled.replace("{id}", id));
+        let filled = filled.replace("{name}", "tiny:1b");
         assert!(!filled.contains('{'), "{path}: the test knows no thing of the owner's to put here");
         filled
     }
@@ -185,10 +190,10 @@ on_both_engines! {
 async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
     let conversation = &things.by_path["/api/v1/conversations/"];
     let mut state = Vec::new();
-    for path in ["providers", "egress/allowances", "conversations"] {
+    for path in ["providers", "egress/allowances", "conversations", "local-models"] {
         state.push(owner.get(&format!("/api/v1/{path}")).await.good(200).text);
     }
-    for path in ["sessions", "api-keys", "users"] {
+    for path in ["sessions", "api-keys", "users", "local-models/pulls"] {
         let list = owner.get(&format!("/api/v1/{path}")).await.good(200);
         let ids = list.body["items"].as_array().unwrap().iter().map(|item| item["id"].to_string());
         state.push(ids.collect::<Vec<_>>().join(","));

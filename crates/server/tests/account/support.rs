@@ -1,6 +1,7 @@
 //! The whole application on a test database, asked as a browser or a program would ask it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,10 +19,14 @@ use stoa_identity::{Door, SetupToken};
 use stoa_listener::PeerAddress;
 use stoa_model::completion::Upstream;
 use stoa_model::{Clock, Timestamp};
+use stoa_model_store::gguf::fixture::good;
+use stoa_model_store::{ModelSearch, Pulls, Registries, RegistryOptions, Store};
+use stoa_models::{Runtime, RuntimeOptions, WorkerProgram};
 use stoa_providers::openai::{ApiKey, BaseUrl, OpenAiProvider, Settings};
-use stoa_server::{App, AppOptions, application};
+use stoa_server::{App, AppOptions, LocalModelService, application};
 use stoa_storage::StoredProvider;
 use stoa_storage::testing::TestDatabase;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -66,6 +71,7 @@ pub(crate) struct House {
     pub(crate) answers: Arc<Mutex<Vec<String>>>,
     /// Its directory goes with the test.
     _test: TestDatabase,
+    _models: TempDir,
     router: Router,
     setup_token: SetupToken,
     helpers: CancellationToken,
@@ -98,8 +104,19 @@ impl House {
         let chat_options = EngineOptions { titles: false, ..EngineOptions::default() };
         let chat = Engine::start(database.clone(), dispatch.clone(), Arc::clone(&shared), tracker, chat_options);
         let chat = chat.await.unwrap();
-        let app = App { database, door, chat, dispatch, egress, clock: shared, options: Arc::new(options) };
-        Self { clock, answers: Arc::default(), _test: test, router: application(app), setup_token, helpers }
+        let models = tempfile::tempdir().unwrap();
+        let local_models = local_models(models.path(), &egress, &shared);
+        let app =
+            App { database, door, chat, dispatch, egress, local_models, clock: shared, options: Arc::new(options) };
+        Self {
+            _models: models,
+            clock,
+            answers: Arc::default(),
+            _test: test,
+            router: application(app),
+            setup_token,
+            helpers,
+        }
     }
 
     /// The house with an owner, signed in.
@@ -150,6 +167,27 @@ impl House {
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
         (self.signed_in(email).await, answer.id())
     }
+}
+
+/// One small model under two names, in a directory of its own. Nothing here could run it.
+fn local_models(directory: &Path, egress: &Egress, clock: &Arc<dyn Clock>) -> LocalModelService {
+    let file = directory.join("tiny.gguf");
+    std::fs::write(&file, good().bytes()).unwrap();
+    let store = Store::open(directory.join("models")).unwrap();
+    for name in ["tiny:1b", "tiny:copy"] {
+        store.import(&file, &name.parse().unwrap(), &mut |_| {}).unwrap();
+    }
+    let tracker = TaskTracker::new();
+    let worker = WorkerProgram { program: "/nowhere/stoa".into(), arguments: Vec::new() };
+    let options = RuntimeOptions { first_backoff: Duration::from_millis(10), ..RuntimeOptions::new(worker) };
+    let runtime = Runtime::new(Arc::new(store), options, tracker.clone(), Arc::clone(clock)).unwrap();
+    let once = RegistryOptions { pause: Duration::from_millis(1), ..RegistryOptions::default() };
+    let registries = Registries::new(egress.clone(), Arc::clone(runtime.store()), once, tracker.clone());
+    let refresh: stoa_model_store::pulls::Refresh = Arc::new(|| Box::pin(async {}));
+    let pulls = Pulls::new(registries.clone(), Arc::clone(clock), tracker, Arc::clone(&refresh));
+    // A port that nothing listens on and nobody has allowed.
+    let search = Some(ModelSearch::new(egress.clone(), "http://127.0.0.1:9").unwrap());
+    LocalModelService { runtime, registries, pulls, search, refresh }
 }
 
 pub(crate) fn setup() -> Value {

@@ -237,6 +237,183 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/local-models': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the models of this machine and how each runs now. */
+		get: operations['list_local_models'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/local-models/machine': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Tells the memory, the processors and the disk of the machine that runs the models. */
+		get: operations['get_machine'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/local-models/pulls': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the pulls that run, and those that have ended and were not dismissed. */
+		get: operations['list_model_pulls'];
+		put?: never;
+		/** Begins to pull a model. One that is being pulled already is answered with the pull that runs. */
+		post: operations['start_model_pull'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/local-models/pulls/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		/** Takes a pull that has ended off the list. */
+		delete: operations['dismiss_model_pull'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/local-models/pulls/{id}/cancel': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Stops a pull. What it has brought is kept: the next pull of the model goes on from there. One that has ended stays as it
+		 *     is.
+		 */
+		post: operations['cancel_model_pull'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/local-models/search': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Searches models at Hugging Face. */
+		get: operations['search_models'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/local-models/suggestions': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists well-known models, and whether each fits the memory of this machine. */
+		get: operations['list_model_suggestions'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/local-models/{name}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		/** Removes a model, from memory too. What other names use stays. Answers that are being written come to their end. */
+		delete: operations['delete_local_model'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/local-models/{name}/load': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Loads a model, in its turn among the requests of others, and answers once it is loaded. It stays for as long as an idle
+		 *     model does.
+		 */
+		post: operations['load_local_model'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/local-models/{name}/unload': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Unloads a model as soon as what runs has ended; nothing new begins until then. It is loaded again when somebody asks. */
+		post: operations['unload_local_model'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/me': {
 		parameters: {
 			query?: never;
@@ -696,8 +873,101 @@ export interface components {
 		 * @enum {string}
 		 */
 		FinishReason: 'stop' | 'length' | 'content_filter' | 'tool_calls';
+		FoundModelList: {
+			/** @description What people download most comes first. */
+			items: components['schemas']['FoundRepository'][];
+		};
+		/** @description A repository at Hugging Face with models that can be pulled. */
+		FoundRepository: {
+			/** Format: int64 */
+			downloads: number;
+			/** @description Its owner lets only those in who have signed something there. */
+			gated: boolean;
+			/** @description As the repository names it. */
+			license: string | null;
+			/** Format: int64 */
+			likes: number;
+			modified_at: components['schemas']['Timestamp'] | null;
+			/**
+			 * @description A model is pulled by this, a colon and one of the quantizations.
+			 * @example hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF
+			 */
+			name: string;
+			/** @description The smallest first; never empty. */
+			quantizations: string[];
+			/** @description The one to take without a reason for another. */
+			recommended: string;
+		};
 		/** Format: uuid */
 		GenerationId: string;
+		/** @description A model of the store. */
+		InstalledModel: {
+			abilities: components['schemas']['Ability'][];
+			/** @description How it runs now. Names of the same file share one worker, and say the same. */
+			activity: components['schemas']['ModelActivity'];
+			architecture: string;
+			/** @description Base models cannot. */
+			can_chat: boolean;
+			/**
+			 * Format: int32
+			 * @description Tokens of prompt and answer together that it gets here.
+			 */
+			context_window: number;
+			modified_at: components['schemas']['Timestamp'];
+			/**
+			 * @description As it is pulled, loaded and deleted; always with its tag.
+			 * @example smollm2:135m
+			 */
+			name: string;
+			/**
+			 * Format: int64
+			 * @description Weights.
+			 */
+			parameters: number;
+			/**
+			 * @description How they are packed.
+			 * @example Q4_K_M
+			 */
+			quantization: string;
+			/** Format: int64 */
+			size_bytes: number;
+			/** @description What its file calls it. */
+			title: string;
+		};
+		InstalledModelList: {
+			items: components['schemas']['InstalledModel'][];
+			/** @description Whether more can be searched for. */
+			search: boolean;
+		};
+		/** @description What the machine has. Sizes are in bytes. */
+		MachineFacts: {
+			/**
+			 * Format: int64
+			 * @description Free where the models are kept.
+			 */
+			disk_free_bytes: number;
+			/**
+			 * Format: int64
+			 * @description What programs can still have. Weights that the kernel would take back are in it.
+			 */
+			memory_available_bytes: number;
+			/**
+			 * Format: int64
+			 * @description Of the machine, or what its container may have of it.
+			 */
+			memory_total_bytes: number;
+			/**
+			 * Format: int64
+			 * @description What the workers of all loaded models hold, weights included.
+			 */
+			models_bytes: number;
+			/**
+			 * Format: int64
+			 * @description Of that, what lies in the files of the models.
+			 */
+			models_mapped_bytes: number;
+			processors: number;
+		};
 		/** @description The caller. */
 		Me: {
 			created_at: components['schemas']['Timestamp'];
@@ -740,8 +1010,104 @@ export interface components {
 		 * @enum {string}
 		 */
 		MessageStatus: 'running' | 'complete' | 'stopped' | 'interrupted' | 'failed';
+		/** @description What a model is doing. Sizes are in bytes. */
+		ModelActivity: {
+			/** @description What went wrong last. Forgotten once the model has been away for a while. */
+			last_failure: string | null;
+			/**
+			 * Format: int64
+			 * @description Of that, what lies in its file. The kernel keeps one copy of it, and takes it back when memory gets short.
+			 */
+			mapped_bytes: number | null;
+			/**
+			 * Format: int64
+			 * @description Memory of its worker in use.
+			 */
+			memory_bytes: number | null;
+			/** @description People who have something running or waiting, or asked within the last minute. */
+			people: number;
+			/** @description Answers that it is writing. */
+			running: number;
+			/**
+			 * Format: int32
+			 * @description Requests that it takes at once; 0 while it is not loaded.
+			 */
+			slots: number;
+			state: components['schemas']['ModelState'];
+			/** @description It stays loaded until somebody unloads it. */
+			stays: boolean;
+			/** @description It is unloaded as soon as what runs has ended. */
+			unloading: boolean;
+			unloads_at: components['schemas']['Timestamp'] | null;
+			/** @description Requests that wait for their turn. */
+			waiting: number;
+		};
 		ModelList: {
 			items: components['schemas']['AvailableModel'][];
+		};
+		/** @description One pull, as it stands. Sizes are in bytes. */
+		ModelPull: {
+			/**
+			 * Format: int64
+			 * @description Of the whole model. Never goes back.
+			 */
+			completed_bytes: number;
+			ended_at: components['schemas']['Timestamp'] | null;
+			failure: components['schemas']['ModelPullFailure'] | null;
+			id: components['schemas']['PullId'];
+			name: string;
+			started_at: components['schemas']['Timestamp'];
+			state: components['schemas']['ModelPullState'];
+			/** @description What it is at, in the words of Ollama. */
+			step: string;
+			/**
+			 * Format: int64
+			 * @description 0 until the registry has said it.
+			 */
+			total_bytes: number;
+		};
+		/** @description Why a pull failed. */
+		ModelPullFailure: {
+			/** @description The private `host:port` that an admin may allow, where that is what stands in the way. */
+			authority?: string | null;
+			/** @description As in problem details. */
+			code: string;
+			detail: string;
+		};
+		ModelPullList: {
+			/** @description The latest first. */
+			items: components['schemas']['ModelPull'][];
+		};
+		/** @enum {string} */
+		ModelPullState: 'running' | 'done' | 'cancelled' | 'failed';
+		/** @enum {string} */
+		ModelState: 'cold' | 'waiting' | 'loading' | 'idle' | 'busy';
+		/** @description A well-known model that works here. Sizes are in bytes, and about right. */
+		ModelSuggestion: {
+			family: string;
+			fit: components['schemas']['SuggestionFit'];
+			installed: boolean;
+			license: string;
+			/**
+			 * Format: int64
+			 * @description Memory at work.
+			 */
+			memory_bytes: number;
+			/**
+			 * @description What it is pulled by.
+			 * @example qwen3:4b
+			 */
+			name: string;
+			/**
+			 * @description Weights as people say it.
+			 * @example 4B
+			 */
+			parameters: string;
+			/**
+			 * Format: int64
+			 * @description To be downloaded.
+			 */
+			size_bytes: number;
 		};
 		NewConversation: {
 			/** @description The assistant to talk to. There are none yet, so any id is not found. */
@@ -862,6 +1228,11 @@ export interface components {
 			/** @description The name the provider knows it by. */
 			name: string;
 		};
+		/**
+		 * Format: uuid
+		 * @description One bringing of a model from its registry.
+		 */
+		PullId: string;
 		Regenerate: {
 			/** @description Another model than the answer's own. */
 			model?: string | null;
@@ -918,6 +1289,14 @@ export interface components {
 			email: string;
 			password: string;
 		};
+		StartModelPull: {
+			/**
+			 * @description `[host/][namespace/]model[:tag]`; without a host, in Ollama's library.
+			 * @example qwen3:4b
+			 * @example hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF:Q4_K_M
+			 */
+			name: string;
+		};
 		/**
 		 * Format: uuid
 		 * @description One open `/api/v1/events` connection.
@@ -931,6 +1310,15 @@ export interface components {
 			/** @description Generations to follow. */
 			subscribe?: components['schemas']['GenerationId'][];
 			unsubscribe?: components['schemas']['GenerationId'][];
+		};
+		/**
+		 * @description Whether the machine has the memory for it.
+		 * @enum {string}
+		 */
+		SuggestionFit: 'now' | 'crowded' | 'too_large';
+		SuggestionList: {
+			/** @description The smallest first. */
+			items: components['schemas']['ModelSuggestion'][];
 		};
 		/** Format: date-time */
 		Timestamp: string;
@@ -1605,6 +1993,422 @@ export interface operations {
 				};
 				content: {
 					'text/event-stream': string;
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_local_models: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['InstalledModelList'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_machine: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['MachineFacts'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_model_pulls: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ModelPullList'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	start_model_pull: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['StartModelPull'];
+			};
+		};
+		responses: {
+			202: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ModelPull'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description too_many_pulls */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	dismiss_model_pull: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['PullId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description pull_running */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	cancel_model_pull: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['PullId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ModelPull'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	search_models: {
+		parameters: {
+			query: {
+				/** @description What is looked for; 1 to 200 bytes. */
+				q: string;
+			};
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FoundModelList'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description search_off */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description search_unreachable, search_answer; `egress_refused` carries the `authority` to allow. */
+			502: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_model_suggestions: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['SuggestionList'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_local_model: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				name: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	load_local_model: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				name: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description worker_failed */
+			502: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description model_busy */
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	unload_local_model: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				name: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
 				};
 			};
 			404: {

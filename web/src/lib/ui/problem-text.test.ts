@@ -8,9 +8,10 @@ const FORMS = [
 	/Problem::new\(\s*[\w:]+,\s*"([a-z_]+)"/g,
 	/Self::new\(\s*StatusCode::\w+,\s*"([a-z_]+)"/g,
 	/(?:bad_request|conflict)\(\s*"([a-z_]+)"/g,
-	/\bcode: "([a-z_]+)"/g
+	/\bcode: "([a-z_]+)"/g,
+	/\bnew\(\s*"([a-z_]+)"/g
 ];
-const MATCHES = [/=> "([a-z_]+)"/g];
+const MATCHES = [/=> \{?\s*"([a-z_]+)"/g];
 
 function codesOf(path: string, forms: RegExp[]): string[] {
 	const text = readFileSync(path, 'utf8');
@@ -29,6 +30,7 @@ function serverCodes(): string[] {
 	const found = [
 		...sources.flatMap((path) => codesOf(path, FORMS)),
 		...codesOf('../crates/server/src/problem.rs', MATCHES),
+		...codesOf('../crates/model-store/src/registry/error.rs', MATCHES),
 		...failures.map(([, code]) => code ?? '')
 	];
 	return [...new Set(found)].sort();
@@ -42,7 +44,9 @@ describe('a problem in words', () => {
 			'slug_taken',
 			'answer_too_long',
 			'provider_refused',
-			'too_many_models'
+			'too_many_models',
+			'registry_sign_in',
+			'search_unreachable'
 		]) {
 			expect(codes, 'the way the codes are found').toContain(code);
 		}
@@ -77,7 +81,7 @@ describe('a problem in words', () => {
 
 	it('shows what the server said when the code is new', () => {
 		const words = problemWords({
-			code: 'disk_full',
+			code: 'kitchen_closed',
 			title: 'Insufficient Storage',
 			detail: 'No space left.',
 			hint: 'Free some space.'

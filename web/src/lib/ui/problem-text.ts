@@ -104,6 +104,49 @@ const known: Record<string, Known> = {
 	model_too_large: { title: m.problem_model_too_large_title, hint: m.problem_model_too_large_hint, facts: true },
 	worker_failed: { title: m.problem_worker_failed_title, hint: m.problem_worker_failed_hint, facts: true },
 	answer_too_long: { title: m.problem_answer_too_long_title, hint: m.problem_answer_too_long_hint },
+	disk_full: { title: m.problem_disk_full_title, hint: m.problem_disk_full_hint, facts: true },
+	model_store_failed: { title: m.problem_model_store_title, hint: m.problem_model_store_hint, facts: true },
+	model_too_large: {
+		title: m.problem_model_too_large_title,
+		hint: m.problem_model_too_large_hint,
+		facts: true
+	},
+	model_unusable: { title: m.problem_model_unusable_title, hint: m.problem_model_unusable_hint, facts: true },
+	pull_running: { title: m.problem_pull_running_title, hint: m.problem_pull_running_hint },
+	pull_stopped: { title: m.problem_pull_stopped_title, hint: m.problem_pull_stopped_hint },
+	registry_answer: {
+		title: m.problem_registry_answer_title,
+		hint: m.problem_registry_answer_hint,
+		facts: true
+	},
+	registry_model_not_found: {
+		title: m.problem_registry_not_found_title,
+		hint: m.problem_registry_not_found_hint,
+		facts: true
+	},
+	registry_not_usable: {
+		title: m.problem_registry_not_usable_title,
+		hint: m.problem_registry_not_usable_hint,
+		facts: true
+	},
+	registry_sign_in: {
+		title: m.problem_registry_sign_in_title,
+		hint: m.problem_registry_sign_in_hint,
+		facts: true
+	},
+	registry_unreachable: {
+		title: m.problem_registry_unreachable_title,
+		hint: m.problem_registry_unreachable_hint,
+		facts: true
+	},
+	search_answer: { title: m.problem_search_answer_title, hint: m.problem_search_answer_hint, facts: true },
+	search_off: { title: m.problem_search_off_title, hint: m.problem_search_off_hint },
+	search_unreachable: {
+		title: m.problem_search_unreachable_title,
+		hint: m.problem_search_unreachable_hint,
+		facts: true
+	},
+	too_many_pulls: { title: m.problem_too_many_pulls_title, hint: m.problem_too_many_pulls_hint },
 	internal: { title: m.problem_internal_title, hint: m.problem_internal_hint }
 };
 

@@ -1,7 +1,7 @@
 //! All requests that one worker is at work on: who has how many of them, which report belongs to which, and which of
 //! them nobody wants any more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -31,6 +31,11 @@ impl Running {
 
     pub(super) fn is_empty(&self) -> bool {
         self.sequences.is_empty()
+    }
+
+    /// Whose they are.
+    pub(super) fn people(&self) -> HashSet<Option<UserId>> {
+        self.sequences.values().map(|(tenant, _)| *tenant).collect()
     }
 
     /// How many of them are `user`'s.

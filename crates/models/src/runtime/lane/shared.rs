@@ -1,6 +1,6 @@
 //! The part of a lane that others touch: its queue, and what is known of its worker.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ struct Inner {
     queue: FairQueue<Option<UserId>, Job>,
     /// When each of those who are there last asked.
     people: HashMap<Option<UserId>, Instant>,
+    /// Those for whom the worker is at work.
+    at_work: HashSet<Option<UserId>>,
     state: LaneState,
     idle_since: Instant,
     keep_alive: KeepAlive,
@@ -63,6 +65,7 @@ impl LaneShared {
         let inner = Inner {
             queue: FairQueue::new(options.queue_per_user, options.queue_per_model),
             people: HashMap::new(),
+            at_work: HashSet::new(),
             state: LaneState::Cold,
             idle_since: Instant::now(),
             keep_alive: KeepAlive::For(options.keep_alive),
@@ -122,11 +125,14 @@ impl LaneShared {
             resident_bytes: None,
             estimated_bytes: inner.estimated_bytes,
             confinement: inner.worker.and_then(|worker| worker.confinement),
+            mapped_bytes: None,
             context_window: inner.context_window,
             slots: inner.worker.map_or(0, |worker| worker.slots),
             running: inner.running,
             queued: inner.queue.len(),
+            people: inner.people(),
             keep_alive: inner.keep_alive,
+            leaving: inner.leaving,
             expires_at: inner.worker.and_then(|_| inner.expires_at(clock.now())),
             served: inner.served,
             failures: inner.failures,
@@ -135,7 +141,9 @@ impl LaneShared {
             first_token_p50: inner.first_tokens.median(),
         };
         drop(inner);
-        status.resident_bytes = worker_id.and_then(InUse::by).map(InUse::bytes);
+        let in_use = worker_id.and_then(InUse::by);
+        status.resident_bytes = in_use.map(InUse::bytes);
+        status.mapped_bytes = in_use.map(|in_use| in_use.file_bytes);
         status
     }
 
@@ -221,6 +229,11 @@ impl LaneShared {
         locked(&self.inner).people.values().filter(|asked| asked.elapsed() < STAY).count()
     }
 
+    /// Whoever has something running now.
+    pub(super) fn note_at_work(&self, people: HashSet<Option<UserId>>) {
+        locked(&self.inner).at_work = people;
+    }
+
     /// The next request: of whoever has the fewest running already, as `held` says, if those are fewer than `most`.
     pub(super) fn next_job(
         &self,
@@ -243,6 +256,12 @@ impl LaneShared {
 }
 
 impl Inner {
+    /// Those who have something running or waiting, or asked a moment ago.
+    fn people(&self) -> usize {
+        let recent = self.people.iter().filter(|(_, asked)| asked.elapsed() < STAY).map(|(tenant, _)| tenant);
+        recent.chain(&self.at_work).chain(self.queue.users()).collect::<HashSet<_>>().len()
+    }
+
     fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
         let KeepAlive::For(keep_alive) = self.keep_alive else { return None };
         let idle = if self.state == LaneState::Idle { self.idle_since.elapsed() } else { Duration::ZERO };

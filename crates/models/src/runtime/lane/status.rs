@@ -34,6 +34,9 @@ pub struct LaneStatus {
     pub estimated_bytes: Option<u64>,
     /// How the worker has locked itself in; `None` when nothing is loaded.
     pub confinement: Option<Confinement>,
+    /// Of that, what lies in files, above all the weights: the kernel keeps one copy of it for all who read the file, and
+    /// takes it back when memory gets short.
+    pub mapped_bytes: Option<u64>,
     /// Tokens of prompt and answer together.
     pub context_window: u32,
     /// Requests that the worker takes at once; 0 when nothing is loaded.
@@ -41,7 +44,11 @@ pub struct LaneStatus {
     /// Requests that it is at work on.
     pub running: usize,
     pub queued: usize,
+    /// Those who have something running or waiting, or asked within the last minute.
+    pub people: usize,
     pub keep_alive: KeepAlive,
+    /// It is unloaded as soon as what runs has ended; nothing new begins until then.
+    pub leaving: bool,
     /// When the model is unloaded if nobody asks for it any more; `None` when nothing is loaded, or it stays for ever.
     pub expires_at: Option<Timestamp>,
     /// Requests that came to an end, good or cancelled.

@@ -1,0 +1,1 @@
+export { default as LocalModelsPage } from './LocalModelsPage.svelte';
