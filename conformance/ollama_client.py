@@ -1,4 +1,4 @@
-"""The official ollama client against Stoa's listener of that protocol, with the real local model.
+"""The official ollama clients, of Python and of JavaScript, against Stoa's listener of that protocol, with the real local model.
 
 STOA_BIN and MOCK_OPENAI_BIN name the programs (target/debug by default); without STOA_TEST_MODEL, a GGUF file, everything
 is skipped. The last line is `N passed, M failed, K skipped`.
@@ -9,6 +9,7 @@ import http.client
 import json
 import math
 import pathlib
+import subprocess
 import sys
 import unittest
 import urllib.parse
@@ -21,6 +22,12 @@ from suite import run
 
 QUESTION = [{"role": "user", "content": "What is 2+2?"}]
 GREEDY = {"temperature": 0, "num_predict": 16}
+# SmolLM's own template tells it of no tools.
+WITH_TOOLS = (
+    "{{ if .Tools }}<|im_start|>system\nTools: {{ .Tools }}<|im_end|>\n{{ end }}{{ range .Messages }}<|im_start|>{{ .Role }}\n"
+    "{{ .Content }}{{ range .ToolCalls }}<tool_call>{{ json .Function }}</tool_call>{{ end }}<|im_end|>\n{{ end }}"
+    "<|im_start|>assistant\n"
+)
 
 
 @unittest.skipUnless(MODEL_FILE, "STOA_TEST_MODEL is not set")
@@ -134,6 +141,62 @@ class Answers(WithStoa):
         self.assertIn("insert", self.refused(400, self.client.generate, LOCAL_NAME, "a", suffix="b"))
         self.assertEqual(self.raw("POST", "/api/chat")[0], 400)
         self.assertEqual(self.raw("POST", "/api/chat", [1])[0], 400)
+
+    def test_an_answer_keeps_to_its_schema(self):
+        schema = {
+            "type": "object", "properties": {"name": {"type": "string", "maxLength": 20}, "age": {"type": "integer"}},
+            "required": ["name", "age"], "additionalProperties": False,
+        }
+        for call, what in ((self.client.chat, [QUESTION]), (self.client.generate, ["Describe a person."])):
+            for stream in (False, True):
+                with self.subTest(call.__name__, stream=stream):
+                    answer = call(LOCAL_NAME, *what, format=schema, stream=stream, options={"temperature": 1, "seed": 3})
+                    parts = answer if stream else [answer]
+                    said = "".join(part.message.content if hasattr(part, "message") else part.response for part in parts)
+                    self.assertEqual(list(json.loads(said)), ["name", "age"], said)
+        for schema in ({"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1/x"}}}, "yaml"):
+            asked = {"model": LOCAL_NAME, "messages": QUESTION, "format": schema, "stream": False}
+            self.assertEqual(self.raw("POST", "/api/chat", asked)[0], 400, schema)
+
+    def test_a_model_calls_tools_when_its_template_knows_them(self):
+        def weather(city: str) -> str:
+            """Tells the weather of a city.
+
+            Args:
+              city: its name
+            """
+            return city
+
+        self.assertIn("tools", self.refused(400, self.client.chat, LOCAL_NAME, QUESTION, tools=[weather]))
+        manager = self.manager
+        manager.create("caller", from_=LOCAL_NAME, template=WITH_TOOLS)
+        self.addCleanup(manager.delete, "caller")
+        self.assertIn("tools", self.client.show("caller").capabilities)
+        call = lambda city: {"function": {"name": "weather", "arguments": {"city": city}}}
+        talk = [message for city in ("Rome", "Paris", "Cairo", "Delhi") for message in (
+            {"role": "user", "content": f"What is the weather in {city}?"},
+            {"role": "assistant", "tool_calls": [call(city)]},
+            {"role": "tool", "tool_name": "weather", "content": "fine"},
+        )]
+        talk.append({"role": "user", "content": "What is the weather in Oslo?"})
+        options = {"temperature": 0, "num_predict": 60}
+        whole = self.client.chat("caller", talk, tools=[weather], options=options)
+        called = whole.message.tool_calls[0].function
+        self.assertEqual((called.name, list(called.arguments)), ("weather", ["city"]))
+        streamed = [part for part in self.client.chat("caller", talk, tools=[weather], options=options, stream=True)]
+        calls = [call for part in streamed for call in part.message.tool_calls or []]
+        self.assertEqual(calls[0].function.arguments, called.arguments)
+        self.assertTrue(streamed[-1].done)
+
+    def test_a_gap_is_filled_by_a_template_that_knows_it(self):
+        manager = self.manager
+        manager.create("filler", from_=LOCAL_NAME, template="{{ .Prompt }}{{ if .Suffix }} ({{ .Suffix }}){{ end }}: the city of")
+        self.addCleanup(manager.delete, "filler")
+        self.assertIn("insert", self.client.show("filler").capabilities)
+        asked = {"options": {"temperature": 0, "num_predict": 4}}
+        filled = self.client.generate("filler", "The capital of France is", suffix="not Lyon", **asked)
+        by_hand = "The capital of France is (not Lyon): the city of"
+        self.assertEqual(filled.response, self.client.generate(LOCAL_NAME, by_hand, raw=True, **asked).response)
 
     def test_models_are_loaded_and_unloaded(self):
         loaded = lambda: [model.model for model in self.client.ps().models]
@@ -266,6 +329,15 @@ class Guard(WithStoa):
         self.assertEqual(self.raw("POST", "/v1/chat/completions", {"model": "mock/echo", "messages": QUESTION})[0], 404)
 
 
+class JavaScript(WithStoa):
+    def test_the_javascript_client_works_as_well(self):
+        key = self.stoa.new_key("javascript", scopes=["infer", "models"])["key"]
+        script = str(pathlib.Path(__file__).with_suffix(".mjs"))
+        arguments = ["node", script, self.stoa.ollama_url, key, LOCAL_NAME, MODEL_FILE]
+        done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
 class OpenAi(WithStoa):
     def test_the_openai_client_works_here_too(self):
         client = openai.OpenAI(base_url=f"{self.stoa.ollama_url}/v1", api_key="ollama", max_retries=0, timeout=60)
@@ -274,6 +346,36 @@ class OpenAi(WithStoa):
         answer = client.chat.completions.create(model=LOCAL_NAME, messages=QUESTION, temperature=0, max_tokens=16)
         self.assertIn("4", answer.choices[0].message.content)
 
+    def test_tools_and_schemas_by_the_openai_client(self):
+        client = openai.OpenAI(base_url=f"{self.stoa.ollama_url}/v1", api_key="ollama", max_retries=0, timeout=60)
+        self.addCleanup(client.close)
+        manager = self.manager
+        manager.create("caller2", from_=LOCAL_NAME, template=WITH_TOOLS)
+        self.addCleanup(manager.delete, "caller2")
+        tools = [{"type": "function", "function": {"name": name, "parameters": {
+            "type": "object", "properties": {"zone": {"enum": ["UTC", "CET"]}}, "required": ["zone"],
+            "additionalProperties": False,
+        }}} for name in ("clock", "calendar")]
+        asked = {"model": "caller2", "messages": QUESTION, "tools": tools, "temperature": 1.5, "max_tokens": 100}
+        named = {"type": "function", "function": {"name": "calendar"}}
+        for choice, names in (("required", ("clock", "calendar")), (named, ("calendar",))):
+            choice_made = client.chat.completions.create(tool_choice=choice, **asked).choices[0]
+            self.assertEqual(choice_made.finish_reason, "tool_calls")
+            (call,) = choice_made.message.tool_calls
+            self.assertIn(call.function.name, names)
+            self.assertIn(json.loads(call.function.arguments)["zone"], ("UTC", "CET"))
+            with client.chat.completions.stream(tool_choice=choice, **asked) as stream:
+                answer = stream.get_final_completion().choices[0]
+            self.assertIn(answer.message.tool_calls[0].function.name, names)
+        free = client.chat.completions.create(tool_choice="none", **asked).choices[0]
+        self.assertIsNone(free.message.tool_calls)
+        schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
+        formed = client.chat.completions.create(
+            model=LOCAL_NAME, messages=QUESTION, max_tokens=60,
+            response_format={"type": "json_schema", "json_schema": {"name": "n", "strict": True, "schema": schema}},
+        )
+        self.assertIsInstance(json.loads(formed.choices[0].message.content)["n"], int)
+
 
 if __name__ == "__main__":
-    sys.exit(run(WithStoa, (Listing, Answers, Managing, Guard, OpenAi), []))
+    sys.exit(run(WithStoa, (Listing, Answers, Managing, Guard, JavaScript, OpenAi), []))

@@ -207,9 +207,36 @@ class Upstream(WithStoa):
             said_upstream, [("system", "Be brief."), ("user", "one\ntwo"), ("assistant", "three"), ("user", "four")]
         )
 
+    def test_tools_and_forms_reach_the_provider(self):
+        tool = {"type": "function", "function": {
+            "name": "now", "description": "Tells the time", "strict": True,
+            "parameters": {"type": "object", "properties": {"z": {"type": "string"}, "a": {"type": "string"}}},
+        }}
+        call = {"id": "c1", "type": "function", "function": {"name": "now", "arguments": '{"z":"UTC"}'}}
+        messages = [
+            {"role": "user", "content": "What time is it?"}, {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c1", "content": "noon"},
+        ]
+        schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+        body = self.sent(
+            messages=messages, tools=[tool], tool_choice={"type": "function", "function": {"name": "now"}},
+            parallel_tool_calls=False, reasoning_effort="high",
+            response_format={"type": "json_schema", "json_schema": {"name": "n", "strict": True, "schema": schema}},
+        )["body"]
+        self.assertEqual(body["messages"], messages)
+        self.assertEqual(body["tools"], [tool])
+        self.assertEqual(list(body["tools"][0]["function"]["parameters"]["properties"]), ["z", "a"])
+        self.assertEqual(body["tool_choice"], {"type": "function", "function": {"name": "now"}})
+        self.assertEqual((body["parallel_tool_calls"], body["reasoning_effort"]), (False, "high"))
+        sent = body["response_format"]["json_schema"]
+        self.assertEqual((sent["schema"], sent["strict"]), (schema, True))
+
     def test_what_is_not_set_is_not_sent(self):
         body = self.sent()["body"]
-        self.assertFalse({"temperature", "top_p", "presence_penalty", "frequency_penalty", "max_tokens"} & set(body))
+        self.assertFalse({
+            "temperature", "top_p", "presence_penalty", "frequency_penalty", "max_tokens", "tools", "tool_choice",
+            "parallel_tool_calls", "response_format", "reasoning_effort",
+        } & set(body))
 
     def test_the_newer_name_of_the_limit_is_understood(self):
         self.assertEqual(self.sent(max_completion_tokens=9)["body"]["max_tokens"], 9)
@@ -285,12 +312,11 @@ class Refusals(WithStoa):
         tool = {"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}
         picture = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]
         unsupported = {
-            "tools": {"tools": [tool]},
+            "functions": {"functions": [tool["function"]]},
             "n": {"n": 2},
-            "response_format": {"response_format": {"type": "json_object"}},
             "logprobs": {"logprobs": True},
             "messages[0].content[0].type": {"messages": [{"role": "user", "content": picture}]},
-            "messages[0].role": {"messages": [{"role": "tool", "tool_call_id": "1", "content": "noon"}]},
+            "messages[0].name": {"messages": [{"role": "user", "name": "Ann", "content": "Hi"}]},
         }
         for name, options in unsupported.items():
             with self.subTest(name):

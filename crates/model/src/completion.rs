@@ -427,7 +427,7 @@ impl CompletionError {
             Self::UnknownModel { .. } => "model_not_found",
             Self::Invalid { .. } => "invalid_request",
             Self::Busy { .. } => "model_busy",
-            Self::NoRoom { .. } => "model_too_large",
+            Self::NoRoom { .. } => "model_no_room",
             Self::WorkerFailed { .. } => "worker_failed",
         }
     }

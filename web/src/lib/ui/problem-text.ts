@@ -101,7 +101,7 @@ const known: Record<string, Known> = {
 		facts: true
 	},
 	model_busy: { title: m.problem_model_busy_title, hint: m.problem_model_busy_hint },
-	model_too_large: { title: m.problem_model_too_large_title, hint: m.problem_model_too_large_hint, facts: true },
+	model_no_room: { title: m.problem_no_room_title, hint: m.problem_no_room_hint, facts: true },
 	worker_failed: { title: m.problem_worker_failed_title, hint: m.problem_worker_failed_hint, facts: true },
 	answer_too_long: { title: m.problem_answer_too_long_title, hint: m.problem_answer_too_long_hint },
 	disk_full: { title: m.problem_disk_full_title, hint: m.problem_disk_full_hint, facts: true },
