@@ -73,6 +73,13 @@ class Listing(WithStoa):
         shown = self.client.show(LOCAL_NAME)
         self.assertEqual(shown.modelinfo["general.architecture"], "llama")
         self.assertEqual(shown.modelinfo["llama.context_length"], 8192)
+        self.assertAlmostEqual(shown.modelinfo["llama.attention.layer_norm_rms_epsilon"], 1e-5)
+        self.assertEqual(shown.modelinfo["general.parameter_count"], 134_515_008)
+        self.assertIsNone(shown.modelinfo["tokenizer.ggml.tokens"])
+        self.assertNotIn("tokenizer.chat_template", shown.modelinfo)
+        everything = json.loads(self.raw("POST", "/api/show", {"model": LOCAL_NAME, "verbose": True})[1])
+        self.assertEqual(len(everything["model_info"]["tokenizer.ggml.tokens"]), 49152)
+        self.assertIn({"name": "output_norm.weight", "type": "F32", "shape": [576]}, everything["tensors"])
         self.assertIn("<|im_start|>", shown.template)
         self.assertIn("completion", shown.capabilities)
         self.assertTrue(shown.modelfile.startswith(f"FROM {LOCAL_NAME}"))
@@ -345,6 +352,39 @@ class OpenAi(WithStoa):
         self.assertIn(LOCAL_NAME, [model.id for model in client.models.list()])
         answer = client.chat.completions.create(model=LOCAL_NAME, messages=QUESTION, temperature=0, max_tokens=16)
         self.assertIn("4", answer.choices[0].message.content)
+
+    def test_a_text_is_gone_on_with_by_the_openai_client(self):
+        client = openai.OpenAI(base_url=f"{self.stoa.ollama_url}/v1", api_key="ollama", max_retries=0, timeout=60)
+        self.addCleanup(client.close)
+        asked = {"model": LOCAL_NAME, "prompt": "What is 2+2?", "temperature": 0, "max_tokens": 16}
+        whole = client.completions.create(**asked)
+        self.assertIn("4", whole.choices[0].text)
+        self.assertGreater(whole.usage.completion_tokens, 0)
+        parts = list(client.completions.create(stream=True, stream_options={"include_usage": True}, **asked))
+        self.assertEqual("".join(part.choices[0].text for part in parts if part.choices), whole.choices[0].text)
+        self.assertEqual(parts[-1].usage.completion_tokens, whole.usage.completion_tokens)
+        with self.assertRaises(openai.BadRequestError):
+            client.completions.create(suffix="b", **asked)
+        with self.assertRaises(openai.NotFoundError):
+            client.completions.create(model="none", prompt="Hi")
+
+    def test_vectors_by_the_openai_client(self):
+        client = openai.OpenAI(base_url=f"{self.stoa.ollama_url}/v1", api_key="ollama", max_retries=0, timeout=60)
+        self.addCleanup(client.close)
+        # The client asks for base64 by itself, and for numbers when told to.
+        packed = client.embeddings.create(model=LOCAL_NAME, input=["one", "two"])
+        plain = client.embeddings.create(model=LOCAL_NAME, input=["one", "two"], encoding_format="float")
+        for one, other in zip(packed.data, plain.data, strict=True):
+            for x, y in zip(one.embedding, other.embedding, strict=True):
+                self.assertAlmostEqual(x, y, places=5)
+        self.assertEqual([entry.index for entry in plain.data], [0, 1])
+        self.assertEqual(plain.usage.prompt_tokens, plain.usage.total_tokens)
+        short = client.embeddings.create(model=LOCAL_NAME, input="one", dimensions=16).data[0].embedding
+        self.assertAlmostEqual(math.sqrt(sum(x * x for x in short)), 1, places=3)
+        with self.assertRaises(openai.BadRequestError):
+            client.embeddings.create(model=LOCAL_NAME, input="sea " * 20_000)
+        with self.assertRaises(openai.NotFoundError):
+            client.embeddings.create(model="none", input="one")
 
     def test_tools_and_schemas_by_the_openai_client(self):
         client = openai.OpenAI(base_url=f"{self.stoa.ollama_url}/v1", api_key="ollama", max_retries=0, timeout=60)

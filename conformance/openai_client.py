@@ -386,6 +386,13 @@ class LocalModel(WithStoa):
         self.assertNotIn("5", answer.message.content)
         self.assertEqual(answer.finish_reason, "stop")
 
+    def test_texts_become_vectors(self):
+        vectors = self.client.embeddings.create(model=LOCAL_MODEL, input=["one", "two"]).data
+        self.assertEqual(len(vectors[0].embedding), len(vectors[1].embedding))
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.client.embeddings.create(model="mock/echo", input="one")
+        self.assertEqual(caught.exception.param, "model")
+
     def test_input_beyond_the_context_is_refused_with_the_numbers(self):
         error = self.refused(openai.BadRequestError, model=LOCAL_MODEL, text="sea " * 20_000)
         self.assertEqual(error.code, "context_length_exceeded")

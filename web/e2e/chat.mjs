@@ -153,6 +153,14 @@ async function unsent(all) {
 	await composer(page).waitFor();
 	expect(await composer(page).inputValue()).equals('Do not lose me.', 'the draft after a reload');
 	await page.unroute('**/messages');
+
+	// Sent before the page knows which models there are.
+	await page.route('**/api/v1/models', async (route) => {
+		await new Promise((done) => setTimeout(done, 1_000));
+		await route.continue();
+	});
+	await page.reload();
+	await composer(page).waitFor();
 	await composer(page).press('Enter');
 	await says(page, 'Do not lose me.');
 }

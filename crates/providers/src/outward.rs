@@ -3,12 +3,16 @@
 //! Source: <https://platform.openai.com/docs/api-reference/chat/create>. What changes the meaning of a request and is not
 //! understood is refused by name, in OpenAI's own error shape; what only labels it (`user`, `metadata`, …) is accepted.
 
+mod completions;
+mod embeddings;
 mod encode;
 mod error;
 mod form;
 mod message;
 mod request;
 
-pub use encode::{ChunkEncoder, Collector, ListedModel, encode_models};
+pub use completions::TextRequest;
+pub use embeddings::EmbeddingsRequest;
+pub use encode::{ChunkEncoder, Collector, Form, ListedModel, encode_models};
 pub use error::ApiError;
 pub use request::{ChatRequest, MAX_MESSAGES, MAX_STOPS};

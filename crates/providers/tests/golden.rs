@@ -14,7 +14,7 @@ use stoa_model::Timestamp;
 use stoa_model::completion::{CompletionError, CompletionEvent, FinishReason, PartKind, Usage};
 use stoa_model::tools::ToolCall;
 use stoa_providers::openai::Interpreter;
-use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, Collector, ListedModel, encode_models};
+use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, Collector, Form, ListedModel, encode_models};
 use stoa_providers::sse::{Caps, Decoder};
 
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -160,7 +160,7 @@ fn bodies_that_are_no_request_are_refused() {
 }
 
 fn encoder(include_usage: bool) -> ChunkEncoder {
-    ChunkEncoder::new("chatcmpl-1", "slug/\"m\"", Timestamp::from_millis(1_767_225_600_000), include_usage)
+    ChunkEncoder::new(Form::Chat, "chatcmpl-1", "slug/\"m\"", Timestamp::from_millis(1_767_225_600_000), include_usage)
 }
 
 const USAGE: Usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens: 2, reasoning_tokens: 1 };
@@ -208,9 +208,32 @@ fn a_whole_answer_is_written_as_openai_writes_it() {
     ] {
         collector.push(event);
     }
-    let json = collector.to_json("chatcmpl-1", "slug/m", Timestamp::from_millis(1_767_225_600_000));
+    let json = collector.to_json(Form::Chat, "chatcmpl-1", "slug/m", Timestamp::from_millis(1_767_225_600_000));
     let value: Value = serde_json::from_slice(&json).unwrap();
     snapshot("outward", "whole", &serde_json::to_string_pretty(&value).unwrap());
+}
+
+#[test]
+fn the_older_protocol_has_text_alone() {
+    let encoder = ChunkEncoder::new(Form::Text, "cmpl-1", "m", Timestamp::from_millis(1_767_225_600_000), true);
+    let mut out = BytesMut::from(encoder.start());
+    encoder.append_delta(&mut out, PartKind::Reasoning, "Hm.");
+    encoder.append_delta(&mut out, PartKind::Text, "\"Four\".");
+    encoder.append_call(&mut out, 0, &call());
+    out.extend(encoder.finish(FinishReason::Stop));
+    out.extend(encoder.usage(USAGE).unwrap_or_default());
+    out.extend(ChunkEncoder::done());
+    let mut text = String::from_utf8(out.to_vec()).unwrap();
+    let mut collector = Collector::default();
+    for event in [
+        CompletionEvent::Delta { part: PartKind::Text, text: "Four".to_owned() },
+        CompletionEvent::Usage(USAGE),
+        CompletionEvent::Finish(FinishReason::Length),
+    ] {
+        collector.push(event);
+    }
+    text.extend(String::from_utf8(collector.to_json(Form::Text, "cmpl-1", "m", Timestamp::from_millis(0))));
+    snapshot("outward", "text", &text);
 }
 
 #[test]

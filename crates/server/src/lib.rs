@@ -18,6 +18,7 @@ mod same_origin;
 mod security_headers;
 mod to_the_end;
 mod trace;
+mod vectors;
 mod visitor;
 
 pub use app::{App, AppOptions};

@@ -1,7 +1,10 @@
 //! `/v1`: the OpenAI protocol, by API key, through the same dispatch as the chat. Errors have OpenAI's shape.
 
 mod chat_completions;
+mod completions;
+mod embeddings;
 mod models;
+mod stream;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -29,6 +32,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/models", get(models::list_models))
         .route("/v1/models/{*model}", get(models::get_model))
         .route("/v1/chat/completions", post(chat_completions::complete))
+        .route("/v1/completions", post(completions::complete))
+        .route("/v1/embeddings", post(embeddings::embed))
 }
 
 /// The same on Ollama's listener: only the models of this machine, by their names there. What comes in has passed that

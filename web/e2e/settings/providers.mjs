@@ -121,7 +121,11 @@ async function models(all) {
 		.click();
 	await until('the switch to be stored', 10_000, async () => (await stored('counter')).enabled === false);
 	const offered = async () => (await api(page, all, 'GET', '/models')).items.map((model) => model.id);
-	expect((await offered()).includes('library/counter')).equals(false, 'what is off is not offered');
+	await until(
+		'what is off not to be offered',
+		10_000,
+		async () => !(await offered()).includes('library/counter')
+	);
 
 	await page.getByRole('button', { name: 'Edit counter', exact: true }).click();
 	const dialog = page.getByRole('dialog', { name: 'Edit counter' });
@@ -135,6 +139,8 @@ async function models(all) {
 	await dialog.getByRole('button', { name: 'Save' }).click();
 	await page.getByRole('rowheader', { name: /The Counter/ }).waitFor();
 	await tableRow(page, 'The Counter').getByText('131,072').waitFor();
+	// The page shows it before the server has it.
+	await until('it to be stored', 10_000, async () => (await stored('counter')).display_name !== null);
 	expect(await stored('counter')).equals(
 		{
 			name: 'counter',
@@ -154,6 +160,7 @@ async function models(all) {
 	await until('it to be gone', 10_000, async () => (await stored('counter')) === undefined);
 	await page.getByRole('button', { name: 'Undo' }).click();
 	await page.getByRole('rowheader', { name: /The Counter/ }).waitFor();
+	await until('it to be there again', 10_000, async () => (await stored('counter')) !== undefined);
 	expect((await stored('counter')).display_name).equals('The Counter', 'undone');
 
 	await page.getByRole('searchbox', { name: 'Search models' }).fill('');

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -41,10 +41,17 @@ fn is_alive(process: u32) -> bool {
     !status.lines().any(|line| line.starts_with("State:") && line.contains('Z'))
 }
 
-/// Kills whatever worker there is, loading or not, until it is told to stop. Answers whom it killed.
-async fn kill_again_and_again(house: &House, stop: &AtomicBool, mut dice: Dice) -> Vec<u32> {
+/// Kills whatever worker there is, loading or not, until it is told to stop. Answers whom it killed. After every other
+/// time it waits for an answer, so that there are some on the slowest machine.
+async fn kill_again_and_again(house: &House, stop: &AtomicBool, answered: &AtomicUsize, mut dice: Dice) -> Vec<u32> {
     let mut killed = Vec::new();
+    let mut patient = false;
     while !stop.load(Ordering::Relaxed) {
+        let before = answered.load(Ordering::Relaxed);
+        patient = !patient;
+        while patient && answered.load(Ordering::Relaxed) == before && !stop.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         tokio::time::sleep(Duration::from_millis(300 + dice.roll(2_000))).await;
         for worker in children() {
             if !killed.contains(&worker) {
@@ -80,14 +87,14 @@ async fn whenever_workers_are_killed_every_request_ends_and_nothing_is_left() {
         longest_backoff: Duration::from_millis(100),
         ..options()
     }));
-    let stop = Arc::new(AtomicBool::new(false));
+    let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let tracker = TaskTracker::new();
     let killing = tracker.spawn({
-        let (house, stop) = (Arc::clone(&house), Arc::clone(&stop));
-        async move { kill_again_and_again(&house, &stop, Dice(seed)).await }
+        let (house, stop, answered) = (Arc::clone(&house), Arc::clone(&stop), Arc::clone(&answered));
+        async move { kill_again_and_again(&house, &stop, &answered, Dice(seed)).await }
     });
     let people = (0..PEOPLE).map(|number| {
-        let house = Arc::clone(&house);
+        let (house, answered) = (Arc::clone(&house), Arc::clone(&answered));
         tracker.spawn(async move {
             let (person, mut dice) = (user(), Dice(seed ^ number as u64));
             let mut endings = Vec::new();
@@ -95,7 +102,9 @@ async fn whenever_workers_are_killed_every_request_ends_and_nothing_is_left() {
                 let mut asked = request("Tell me about the sea.");
                 (asked.seed, asked.tenant) = (None, Some(person));
                 asked.parameters.max_tokens = Some(1 + u32::try_from(dice.roll(30)).unwrap());
-                endings.push(house.ask(asked).await.map(|answer| answer.text));
+                let ending = house.ask(asked).await.map(|answer| answer.text);
+                answered.fetch_add(usize::from(ending.is_ok()), Ordering::Relaxed);
+                endings.push(ending);
                 tokio::time::sleep(Duration::from_millis(dice.roll(40))).await;
             }
             endings

@@ -9,26 +9,46 @@ use stoa_model::tools::ToolCall;
 use super::error::ApiError;
 use crate::openai::WireCall;
 
+/// Which of OpenAI's two requests is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Chat,
+    /// The older one, which knows text alone: reasoning and calls are left out.
+    Text,
+}
+
+impl Form {
+    const fn chunk(self) -> &'static str {
+        match self {
+            Self::Chat => "chat.completion.chunk",
+            Self::Text => "text_completion",
+        }
+    }
+}
+
 /// Writes the events of one stream. Reasoning goes into `reasoning_content`, which is where most clients look for it.
 #[derive(Clone, Debug)]
 pub struct ChunkEncoder {
     /// `data: {"id":…,"object":…,"created":…,"model":…` up to where chunks begin to differ.
     head: Bytes,
     include_usage: bool,
+    form: Form,
 }
 
-const OBJECT: &str = "chat.completion.chunk";
 const TEXT: &[u8] = br#","choices":[{"index":0,"delta":{"content":"#;
 const REASONING: &[u8] = br#","choices":[{"index":0,"delta":{"reasoning_content":"#;
 const CALLS: &[u8] = br#","choices":[{"index":0,"delta":{"tool_calls":"#;
 const AFTER_DELTA: &[u8] = br#"},"logprobs":null,"finish_reason":null}]"#;
 const START: &[u8] =
     br#","choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]"#;
+const PLAIN: &[u8] = br#","choices":[{"index":0,"text":"#;
+const AFTER_PLAIN: &[u8] = br#","logprobs":null,"finish_reason":null}]"#;
+const BEFORE_TEXT_REASON: &[u8] = br#","choices":[{"index":0,"text":"","logprobs":null,"finish_reason":""#;
 const BEFORE_REASON: &[u8] = br#","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":""#;
 
 impl ChunkEncoder {
     /// `id` as in `chatcmpl-…`; `model` as the request named it; `include_usage` as the request said.
-    pub fn new(id: &str, model: &str, created: Timestamp, include_usage: bool) -> Self {
+    pub fn new(form: Form, id: &str, model: &str, created: Timestamp, include_usage: bool) -> Self {
         #[derive(Serialize)]
         struct Head<'a> {
             id: &'a str,
@@ -37,15 +57,18 @@ impl ChunkEncoder {
             model: &'a str,
         }
         let mut head = b"data: ".to_vec();
-        let fields = Head { id, object: OBJECT, created: created.as_seconds(), model };
+        let fields = Head { id, object: form.chunk(), created: created.as_seconds(), model };
         // Texts and a number alone always serialise, and the brace at the end is theirs.
         head.extend(serde_json::to_vec(&fields).unwrap_or_default());
         head.pop();
-        Self { head: head.into(), include_usage }
+        Self { head: head.into(), include_usage, form }
     }
 
     /// The first chunk: the role.
     pub fn start(&self) -> Bytes {
+        if self.form == Form::Text {
+            return Bytes::new();
+        }
         let mut out = self.begin(START.len());
         out.put_slice(START);
         self.end(out)
@@ -53,19 +76,25 @@ impl ChunkEncoder {
 
     /// One delta.
     pub fn delta(&self, part: PartKind, text: &str) -> Bytes {
-        let mut out = self.begin(text.len() + text.len() / 8 + 128);
-        self.write_delta(&mut out, part, text);
+        let mut out = BytesMut::with_capacity(self.head.len() + text.len() + text.len() / 8 + 152);
+        self.append_delta(&mut out, part, text);
         out.freeze()
     }
 
     /// One delta behind what `out` already holds: several that are ready at once go out in one piece.
     pub fn append_delta(&self, out: &mut BytesMut, part: PartKind, text: &str) {
+        if (self.form, part) == (Form::Text, PartKind::Reasoning) {
+            return;
+        }
         out.put_slice(&self.head);
         self.write_delta(out, part, text);
     }
 
     /// A whole call of a tool; `index` is its place among those of the answer.
     pub fn append_call(&self, out: &mut BytesMut, index: usize, call: &ToolCall) {
+        if self.form == Form::Text {
+            return;
+        }
         out.put_slice(&self.head);
         out.put_slice(CALLS);
         // Texts and a number alone always serialise.
@@ -77,7 +106,10 @@ impl ChunkEncoder {
     /// The last choice.
     pub fn finish(&self, reason: FinishReason) -> Bytes {
         let mut out = self.begin(BEFORE_REASON.len() + 32);
-        out.put_slice(BEFORE_REASON);
+        out.put_slice(match self.form {
+            Form::Chat => BEFORE_REASON,
+            Form::Text => BEFORE_TEXT_REASON,
+        });
         out.put_slice(reason_name(reason).as_bytes());
         out.put_slice(b"\"}]");
         self.end(out)
@@ -115,12 +147,16 @@ impl ChunkEncoder {
     }
 
     fn write_delta(&self, out: &mut BytesMut, part: PartKind, text: &str) {
-        out.put_slice(match part {
-            PartKind::Text => TEXT,
-            PartKind::Reasoning => REASONING,
+        out.put_slice(match (self.form, part) {
+            (Form::Text, _) => PLAIN,
+            (Form::Chat, PartKind::Text) => TEXT,
+            (Form::Chat, PartKind::Reasoning) => REASONING,
         });
         write_json_text(out, text);
-        out.put_slice(AFTER_DELTA);
+        out.put_slice(match self.form {
+            Form::Chat => AFTER_DELTA,
+            Form::Text => AFTER_PLAIN,
+        });
         self.close(out);
     }
 
@@ -212,7 +248,31 @@ impl Collector {
     }
 
     /// The JSON of the whole answer.
-    pub fn to_json(&self, id: &str, model: &str, created: Timestamp) -> Vec<u8> {
+    pub fn to_json(&self, form: Form, id: &str, model: &str, created: Timestamp) -> Vec<u8> {
+        match form {
+            Form::Chat => self.chat(id, model, created),
+            Form::Text => self.plain(id, model, created),
+        }
+    }
+
+    fn plain(&self, id: &str, model: &str, created: Timestamp) -> Vec<u8> {
+        let answer = serde_json::json!({
+            "id": id,
+            "object": Form::Text.chunk(),
+            "created": created.as_seconds(),
+            "model": model,
+            "choices": [{
+                "index": 0,
+                "text": self.text,
+                "logprobs": null,
+                "finish_reason": reason_name(self.finish.unwrap_or(FinishReason::Stop)),
+            }],
+            "usage": self.usage.map(WireUsage::from),
+        });
+        answer.to_string().into_bytes()
+    }
+
+    fn chat(&self, id: &str, model: &str, created: Timestamp) -> Vec<u8> {
         #[derive(Serialize)]
         struct Answer<'a> {
             id: &'a str,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde::Serialize;
-use stoa_model::completion::CompletionError;
+use stoa_model::completion::{CompletionError, ParameterOutOfRange};
 
 /// `{"error": {"message", "type", "param", "code"}}` with its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,12 @@ impl ApiError {
             param: Some(param.into()),
             ..Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", message)
         }
+    }
+
+    pub fn out_of_range(error: &ParameterOutOfRange) -> Self {
+        let ParameterOutOfRange { name, minimum, maximum, value } = error;
+        let message = format!("`{name}` must be between {minimum} and {maximum}, but is {value}.");
+        Self::invalid("invalid_value", *name, message)
     }
 
     /// The key is missing, unknown, expired or may not do this.

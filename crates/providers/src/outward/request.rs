@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, from_str};
-use stoa_model::completion::{AnswerForm, Parameters, PromptMessage};
+use stoa_model::completion::{AnswerForm, ParameterOutOfRange, Parameters, PromptMessage};
 
 use super::error::ApiError;
 use super::form;
@@ -74,18 +74,9 @@ struct Draft {
 
 impl ChatRequest {
     pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let not_json = |detail: String| ApiError {
-            param: None,
-            code: None,
-            ..ApiError::invalid("", "", format!("The body of the request is not the JSON that it should be: {detail}"))
-        };
-        let text = std::str::from_utf8(body).map_err(|error| not_json(error.to_string()))?;
-        let Fields(fields) = from_str(text).map_err(|error: serde_json::Error| not_json(error.to_string()))?;
+        let Fields(fields) = fields(body)?;
         let mut draft = Draft::default();
-        for (index, (name, value)) in fields.iter().enumerate() {
-            if fields[..index].iter().any(|(earlier, _)| earlier == name) {
-                return Err(ApiError::invalid("duplicate_parameter", name, format!("`{name}` is given twice.")));
-            }
+        for (name, value) in &fields {
             if value.get() != "null" {
                 draft.take(name, value.get())?;
             }
@@ -146,9 +137,7 @@ impl Draft {
         }
         self.parameters.check().map_err(|error| {
             let name = if error.name == "max_tokens" { limit_name } else { error.name };
-            let message =
-                format!("`{name}` must be between {} and {}, but is {}.", error.minimum, error.maximum, error.value);
-            ApiError::invalid("invalid_value", name, message)
+            ApiError::out_of_range(&ParameterOutOfRange { name, ..error })
         })?;
         self.form.tools.check().map_err(|error| ApiError::invalid("invalid_value", "tools", format!("{error}.")))?;
         if self.include_usage.is_some() && !self.stream {
@@ -166,6 +155,23 @@ impl Draft {
             include_usage: self.include_usage.unwrap_or(false),
         })
     }
+}
+
+/// The fields of a body, none of them twice.
+pub(super) fn fields(body: &[u8]) -> Result<Fields<'_>, ApiError> {
+    let not_json = |detail: String| ApiError {
+        param: None,
+        code: None,
+        ..ApiError::invalid("", "", format!("The body of the request is not the JSON that it should be: {detail}"))
+    };
+    let text = std::str::from_utf8(body).map_err(|error| not_json(error.to_string()))?;
+    let fields: Fields<'_> = from_str(text).map_err(|error: serde_json::Error| not_json(error.to_string()))?;
+    for (index, (name, _)) in fields.0.iter().enumerate() {
+        if fields.0[..index].iter().any(|(earlier, _)| earlier == name) {
+            return Err(ApiError::invalid("duplicate_parameter", name, format!("`{name}` is given twice.")));
+        }
+    }
+    Ok(fields)
 }
 
 pub(super) fn read<'a, T: Deserialize<'a>>(name: &str, value: &'a str, expected: &str) -> Result<T, ApiError> {
@@ -193,10 +199,12 @@ pub(super) fn unsupported(name: &str) -> ApiError {
 }
 
 /// Whether a field that Stoa does not have says no more than what is so anyway.
-fn is_default(name: &str, value: &str) -> bool {
+pub(super) fn is_default(name: &str, value: &str) -> bool {
     let Ok(value) = from_str::<Value>(value) else { return false };
     match name {
         "n" => value == 1,
+        "best_of" => value == 1,
+        "echo" => value == false,
         "logprobs" => value == false,
         "top_logprobs" => value == 0,
         "logit_bias" => value.as_object().is_some_and(serde_json::Map::is_empty),
@@ -207,7 +215,7 @@ fn is_default(name: &str, value: &str) -> bool {
     }
 }
 
-fn model(value: &str) -> Result<String, ApiError> {
+pub(super) fn model(value: &str) -> Result<String, ApiError> {
     let model: String = read("model", value, "a text")?;
     if model.is_empty() || model.len() > MAX_MODEL_BYTES {
         let message = format!("`model` must have 1 to {MAX_MODEL_BYTES} bytes.");
@@ -216,7 +224,7 @@ fn model(value: &str) -> Result<String, ApiError> {
     Ok(model)
 }
 
-fn stop(value: &str) -> Result<Vec<String>, ApiError> {
+pub(super) fn stop(value: &str) -> Result<Vec<String>, ApiError> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Stop {
@@ -238,7 +246,7 @@ fn stop(value: &str) -> Result<Vec<String>, ApiError> {
     Ok(stops)
 }
 
-fn stream_options(value: &str) -> Result<bool, ApiError> {
+pub(super) fn stream_options(value: &str) -> Result<bool, ApiError> {
     let Fields(fields) = read("stream_options", value, "an object")?;
     let mut include_usage = false;
     for (name, value) in &fields {

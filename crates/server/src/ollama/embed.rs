@@ -5,9 +5,8 @@ use std::time::Instant;
 use axum::Json as Reply;
 use axum::extract::{Request, State};
 use serde::{Deserialize, Serialize};
-use stoa_model::completion::{Timers, Usage};
+use stoa_model::completion::Timers;
 use stoa_model::json::Json;
-use stoa_model::provider::LOCAL_SLUG;
 use stoa_models::options::KeepAlive;
 use stoa_models::runtime::EmbedRequest;
 
@@ -16,6 +15,7 @@ use super::caller::Caller;
 use super::error::Refusal;
 use super::stream::nanoseconds;
 use super::{Ollama, body};
+use crate::vectors;
 
 #[derive(Deserialize)]
 pub(super) struct EmbedBody {
@@ -121,13 +121,7 @@ async fn run(state: &Ollama, caller: &Caller, asked: EmbedBody) -> Result<Embedd
         tenant: caller.0.user_id(),
         timers: Timers::default(),
     };
-    let model = format!("{LOCAL_SLUG}/{}", request.model);
-    let work = async {
-        let embeddings = state.models.runtime.embed(request).await?;
-        let usage = Usage { prompt_tokens: embeddings.prompt_tokens, ..Usage::default() };
-        Ok((embeddings, usage))
-    };
-    let embeddings = state.app.dispatch.compute(&caller.0, model, work).await?;
+    let embeddings = vectors::embed(&state.app, &caller.0, request).await?;
     Ok(Embedded {
         model: asked.model,
         embeddings: embeddings.vectors,

@@ -1,12 +1,17 @@
 //! `POST /api/show`: all that a model says of itself.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::path::Path;
 
-use axum::Json;
+use axum::Json as Reply;
 use axum::extract::{Request, State};
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use stoa_model::Timestamp;
+use stoa_model::json::Json;
+use stoa_model_store::gguf::{Summary, TensorSummary};
 use stoa_model_store::store::{ModelDetails, StoredMessage};
 use stoa_models::modelfile::Modelfile;
 use stoa_models::template::Role;
@@ -18,10 +23,17 @@ use super::error::Refusal;
 use super::tags::{Details, capabilities, moment};
 use super::{Ollama, body};
 
+/// Longer ones are left out, unless all is asked for: vocabularies are many megabytes.
+const SHORT_LIST: u64 = 5;
+const LONGEST_LIST: u64 = 1_000_000;
+
 #[derive(Deserialize)]
 struct Asked {
     #[serde(flatten)]
     named: Named,
+    /// Long lists and the tensors, too.
+    #[serde(default)]
+    verbose: bool,
 }
 
 #[derive(Serialize)]
@@ -37,26 +49,46 @@ pub(super) struct Shown {
     details: Details,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     messages: Vec<StoredMessage>,
-    model_info: Map<String, Value>,
+    model_info: IndexMap<String, Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tensors: Option<Vec<Tensor>>,
     capabilities: Vec<&'static str>,
     modified_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Tensor {
+    name: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    shape: Vec<u64>,
+}
+
+impl From<TensorSummary> for Tensor {
+    fn from(TensorSummary { name, kind, shape }: TensorSummary) -> Self {
+        Self { name, kind, shape }
+    }
 }
 
 pub(super) async fn show(
     State(state): State<Ollama>,
     _caller: Caller,
     request: Request,
-) -> Result<Json<Shown>, Refusal> {
-    let name = body::<Asked>(request).await?.named.model()?;
+) -> Result<Reply<Shown>, Refusal> {
+    let Asked { named, verbose } = body(request).await?;
+    let name = named.model()?;
     let details = find(&state.models, &name).await?;
     let (_, profile) = state.models.runtime.profile(name).await?;
+    let path = details.model.path.clone();
+    let summary = state.models.on_store(move |_| summary(&path, verbose)).await??;
     let gguf = &details.model.gguf;
     let parameters = parameters(&details);
     let mut text = String::new();
     for (name, value) in &parameters {
         let _ = writeln!(text, "{name:<30} {value}");
     }
-    Ok(Json(Shown {
+    let tensors = verbose.then(|| summary.tensors.iter().cloned().map(Tensor::from).collect());
+    Ok(Reply(Shown {
         license: details.licenses.join("\n"),
         modelfile: modelfile(&details, parameters)?,
         parameters: text.trim_end().to_owned(),
@@ -64,10 +96,16 @@ pub(super) async fn show(
         system: details.system.clone().unwrap_or_default(),
         details: Details::of(gguf),
         messages: details.messages.clone(),
-        model_info: info(&details),
+        model_info: info(&details, summary),
+        tensors,
         capabilities: capabilities(&profile),
         modified_at: moment(details.model.modified_at),
     }))
+}
+
+fn summary(path: &Path, verbose: bool) -> Result<Summary, Refusal> {
+    let file = File::open(path).map_err(|error| Refusal::internal(&error))?;
+    Summary::read(file, if verbose { LONGEST_LIST } else { SHORT_LIST }).map_err(|error| Refusal::internal(&error))
 }
 
 /// Each on its own, a list of stop strings one by one.
@@ -102,15 +140,11 @@ fn modelfile(details: &ModelDetails, parameters: Vec<(String, String)>) -> Resul
     file.to_text().map_err(|error| Refusal::internal(&error))
 }
 
-/// The keys of the file that say what kind of model it is.
-fn info(details: &ModelDetails) -> Map<String, Value> {
-    let gguf = &details.model.gguf;
-    let kind = &gguf.architecture;
-    let mut info = Map::new();
-    info.insert("general.architecture".to_owned(), json!(kind));
-    info.insert("general.parameter_count".to_owned(), json!(gguf.parameters));
-    info.insert(format!("{kind}.context_length"), json!(gguf.context_length));
-    info.insert(format!("{kind}.block_count"), json!(gguf.block_count));
-    info.insert(format!("{kind}.embedding_length"), json!(gguf.embedding_length));
+/// What the file says, but for what has a place of its own in the answer.
+fn info(details: &ModelDetails, summary: Summary) -> IndexMap<String, Json> {
+    let mut info = summary.metadata;
+    info.shift_remove("general.name");
+    info.shift_remove("tokenizer.chat_template");
+    info.insert("general.parameter_count".to_owned(), Json::Number(details.model.gguf.parameters.into()));
     info
 }

@@ -1,25 +1,15 @@
 //! `POST /v1/chat/completions`
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::{Bytes, BytesMut};
-use futures_util::{FutureExt as _, StreamExt as _, stream};
-use http::HeaderValue;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use rand::Rng as _;
+use http::header::CONTENT_TYPE;
 use stoa_dispatch::Call;
-use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream, LocalOptions, Timers};
-use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, Collector};
-use tokio::time::Instant;
+use stoa_model::completion::{LocalOptions, Timers};
+use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, Form};
 
+use super::stream::{answer_id, collect, streamed};
 use super::{Refusal, Surface, body, caller};
 use crate::app::App;
-
-/// Silence after which a stream says that it lives, for the proxies between.
-const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(15);
 
 pub(super) async fn complete(State(app): State<App>, request: Request) -> Result<Response, Refusal> {
     let (parts, rest) = request.into_parts();
@@ -39,117 +29,12 @@ pub(super) async fn complete(State(app): State<App>, request: Request) -> Result
         receipt: None,
     };
     let events = app.dispatch.call(&principal, call).await.map_err(|error| ApiError::from(&error))?;
-    let id = completion_id();
+    let id = answer_id("chatcmpl-");
     if request.stream {
-        let encoder = ChunkEncoder::new(&id, &request.model, app.now(), request.include_usage);
+        let encoder = ChunkEncoder::new(Form::Chat, &id, &request.model, app.now(), request.include_usage);
         return Ok(streamed(events, encoder));
     }
     let answer = collect(events).await.map_err(|error| ApiError::from(&error))?;
-    let json = answer.to_json(&id, &request.model, app.now());
+    let json = answer.to_json(Form::Chat, &id, &request.model, app.now());
     Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
-}
-
-async fn collect(mut events: CompletionStream) -> Result<Collector, CompletionError> {
-    let mut answer = Collector::default();
-    while let Some(event) = events.next().await {
-        let event = event?;
-        let over = matches!(event, CompletionEvent::Finish(_));
-        answer.push(event);
-        if over {
-            return Ok(answer);
-        }
-    }
-    Err(CompletionError::CutOff)
-}
-
-/// A stream on its way out. Dropping it, as when the client leaves, cancels the call.
-struct Outgoing {
-    events: CompletionStream,
-    encoder: ChunkEncoder,
-    usage: Option<stoa_model::completion::Usage>,
-    /// Calls of tools so far.
-    calls: usize,
-    progress: Progress,
-}
-
-#[derive(PartialEq)]
-enum Progress {
-    Beginning,
-    Running,
-    Over,
-}
-
-fn streamed(events: CompletionStream, encoder: ChunkEncoder) -> Response {
-    let outgoing = Outgoing { events, encoder, usage: None, calls: 0, progress: Progress::Beginning };
-    let body = stream::unfold(outgoing, |mut outgoing| async move {
-        let bytes = outgoing.next().await?;
-        Some((Ok::<_, std::convert::Infallible>(bytes), outgoing))
-    });
-    let mut response = Response::new(Body::from_stream(body));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
-}
-
-impl Outgoing {
-    /// The next piece: everything that is ready, in one.
-    async fn next(&mut self) -> Option<Bytes> {
-        match self.progress {
-            Progress::Over => return None,
-            Progress::Beginning => {
-                self.progress = Progress::Running;
-                return Some(self.encoder.start());
-            }
-            Progress::Running => {}
-        }
-        let mut out = BytesMut::new();
-        let deadline = Instant::now() + HEARTBEAT;
-        match tokio::time::timeout_at(deadline, self.events.next()).await {
-            Ok(event) => self.write(&mut out, event),
-            Err(_) => out.extend_from_slice(b": \n\n"),
-        }
-        // What is there already goes along.
-        while self.progress == Progress::Running && out.len() < 16 * 1024 {
-            match self.events.next().now_or_never() {
-                Some(event) => self.write(&mut out, event),
-                None => break,
-            }
-        }
-        Some(out.freeze())
-    }
-
-    fn write(&mut self, out: &mut BytesMut, event: Option<Result<CompletionEvent, CompletionError>>) {
-        match event {
-            Some(Ok(CompletionEvent::Delta { part, text })) => self.encoder.append_delta(out, part, &text),
-            Some(Ok(CompletionEvent::ToolCall(call))) => {
-                self.encoder.append_call(out, self.calls, &call);
-                self.calls += 1;
-            }
-            Some(Ok(CompletionEvent::Local(_))) => {}
-            Some(Ok(CompletionEvent::Usage(usage))) => self.usage = Some(usage),
-            Some(Ok(CompletionEvent::Finish(reason))) => {
-                out.extend_from_slice(&self.encoder.finish(reason));
-                if let Some(usage) = self.usage.and_then(|usage| self.encoder.usage(usage)) {
-                    out.extend_from_slice(&usage);
-                }
-                out.extend_from_slice(&ChunkEncoder::done());
-                self.progress = Progress::Over;
-            }
-            Some(Err(error)) => self.fail(out, &error),
-            None => self.fail(out, &CompletionError::CutOff),
-        }
-    }
-
-    fn fail(&mut self, out: &mut BytesMut, error: &CompletionError) {
-        out.extend_from_slice(&ChunkEncoder::error(&ApiError::from(error)));
-        self.progress = Progress::Over;
-    }
-}
-
-fn completion_id() -> String {
-    let mut bytes = [0; 18];
-    rand::rng().fill_bytes(&mut bytes);
-    format!("chatcmpl-{}", URL_SAFE_NO_PAD.encode(bytes))
 }

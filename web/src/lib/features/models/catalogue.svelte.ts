@@ -1,4 +1,5 @@
 import { call, client, Problem, type Model } from '$lib/api';
+import { m } from '$lib/i18n';
 
 const lastUsed = 'stoa-model';
 
@@ -31,6 +32,14 @@ class Catalogue {
 	/** The model a turn uses when nothing else was chosen: the wanted one, the last one used, or the first. */
 	choose(wanted: string | null | undefined): string | null {
 		return (this.find(wanted) ?? this.find(this.#preferred) ?? this.models[0])?.id ?? null;
+	}
+
+	/** The same for a turn that is to begin, when the list may still be on its way. Throws a {@link Problem} when there is none. */
+	async need(chosen: () => string | null): Promise<string> {
+		if (!this.loaded) await this.load();
+		const id = chosen();
+		if (id) return id;
+		throw this.problem ?? new Problem({ title: m.no_model(), code: 'no_model' });
 	}
 
 	/** Keeps a choice for the next new conversation. */
