@@ -202,10 +202,8 @@ pub(super) fn unsupported(name: &str) -> ApiError {
 pub(super) fn is_default(name: &str, value: &str) -> bool {
     let Ok(value) = from_str::<Value>(value) else { return false };
     match name {
-        "n" => value == 1,
-        "best_of" => value == 1,
-        "echo" => value == false,
-        "logprobs" => value == false,
+        "n" | "best_of" => value == 1,
+        "echo" | "logprobs" => value == false,
         "top_logprobs" => value == 0,
         "logit_bias" => value.as_object().is_some_and(serde_json::Map::is_empty),
         "functions" => value.as_array().is_some_and(Vec::is_empty),
