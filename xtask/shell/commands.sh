@@ -104,7 +104,8 @@ x_bench() {
   cargo build --release --package stoa-cli --package stoa-mock-openai --package stoa-bench >&2
   if fetch_starter_model; then export STOA_TEST_MODEL=${STOA_TEST_MODEL:-$STARTER_FILE}; fi
   CHROMIUM_BIN=$(browser)
-  export CHROMIUM_BIN
+  need_peers
+  export CHROMIUM_BIN STOA_BENCH_PYTHON=$CACHE/peers/bin/python
   target/release/stoa-bench "$@"
 }
 

@@ -134,15 +134,21 @@ need_web_packages() {
   fi
 }
 
-# A Python environment with the official clients, for the conformance tests.
-need_official_clients() {
-  local folder=$CACHE/python requirements=$ROOT/conformance/requirements.txt wanted
+# python_environment FOLDER REQUIREMENTS — a Python environment with these packages, made again only after they changed.
+python_environment() {
+  local folder=$1 requirements=$2 wanted
   wanted=$(sha256sum "$requirements" | cut -d' ' -f1)
   if [ ! -f "$folder/.stoa-installed" ] || [ "$(<"$folder/.stoa-installed")" != "$wanted" ]; then
-    say 'installing the official clients'
+    say "installing the packages of ${requirements#"$ROOT"/}"
     rm -rf "$folder"
     python3 -m venv "$folder"
     "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$requirements" >&2
     printf '%s\n' "$wanted" >"$folder/.stoa-installed"
   fi
 }
+
+# The official clients, for the conformance tests.
+need_official_clients() { python_environment "$CACHE/python" "$ROOT/conformance/requirements.txt"; }
+
+# What the benches compare Stoa with.
+need_peers() { python_environment "$CACHE/peers" "$ROOT/crates/bench/peers/requirements.txt"; }

@@ -2,8 +2,11 @@
 
 mod client;
 mod fairness;
+mod peer;
+mod reuse;
 mod users;
 
+use anyhow::Context as _;
 use clap::ValueEnum;
 use stoa_storage::MasterKey;
 use tempfile::TempDir;
@@ -24,6 +27,10 @@ pub(crate) enum Case {
     Users,
     /// What ten people notice of one who asks for everything at once.
     Fairness,
+    /// The first token of a conversation that goes on, with what was computed of it kept and without.
+    Reuse,
+    /// The crowds at llama.cpp's own server.
+    Peer,
 }
 
 /// Runs the cases, all of them when none is named. One that fails does not keep the others from running.
@@ -35,6 +42,8 @@ pub(crate) async fn run(cases: Vec<Case>, report: &mut Report) -> anyhow::Result
         let done = match case {
             Case::Users => Box::pin(users::run(report)).await,
             Case::Fairness => Box::pin(fairness::run(report)).await,
+            Case::Reuse => Box::pin(reuse::run(report)).await,
+            Case::Peer => Box::pin(peer::run(report)).await,
         };
         let name = case.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         match done {
@@ -50,7 +59,7 @@ pub(crate) async fn run(cases: Vec<Case>, report: &mut Report) -> anyhow::Result
 
 /// A server with a local model, and people with a key each.
 struct Town {
-    _server: Stoa,
+    server: Stoa,
     people: Vec<Client>,
     _directory: TempDir,
 }
@@ -70,6 +79,15 @@ impl Town {
         for cookie in cookies {
             clients.push(Client::with_cookie(server.address, cookie).await?);
         }
-        Ok(Self { _server: server, people: clients, _directory: directory })
+        Ok(Self { server, people: clients, _directory: directory })
+    }
+
+    /// The process that runs the model.
+    fn worker(&self) -> anyhow::Result<u32> {
+        // Started by one of its threads, and so listed under that.
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.server.pid))?.flatten();
+        let children = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+        let worker = children.flat_map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).next();
+        Ok(worker.context("the server runs no model")?.parse()?)
     }
 }

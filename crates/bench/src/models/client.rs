@@ -19,7 +19,8 @@ const SILENCE: Duration = Duration::from_mins(2);
 pub(super) struct Client {
     http: Http,
     address: SocketAddr,
-    key: String,
+    /// `None` for a server that asks for none.
+    key: Option<String>,
 }
 
 /// An answer and the moments at which its tokens came.
@@ -27,6 +28,7 @@ pub(super) struct Answer {
     pub(super) asked: Instant,
     pub(super) tokens: Vec<Instant>,
     pub(super) prompt_tokens: u64,
+    pub(super) text: String,
 }
 
 impl Answer {
@@ -41,7 +43,11 @@ impl Client {
     pub(super) async fn with_cookie(address: SocketAddr, cookie: String) -> anyhow::Result<Self> {
         let api = Api::anonymous(address).with_cookie(cookie);
         let made: Value = serde_json::from_slice(&api.post("/api/v1/api-keys", &json!({ "name": "bench" })).await?)?;
-        Ok(Self { http: http(), address, key: text(&made, "key")? })
+        Ok(Self { http: http(), address, key: Some(text(&made, "key")?) })
+    }
+
+    pub(super) fn without_key(address: SocketAddr) -> Self {
+        Self { http: http(), address, key: None }
     }
 
     /// Asks, and reads the answer to its end; `None` when too much of this person's is waiting already.
@@ -53,7 +59,7 @@ impl Client {
         let request = Request::builder()
             .method(Method::POST)
             .uri(format!("http://{}/v1/chat/completions", self.address))
-            .header(AUTHORIZATION, format!("Bearer {}", self.key))
+            .header(AUTHORIZATION, self.key.as_ref().map_or_else(String::new, |key| format!("Bearer {key}")))
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(serde_json::to_vec(&body)?.into()))?;
         let asked = Instant::now();
@@ -67,7 +73,7 @@ impl Client {
             bail!("the answer is {status}: {}", String::from_utf8_lossy(&body));
         }
         let mut events = EventBody::new(response.into_body());
-        let mut answer = Answer { asked, tokens: Vec::new(), prompt_tokens: 0 };
+        let mut answer = Answer { asked, tokens: Vec::new(), prompt_tokens: 0, text: String::new() };
         loop {
             let event = timeout(SILENCE, events.next()).await.context("the model has fallen silent")??;
             let event = std::str::from_utf8(&event)?;
@@ -79,8 +85,10 @@ impl Client {
             if let Some(error) = chunk.get("error") {
                 bail!("the model failed: {error}");
             }
-            if chunk["choices"][0]["delta"]["content"].as_str().is_some_and(|content| !content.is_empty()) {
+            let said = chunk["choices"][0]["delta"]["content"].as_str();
+            if let Some(said) = said.filter(|said| !said.is_empty()) {
                 answer.tokens.push(Instant::now());
+                answer.text.push_str(said);
             }
             if let Some(tokens) = chunk["usage"]["prompt_tokens"].as_u64() {
                 answer.prompt_tokens = tokens;

@@ -10,20 +10,48 @@ use super::client::{Answer, Client};
 use crate::local::{model_file, raw_decode};
 use crate::report::{Better, Line, Report, float, median, percentile};
 
-const ROUNDS: usize = 3;
+pub(super) const ROUNDS: usize = 3;
 const TOKENS: u32 = 128;
 
-struct Crowd {
-    users: usize,
+/// So many who ask at the same moment, and what their lines are called.
+pub(super) struct Crowd {
+    pub(super) users: usize,
     rate: &'static str,
     median: &'static str,
     slowest: &'static str,
+    pub(super) peer_rate: &'static str,
+    pub(super) peer_median: &'static str,
+    pub(super) peer_slowest: &'static str,
 }
 
-const CROWDS: [Crowd; 3] = [
-    Crowd { users: 1, rate: "decode-1-user", median: "ttft-p50-1-user", slowest: "ttft-p99-1-user" },
-    Crowd { users: 4, rate: "decode-4-users", median: "ttft-p50-4-users", slowest: "ttft-p99-4-users" },
-    Crowd { users: 16, rate: "decode-16-users", median: "ttft-p50-16-users", slowest: "ttft-p99-16-users" },
+pub(super) const CROWDS: [Crowd; 3] = [
+    Crowd {
+        users: 1,
+        rate: "decode-1-user",
+        median: "ttft-p50-1-user",
+        slowest: "ttft-p99-1-user",
+        peer_rate: "peer-decode-1-user",
+        peer_median: "peer-ttft-p50-1-user",
+        peer_slowest: "peer-ttft-p99-1-user",
+    },
+    Crowd {
+        users: 4,
+        rate: "decode-4-users",
+        median: "ttft-p50-4-users",
+        slowest: "ttft-p99-4-users",
+        peer_rate: "peer-decode-4-users",
+        peer_median: "peer-ttft-p50-4-users",
+        peer_slowest: "peer-ttft-p99-4-users",
+    },
+    Crowd {
+        users: 16,
+        rate: "decode-16-users",
+        median: "ttft-p50-16-users",
+        slowest: "ttft-p99-16-users",
+        peer_rate: "peer-decode-16-users",
+        peer_median: "peer-ttft-p50-16-users",
+        peer_slowest: "peer-ttft-p99-16-users",
+    },
 ];
 
 const PLACES: [&str; 4] = ["the sea", "the desert", "the mountains", "the city"];
@@ -61,7 +89,7 @@ pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn all_at_once(people: &[Client], round: usize) -> anyhow::Result<Vec<Answer>> {
+pub(super) async fn all_at_once(people: &[Client], round: usize) -> anyhow::Result<Vec<Answer>> {
     let mut asking = JoinSet::new();
     for (number, person) in people.iter().enumerate() {
         let person = person.clone();
@@ -78,7 +106,7 @@ async fn all_at_once(people: &[Client], round: usize) -> anyhow::Result<Vec<Answ
 }
 
 /// Tokens a second of all together, while all of them were being answered.
-fn rate(answers: &[Answer]) -> anyhow::Result<f64> {
+pub(super) fn rate(answers: &[Answer]) -> anyhow::Result<f64> {
     let begun = answers.iter().filter_map(|answer| answer.tokens.first()).max().context("nobody was answered")?;
     let ended = answers.iter().filter_map(|answer| answer.tokens.last()).min().context("nobody was answered")?;
     let meanwhile = |token: &&Instant| **token > *begun && **token <= *ended;
