@@ -16,8 +16,8 @@ pub(super) async fn run(report: &mut Report) -> anyhow::Result<()> {
     one.ask("Say hello.", 8).await?;
     let (mut kept, mut anew) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        let talk: String =
-            (0..SENTENCES).map(|line| format!("On day {line} of voyage {round} we saw {} ships. ", line + 3)).collect();
+        let day = |day: usize| format!("On day {day} of voyage {round} we saw {} ships. ", day + 3);
+        let talk = (0..SENTENCES).map(day).collect::<Vec<_>>().concat();
         first(one, &talk, "How many days?").await?;
         kept.push(first(one, &talk, "How many ships?").await?);
         anew.push(first(other, &talk, "How many ships?").await?);
