@@ -12,8 +12,6 @@ mod tensor;
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek, SeekFrom};
 
-use stoa_model::provider::Ability;
-
 use reader::{Reader, Value};
 
 pub use summary::{Summary, TensorSummary};
@@ -140,12 +138,6 @@ impl Gguf {
         let gguf = metadata.describe(parameters, tokens)?;
         let context_numbers = shape::check(&metadata, &mut reader, &gguf)?;
         Ok(Self { context_numbers, ..gguf })
-    }
-
-    /// What the model can do beyond text.
-    pub fn abilities(&self) -> Vec<Ability> {
-        let reasons = self.chat_template.as_ref().is_some_and(|template| template.contains("<think>"));
-        if reasons { vec![Ability::Reasoning] } else { Vec::new() }
     }
 }
 

@@ -84,8 +84,6 @@ pub enum OptionError {
     TooManyStops { count: usize },
     #[error("a string of the option `stop` is longer than {MAX_STOP_BYTES} bytes")]
     StopTooLong,
-    #[error("the option `{name}` is not known")]
-    Unknown { name: String },
 }
 
 impl ModelOptions {
@@ -103,56 +101,6 @@ impl ModelOptions {
             }
         }
         Ok((parsed, warnings))
-    }
-
-    /// Sets one option from text, as `PARAMETER` in a Modelfile does. `stop` collects.
-    pub fn set_text(&mut self, name: &str, text: &str) -> Result<(), OptionError> {
-        if name == "stop" {
-            let mut stops = self.sampling.stop.take().unwrap_or_default();
-            stops.push(text.to_owned());
-            let stops = Json::Array(stops.into_iter().map(Json::Text).collect());
-            return table::set(self, name, &stops).map(drop);
-        }
-        let value = Json::parse(text).unwrap_or_else(|_| Json::Text(text.to_owned()));
-        if table::set(self, name, &value)? {
-            Ok(())
-        } else {
-            Err(OptionError::Unknown { name: name.chars().take(100).collect() })
-        }
-    }
-
-    /// These options, and those of `defaults` where these are silent. Lay a request over a model, and that over the
-    /// defaults.
-    #[must_use]
-    pub fn over(self, defaults: &Self) -> Self {
-        let (sampling, other) = (self.sampling, &defaults.sampling);
-        let (load, other_load) = (self.load, &defaults.load);
-        Self {
-            sampling: SamplingOptions {
-                num_keep: sampling.num_keep.or(other.num_keep),
-                seed: sampling.seed.or(other.seed),
-                num_predict: sampling.num_predict.or(other.num_predict),
-                top_k: sampling.top_k.or(other.top_k),
-                top_p: sampling.top_p.or(other.top_p),
-                min_p: sampling.min_p.or(other.min_p),
-                typical_p: sampling.typical_p.or(other.typical_p),
-                repeat_last_n: sampling.repeat_last_n.or(other.repeat_last_n),
-                temperature: sampling.temperature.or(other.temperature),
-                repeat_penalty: sampling.repeat_penalty.or(other.repeat_penalty),
-                presence_penalty: sampling.presence_penalty.or(other.presence_penalty),
-                frequency_penalty: sampling.frequency_penalty.or(other.frequency_penalty),
-                stop: sampling.stop.or_else(|| other.stop.clone()),
-            },
-            load: LoadOptions {
-                num_ctx: load.num_ctx.or(other_load.num_ctx),
-                num_batch: load.num_batch.or(other_load.num_batch),
-                num_gpu: load.num_gpu.or(other_load.num_gpu),
-                main_gpu: load.main_gpu.or(other_load.main_gpu),
-                use_mmap: load.use_mmap.or(other_load.use_mmap),
-                num_thread: load.num_thread.or(other_load.num_thread),
-                draft_num_predict: load.draft_num_predict.or(other_load.draft_num_predict),
-            },
-        }
     }
 }
 

@@ -16,7 +16,6 @@ fn a_good_file_tells_what_the_model_is() {
     assert_eq!(gguf.parameters, 64 * 9 + 16);
     assert_eq!((gguf.context_length, gguf.block_count, gguf.embedding_length), (2_048, 2, 64));
     assert_eq!((gguf.bos_token.as_deref(), gguf.eos_token.as_deref()), (Some("<s>"), Some("</s>")));
-    assert_eq!(gguf.abilities(), [Ability::Reasoning]);
 }
 
 #[test]

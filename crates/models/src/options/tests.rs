@@ -87,28 +87,6 @@ fn what_is_not_known_is_passed_over_with_a_warning() {
     assert_eq!(parse("null").unwrap(), (ModelOptions::default(), Vec::new()));
 }
 
-#[test]
-fn a_request_lies_over_the_model_and_that_over_the_defaults() {
-    let options = |text: &str| parse(text).unwrap().0;
-    let model = options(r#"{"temperature":0.2,"num_ctx":8192,"stop":["</s>"]}"#);
-    let merged = options(r#"{"temperature":1,"num_predict":10}"#).over(&model);
-    assert_eq!(merged, options(r#"{"temperature":1,"num_predict":10,"num_ctx":8192,"stop":["</s>"]}"#));
-}
-
-#[test]
-fn parameters_of_a_modelfile_are_text() {
-    let mut options = ModelOptions::default();
-    for (name, text) in
-        [("temperature", "0.2"), ("num_ctx", "4096"), ("stop", "<|im_end|>"), ("stop", "1"), ("use_mmap", "false")]
-    {
-        options.set_text(name, text).unwrap();
-    }
-    assert_eq!(options.sampling.stop, Some(vec!["<|im_end|>".to_owned(), "1".to_owned()]));
-    assert_eq!((options.load.num_ctx, options.load.use_mmap), (Some(4_096), Some(false)));
-    assert!(matches!(options.set_text("mirostat", "1"), Err(OptionError::Unknown { .. })));
-    assert!(matches!(options.set_text("num_ctx", "many"), Err(OptionError::WrongType { .. })));
-}
-
 proptest! {
     #[test]
     fn any_value_of_any_option_is_survived(

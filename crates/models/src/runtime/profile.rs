@@ -62,9 +62,8 @@ impl Profile {
             tracing::warn!(model = %name, %error, "the template of a model is of no use");
         }
         let parameters = Json::parse(&serde_json::Value::Object(details.parameters).to_string()).unwrap_or_default();
-        let options = ModelOptions::parse(&parameters)
+        let settings = settings(&parameters)
             .inspect_err(|error| tracing::warn!(model = %name, %error, "the parameters of a model are of no use"))
-            .map(|(options, _)| options)
             .unwrap_or_default();
         let messages = details
             .messages
@@ -77,7 +76,7 @@ impl Profile {
             template: details.template.filter(|template| !template.trim().is_empty()),
             system: details.system.filter(|system| !system.is_empty()),
             messages: messages.collect(),
-            settings: Settings::from(&options),
+            settings,
         }
     }
 
@@ -142,4 +141,12 @@ impl Profile {
 
 fn choose(jinja: Option<String>, go: Option<String>) -> Result<Option<PromptTemplate>, crate::template::TemplateError> {
     PromptTemplate::choose(TemplateSources { jinja, go, ..TemplateSources::default() })
+}
+
+fn settings(parameters: &Json) -> Result<Settings, CompletionError> {
+    let invalid = |error: &dyn std::fmt::Display| CompletionError::Invalid { detail: error.to_string() };
+    let (options, _) = ModelOptions::parse(parameters).map_err(|error| invalid(&error))?;
+    let settings = Settings::from(&options);
+    settings.check().map_err(|error| invalid(&error))?;
+    Ok(settings)
 }

@@ -98,7 +98,7 @@ pub(super) async fn show(
         messages: details.messages.clone(),
         model_info: info(&details, summary),
         tensors,
-        capabilities: capabilities(&profile),
+        capabilities: capabilities(gguf, &profile),
         modified_at: moment(details.model.modified_at),
     }))
 }

@@ -56,7 +56,7 @@ fn tag(model: &StoredModel, profile: &Profile) -> Tag {
         size: model.total_bytes,
         digest: model.manifest_digest.hex().to_owned(),
         details: Details::of(&model.gguf),
-        capabilities: capabilities(profile),
+        capabilities: capabilities(&model.gguf, profile),
     }
 }
 
@@ -76,7 +76,10 @@ impl Details {
 }
 
 /// What a client may ask of the model.
-pub(super) fn capabilities(profile: &Profile) -> Vec<&'static str> {
+pub(super) fn capabilities(gguf: &Gguf, profile: &Profile) -> Vec<&'static str> {
+    if gguf.embeds {
+        return vec!["embedding"];
+    }
     let Capabilities { tools, thinking, insert } = profile.capabilities;
     let some = [(tools, "tools"), (insert, "insert"), (thinking, "thinking")];
     let some = some.into_iter().filter_map(|(has, name)| has.then_some(name));
