@@ -130,7 +130,7 @@ fn outcome(run: &Run, reason: &EndReason, clock: &Stopwatch, calls: Vec<UsageRow
         },
         parts,
         usage: run.live.usage(),
-        timings: clock.timings(),
+        timings: Some(clock.timings()),
         error: match reason {
             EndReason::Failed(failure) => Some(failure.clone()),
             _ => None,

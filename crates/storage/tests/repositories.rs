@@ -84,7 +84,7 @@ async fn finish(database: &Database, turn: &TurnIds, answer: &str, at: u64) {
             status: MessageStatus::Complete,
             parts: text(answer),
             usage: Some(Usage { prompt_tokens: 3, completion_tokens: 1, ..Usage::default() }),
-            timings: Timings { first_token_ms: 5, total_ms: 9 },
+            timings: Some(Timings { first_token_ms: 5, total_ms: 9 }),
             error: None,
             finish_reason: Some(FinishReason::Stop),
             last_seq: 1,
@@ -315,6 +315,7 @@ on_both_engines! {
         assert!(!database.interrupt_orphan(turn.generation, silent_since, later(11), fold).await.unwrap());
         assert_eq!(database.append_generations(&[append(3)], later(12)).await.unwrap(), [AppendOutcome::Fenced]);
         let message = database.message(&ann, turn.reply).await.unwrap();
+        assert_eq!(message.timings, None, "nobody knows how long it took");
         assert_eq!((message.status, message.parts), (MessageStatus::Interrupted, text("2 chunks")));
         assert!(database.generation_chunks(&ann, turn.generation, 0, 10).await.unwrap().is_empty());
         let ended = database.generation(&ann, turn.generation).await.unwrap();

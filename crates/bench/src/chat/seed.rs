@@ -102,7 +102,7 @@ impl Seed {
                 status: MessageStatus::Complete,
                 parts: text(ANSWER),
                 usage: None,
-                timings: Timings { first_token_ms: 5, total_ms: 9 },
+                timings: Some(Timings { first_token_ms: 5, total_ms: 9 }),
                 error: None,
                 finish_reason: None,
                 last_seq: 1,

@@ -128,7 +128,8 @@ pub struct Outcome {
     /// The whole of the message, what it held before included.
     pub parts: Vec<Part>,
     pub usage: Option<Usage>,
-    pub timings: Timings,
+    /// `None` when whoever measured them is gone.
+    pub timings: Option<Timings>,
     pub error: Option<Failure>,
     /// Why the model ended, if it did.
     pub finish_reason: Option<FinishReason>,
@@ -370,7 +371,7 @@ impl Database {
             last_seq: chunks.last().map_or(0, |chunk| chunk.last_seq),
             parts: fold_log(base, &chunks),
             usage: None,
-            timings: Timings::default(),
+            timings: None,
             error: None,
             finish_reason: None,
             // What the model counted is lost with whoever ran it; that it was called is not.
@@ -596,12 +597,13 @@ async fn fold(
         .exec(transaction)
         .await?;
     let usage = outcome.usage.map(|usage| to_json("messages", "usage", &usage)).transpose()?;
+    let timings = outcome.timings.map(|timings| to_json("messages", "timings", &timings)).transpose()?;
     let error = outcome.error.as_ref().map(|error| to_json("messages", "error", error)).transpose()?;
     messages::Entity::update_many()
         .col_expr(messages::Column::Parts, Expr::value(to_json("messages", "parts", &outcome.parts)?))
         .col_expr(messages::Column::Status, Expr::value(outcome.status.as_str()))
         .col_expr(messages::Column::Usage, Expr::value(usage))
-        .col_expr(messages::Column::Timings, Expr::value(Some(to_json("messages", "timings", &outcome.timings)?)))
+        .col_expr(messages::Column::Timings, Expr::value(timings))
         .col_expr(messages::Column::Error, Expr::value(error))
         .col_expr(messages::Column::FinishReason, Expr::value(outcome.finish_reason.map(FinishReason::as_str)))
         .filter(messages::Column::Id.eq(row.message_id))
