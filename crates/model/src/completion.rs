@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::MessageRole;
 use crate::format::Format;
+use crate::image::Image;
 use crate::think::Think;
 use crate::tools::{ToolCall, Tools};
 
@@ -164,6 +165,9 @@ impl From<MessageRole> for PromptRole {
 pub struct PromptMessage {
     pub role: PromptRole,
     pub text: String,
+    /// By their places in the text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<Image>,
     /// What the model thought before it answered so. Only a program that calls tools sends it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
@@ -186,7 +190,8 @@ impl PromptMessage {
     /// Bytes of everything in it.
     pub fn bytes(&self) -> usize {
         let calls = self.tool_calls.iter().map(|call| call.name.len() + call.arguments.len()).sum::<usize>();
-        self.text.len() + self.reasoning.as_ref().map_or(0, String::len) + calls
+        let images = self.images.iter().map(|image| image.bytes().len()).sum::<usize>();
+        self.text.len() + self.reasoning.as_ref().map_or(0, String::len) + calls + images
     }
 }
 

@@ -6,6 +6,7 @@ pub mod completion;
 pub mod conversation;
 pub mod format;
 pub mod ids;
+pub mod image;
 pub mod json;
 pub mod person;
 pub mod provider;
@@ -18,3 +19,4 @@ pub use ids::{
     AllowanceId, ApiKeyId, ConversationId, GenerationId, IdentityId, InstanceId, MessageId, ProviderId, PullId,
     SessionId, StreamId, UsageId, UserId,
 };
+pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

@@ -80,6 +80,7 @@ impl TryFrom<Message> for PromptMessage {
         Ok(Self {
             role,
             text: message.content,
+            images: Vec::new(),
             reasoning: message.thinking.filter(|thinking| !thinking.is_empty()),
             tool_calls: message.tool_calls.into_iter().flatten().map(call).collect::<Result<_, _>>()?,
             tool_call_id: message.tool_call_id,
