@@ -2,6 +2,7 @@
 
 mod chat_completions;
 mod models;
+mod rerank;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/models", get(models::list_models))
         .route("/v1/models/{*model}", get(models::get_model))
         .route("/v1/chat/completions", post(chat_completions::complete))
+        .route("/v1/rerank", post(rerank::rank))
 }
 
 /// The same on Ollama's listener: only the models of this machine, by their names there. What comes in has passed that
