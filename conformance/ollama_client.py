@@ -20,6 +20,7 @@ import openai
 from server import LOCAL_NAME, MODEL_FILE, Stoa, eventually
 from suite import run
 
+RANKER_FILE = pathlib.Path(__file__).with_name("ranker.gguf")
 QUESTION = [{"role": "user", "content": "What is 2+2?"}]
 GREEDY = {"temperature": 0, "num_predict": 16}
 # SmolLM's own template tells it of no tools.
@@ -228,6 +229,74 @@ class Answers(WithStoa):
         self.refused(400, self.client.embed, LOCAL_NAME, "sea " * 20_000, truncate=False)
 
 
+class Ranking(WithStoa):
+    """A tiny model made by hand, for which more words in common mean more relevance; no client has calls for this."""
+
+    ASKED = {"query": "sea ship", "documents": ["star moon", {"text": "sea ship"}, "sea moon"]}
+
+    def setUp(self):
+        manager = self.manager
+        digest = manager.create_blob(RANKER_FILE)
+        manager.create("ranker", files={RANKER_FILE.name: digest})
+        self.addCleanup(manager.delete, "ranker")
+
+    def rerank(self, path="/api/rerank", status=200, **fields):
+        told, answer = self.raw("POST", path, {"model": "ranker", **self.ASKED, **fields})
+        self.assertEqual(told, status, answer)
+        return json.loads(answer)
+
+    def test_documents_are_ranked(self):
+        answer = self.rerank()
+        self.assertEqual(answer["model"], "ranker")
+        self.assertEqual(self.client.show("ranker").capabilities, ["rerank"])
+        self.assertEqual([result["index"] for result in answer["results"]], [1, 2, 0])
+        self.assertEqual([sorted(result) for result in answer["results"]], [["index", "relevance_score"]] * 3)
+        for result in answer["results"]:
+            self.assertTrue(0 < result["relevance_score"] < 1, result)
+        self.assertEqual(answer["prompt_eval_count"], 18)
+        self.assertGreater(answer["total_duration"], answer["load_duration"])
+        best = self.rerank(top_n=1, return_documents=True)["results"]
+        self.assertEqual(best, [{**answer["results"][0], "document": {"text": "sea ship"}}])
+
+    def test_the_shape_of_jina_and_cohere_is_spoken_at_both_doors(self):
+        here = self.rerank("/v1/rerank", top_n=2, return_documents=True)
+        self.assertEqual(sorted(here), ["id", "model", "results", "usage"])
+        self.assertEqual([result["document"]["text"] for result in here["results"]], ["sea ship", "sea moon"])
+        self.assertEqual(here["usage"], {"prompt_tokens": 18, "total_tokens": 18})
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.stoa.url).netloc, timeout=60)
+        self.addCleanup(connection.close)
+        for key, status in ((self.stoa.key, 200), ("none", 401), (self.stoa.new_key("no", scopes=["account"])["key"], 403)):
+            body = json.dumps({"model": "local/ranker:latest", **self.ASKED})
+            connection.request("POST", "/v1/rerank", body, {"Authorization": f"Bearer {key}"})
+            answer = connection.getresponse()
+            told = json.loads(answer.read())
+            self.assertEqual(answer.status, status, told)
+            if status == 200:
+                self.assertEqual([result["index"] for result in told["results"]], [1, 2, 0])
+            else:
+                self.assertIn("message", told["error"])
+
+    def test_what_cannot_be_ranked_is_refused(self):
+        long = "moon " * 1_000
+        for fields, words in (
+            ({"documents": []}, "documents"), ({"query": ""}, "query"), ({"top_n": 0}, "top_n"), ({"documents": [7]}, "`text`"),
+            ({"documents": ["sea"] * 2_049}, "2048"), ({"documents": [long]}, "1004 tokens"), ({"query": long}, "1004 tokens"),
+            ({"query": long, "truncate": True}, "tokens"), ({"model": LOCAL_NAME}, "ranks no texts"), ({"top_n": -1}, "-1"),
+        ):
+            with self.subTest(words):
+                self.assertIn(words, self.rerank(status=400, **fields)["error"])
+                self.assertIn(words, self.rerank("/v1/rerank", status=400, **fields)["error"]["message"])
+        self.assertIn("not found", self.rerank(status=404, model="none")["error"])
+        self.assertEqual(self.rerank("/v1/rerank", status=404, model="none")["error"]["code"], "model_not_found")
+        self.assertIn("rank_fields", self.rerank("/v1/rerank", status=400, rank_fields=["a"])["error"]["message"])
+        self.assertIn("keep", self.rerank(status=400, keep_alive="soon")["error"])
+        self.assertIn("ranks texts", self.refused(400, self.client.embed, "ranker", "sea"))
+        # All of that has harmed nothing, and a document is cut to what fits when that is asked for.
+        cut = self.rerank(documents=[long, "moon " * 60], truncate=True)
+        self.assertEqual(cut["prompt_eval_count"], 2 * 64)
+        self.assertEqual(len({result["relevance_score"] for result in cut["results"]}), 1, cut)
+
+
 class Managing(WithStoa):
     def test_nobody_changes_models_without_the_right_key(self):
         infer = self.stoa.new_key("infer")["key"]
@@ -418,4 +487,4 @@ class OpenAi(WithStoa):
 
 
 if __name__ == "__main__":
-    sys.exit(run(WithStoa, (Listing, Answers, Managing, Guard, JavaScript, OpenAi), []))
+    sys.exit(run(WithStoa, (Listing, Answers, Ranking, Managing, Guard, JavaScript, OpenAi), []))

@@ -37,6 +37,9 @@ const MAX_TENSOR_NAME_BYTES: u64 = 63;
 const MAX_DIMENSIONS: u32 = 4;
 
 const DEFAULT_ALIGNMENT: u64 = 32;
+/// llama.cpp's numbers of what becomes of the vectors of a text's tokens.
+const NO_POOLING: u64 = 0;
+const RANK_POOLING: u64 = 4;
 const MAX_ALIGNMENT: u64 = 1024 * 1024;
 
 /// The longest tokens that templates use as marks.
@@ -113,6 +116,8 @@ pub struct Gguf {
     pub eos_token: Option<String>,
     /// It was made to turn text into vectors.
     pub embeds: bool,
+    /// It was made to tell how well one text answers another.
+    pub ranks: bool,
     /// Its eye is in the same file.
     pub sees: bool,
 }
@@ -261,6 +266,7 @@ impl Metadata {
             return Err(GgufError::NotAModel { kind: "the eye of a model (projector)".to_owned() });
         }
         let of_architecture = |name: &str| format!("{architecture}.{name}");
+        let pooling = self.number(&of_architecture("pooling_type"))?;
         Ok(Gguf {
             name: self.text("general.name")?,
             size_label: self.text("general.size_label")?,
@@ -274,7 +280,8 @@ impl Metadata {
             chat_template: self.text("tokenizer.chat_template")?,
             bos_token: tokens.bos,
             eos_token: tokens.eos,
-            embeds: self.number(&of_architecture("pooling_type"))?.is_some_and(|kind| kind != 0),
+            embeds: pooling.is_some_and(|kind| kind != NO_POOLING && kind != RANK_POOLING),
+            ranks: pooling == Some(RANK_POOLING),
             sees: self.number(&of_architecture("vision.block_count"))?.is_some_and(|blocks| blocks > 0),
             architecture,
         })

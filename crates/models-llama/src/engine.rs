@@ -1,16 +1,18 @@
 //! llama.cpp behind one door: a model, and one context in which many sequences run at once.
 
-mod embed;
+mod calculator;
 mod guide;
 mod model;
 mod output;
 mod pace;
+mod pair;
 mod plan;
 mod prepare;
 mod sampler;
 mod sequence;
 mod session;
 mod slot;
+mod texts;
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -29,9 +31,9 @@ use stoa_models::template::TemplateSources;
 
 use guide::Guides;
 
-pub(crate) use embed::Embedder;
 pub(crate) use prepare::{Prepared, PreparedText, Preparer, Watch};
 pub(crate) use session::Session;
+pub(crate) use texts::TextQueue;
 
 /// A submission, and when it came.
 pub(crate) struct Request {
@@ -39,13 +41,27 @@ pub(crate) struct Request {
     pub(crate) submitted: Instant,
 }
 
+/// A command whose texts are computed whole, one after the other, and when it came.
+#[derive(Clone, Copy)]
+pub(crate) struct Order {
+    pub(crate) sequence: u64,
+    /// Numbers of each vector, when not all of them are wanted.
+    pub(crate) dimensions: Option<u32>,
+    pub(crate) submitted: Instant,
+}
+
 /// Texts to embed.
 pub(crate) struct Embed {
-    pub(crate) sequence: u64,
     pub(crate) inputs: Vec<String>,
     pub(crate) truncate: bool,
     pub(crate) dimensions: Option<u32>,
-    pub(crate) submitted: Instant,
+}
+
+/// Documents to score.
+pub(crate) struct Rerank {
+    pub(crate) query: String,
+    pub(crate) documents: Vec<String>,
+    pub(crate) truncate: bool,
 }
 
 /// How large the context is to be.
@@ -127,6 +143,7 @@ impl Engine {
             templates: Mutex::default(),
             guides: Guides::new(&self.model),
             window: self.window(context_window),
+            pair_form: pair::PairForm::of(&self.model),
         }
     }
 

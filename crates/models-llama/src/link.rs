@@ -9,7 +9,7 @@ use std::thread;
 
 use stoa_models::protocol::{Command, Decoder, FrameError, LoadFailure, Refusal, Report, VERSION, encode};
 
-use crate::engine::{Embed, Prepared, PreparedText, Request};
+use crate::engine::{Order, Prepared, PreparedText, Request};
 
 /// What may wait for the engine: a few things for each of the sequences that may run at once.
 const WAITING: usize = 256;
@@ -45,7 +45,7 @@ impl Vitals {
 pub(crate) enum Input {
     Command(Command),
     Prompt { request: Request, prepared: Result<Option<Prepared>, Refusal> },
-    Texts { embed: Embed, prepared: Result<Option<Vec<PreparedText>>, Refusal> },
+    Texts { order: Order, prepared: Result<Option<Vec<PreparedText>>, Refusal> },
 }
 
 /// The writing half, shared by the engine and the reading thread.

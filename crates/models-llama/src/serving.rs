@@ -10,7 +10,7 @@ use std::time::Instant;
 use stoa_model::completion::Usage;
 use stoa_models::protocol::{Command, Outcome, Refusal, Report};
 
-use crate::engine::{Embed, Embedder, Preparer, Request, Session, Watch};
+use crate::engine::{Embed, Order, Preparer, Request, Rerank, Session, TextQueue, Watch};
 use crate::link::{Input, Link, LinkError};
 
 /// llama.cpp's way of splitting text may go deep; this is what a program's first thread has.
@@ -19,13 +19,13 @@ const STACK_BYTES: usize = 8 * 1024 * 1024;
 /// Serves until the server says that it is over.
 pub(crate) fn serve(
     session: Session<'_>,
-    embedder: Embedder<'_>,
+    texts: TextQueue<'_>,
     preparer: &Preparer<'_>,
     link: &Link,
 ) -> Result<(), LinkError> {
     thread::scope(|scope| {
         let mut serving =
-            Serving { scope, preparer, link, session, embedder, preparing: HashMap::new(), reports: Vec::new() };
+            Serving { scope, preparer, link, session, texts, preparing: HashMap::new(), reports: Vec::new() };
         let ended = serving.run();
         // The scope waits for them.
         for cancelled in serving.preparing.values() {
@@ -40,7 +40,7 @@ struct Serving<'scope, 'env, 'engine> {
     preparer: &'env Preparer<'engine>,
     link: &'env Link,
     session: Session<'engine>,
-    embedder: Embedder<'engine>,
+    texts: TextQueue<'engine>,
     /// What threads are at work on, and how each is told that it is for nothing.
     preparing: HashMap<u64, Arc<AtomicBool>>,
     /// What the server is told at the end of the step.
@@ -58,7 +58,7 @@ impl<'scope> Serving<'scope, '_, '_> {
             if self.session.running() > 0 {
                 self.session.step(&self.link.vitals, &mut self.reports);
             }
-            self.embedder.step(&self.link.vitals, &mut self.reports);
+            self.texts.step(&self.link.vitals, &mut self.reports);
         }
         Ok(())
     }
@@ -66,7 +66,7 @@ impl<'scope> Serving<'scope, '_, '_> {
     /// Takes everything that has come, and waits for something when there is nothing to compute.
     fn listen(&mut self) -> Result<Next, LinkError> {
         loop {
-            let computing = self.session.running() + self.embedder.running() > 0;
+            let computing = self.session.running() + self.texts.running() > 0;
             self.link.vitals.set_busy(computing || !self.preparing.is_empty());
             let input = match self.link.inputs.try_recv() {
                 Err(TryRecvError::Empty) => {
@@ -93,11 +93,11 @@ impl<'scope> Serving<'scope, '_, '_> {
                         self.refuse(sequence, begun.err());
                     }
                 }
-                Ok(Input::Texts { embed, prepared }) => {
-                    if self.preparing.remove(&embed.sequence).is_some() {
+                Ok(Input::Texts { order, prepared }) => {
+                    if self.preparing.remove(&order.sequence).is_some() {
                         match prepared {
-                            Ok(texts) => self.embedder.begin(&embed, texts.unwrap_or_default()),
-                            Err(refusal) => self.refuse(embed.sequence, Some(refusal)),
+                            Ok(texts) => self.texts.begin(order, texts.unwrap_or_default()),
+                            Err(refusal) => self.refuse(order.sequence, Some(refusal)),
                         }
                     }
                 }
@@ -116,10 +116,19 @@ impl<'scope> Serving<'scope, '_, '_> {
                 });
             }
             Command::Embed { sequence, inputs, truncate, dimensions } => {
-                let embed = Embed { sequence, inputs, truncate, dimensions, submitted: Instant::now() };
-                self.prepare(sequence, |preparer, watch| {
-                    let prepared = preparer.texts(&embed, watch);
-                    Input::Texts { embed, prepared }
+                let order = Order { sequence, dimensions, submitted: Instant::now() };
+                let embed = Embed { inputs, truncate, dimensions };
+                self.prepare(sequence, move |preparer, watch| Input::Texts {
+                    order,
+                    prepared: preparer.texts(&embed, watch),
+                });
+            }
+            Command::Rerank { sequence, query, documents, truncate } => {
+                let order = Order { sequence, dimensions: None, submitted: Instant::now() };
+                let rerank = Rerank { query, documents, truncate };
+                self.prepare(sequence, move |preparer, watch| Input::Texts {
+                    order,
+                    prepared: preparer.pairs(&rerank, watch),
                 });
             }
             Command::Cancel { sequence } => self.cancel(sequence),
@@ -130,7 +139,7 @@ impl<'scope> Serving<'scope, '_, '_> {
 
     /// Does `work` on a thread of its own: a long prompt holds up nobody's answer, and no short prompt behind it.
     fn prepare(&mut self, sequence: u64, work: impl FnOnce(&Preparer<'_>, &Watch<'_>) -> Input + Send + 'scope) {
-        let taken = self.preparing.len() + self.session.running() + self.embedder.running();
+        let taken = self.preparing.len() + self.session.running() + self.texts.running();
         if taken >= self.session.slots() {
             return self.refuse(sequence, Some(Refusal::Occupied));
         }
@@ -161,7 +170,7 @@ impl<'scope> Serving<'scope, '_, '_> {
             let (outcome, usage) = (Outcome::Cancelled, Usage::default());
             self.reports.push(Report::Finished { sequence, outcome, usage, prompt_us: 0, answer_us: 0 });
         } else if !self.session.cancel(sequence, &mut self.reports) {
-            self.embedder.cancel(sequence, &mut self.reports);
+            self.texts.cancel(sequence, &mut self.reports);
         }
     }
 

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal};
 use stoa_models::memory::Memory;
 use stoa_models::protocol::{ArgumentError, Confinement, LoadFailure, Report, VERSION, WorkerArguments};
 
-use crate::engine::{Embedder, Engine, Room};
+use crate::engine::{Engine, Room, TextQueue};
 use crate::link::{Link, LinkError, Reports};
 use crate::{confinement, cores, processor, serving};
 
@@ -117,9 +117,9 @@ fn serve(
     let window = session.context_window();
     let slots = u32::try_from(session.slots()).unwrap_or(u32::MAX);
     let preparer = engine.preparer(window);
-    let embedder = Embedder::new(&engine, window, threads);
+    let texts = TextQueue::new(&engine, window, threads);
     link.reports.send(&Report::Ready { context_window: window, slots, confinement })?;
-    serving::serve(session, embedder, &preparer, link)?;
+    serving::serve(session, texts, &preparer, link)?;
     Ok(())
 }
 

@@ -12,6 +12,6 @@ pub mod text;
 
 pub use memory::MemoryBound;
 pub use runtime::{
-    EmbedRequest, Embeddings, LaneState, LaneStatus, LocalModel, Runtime, RuntimeOptions, RuntimeStatus, RuntimeTotals,
-    WorkerProgram,
+    EmbedRequest, Embeddings, LaneState, LaneStatus, LocalModel, RerankRequest, Reranked, Runtime, RuntimeOptions,
+    RuntimeStatus, RuntimeTotals, WorkerProgram,
 };

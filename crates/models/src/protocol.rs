@@ -21,7 +21,7 @@ pub use frame::{Decoder, FrameError, MAX_FRAME_BYTES, encode};
 pub use sampling::{Sampling, SamplingOutOfRange};
 
 /// The version of this protocol; raised with every change of a message.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The longest prompt in bytes that may reach the tokenizer.
 pub const MAX_PROMPT_BYTES: usize = 4 * 1024 * 1024;
@@ -41,6 +41,9 @@ pub const MAX_LOGPROBS: u8 = 20;
 /// Texts of one `embed`. The server sends more of them as several.
 pub const MAX_EMBED_INPUTS: usize = 32;
 
+/// Documents of one `rerank`. The server sends more of them as several.
+pub const MAX_RERANK_DOCUMENTS: usize = 32;
+
 /// What the server asks of the worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
@@ -58,6 +61,14 @@ pub enum Command {
         truncate: bool,
         /// Keep so many of the first numbers of each vector.
         dimensions: Option<u32>,
+    },
+    /// Tell how well each document answers a query. Numbered like a sequence.
+    Rerank {
+        sequence: u64,
+        query: String,
+        documents: Vec<String>,
+        /// Cut a document that is too long, instead of refusing all of them. The query is never cut.
+        truncate: bool,
     },
     Cancel {
         sequence: u64,
@@ -117,6 +128,13 @@ pub enum Report {
     Vector {
         sequence: u64,
         values: Vec<f32>,
+        truncated: bool,
+    },
+    /// One document of a `rerank`, in the order they came.
+    Score {
+        sequence: u64,
+        /// 0 to 1.
+        relevance: f32,
         truncated: bool,
     },
     Finished {
@@ -195,12 +213,16 @@ pub enum Refusal {
     Occupied,
     #[error("the model makes no embeddings: it ranks texts")]
     NoEmbeddings,
+    #[error("the model ranks no texts: it has no head for that")]
+    NoRanking,
     #[error("the model makes embeddings only, and writes no text")]
     NoText,
     #[error("the embedding has {dimensions} dimensions, not {wanted}")]
     Dimensions { wanted: u32, dimensions: u32 },
     #[error("the embedding of text {index} is not made of numbers")]
     NotFinite { index: u64 },
+    #[error("the relevance of document {index} is no number")]
+    NoScore { index: u64 },
     #[error("llama.cpp failed: {detail}")]
     Engine { detail: String },
 }

@@ -14,6 +14,7 @@ mod options;
 mod process;
 mod profile;
 mod queue;
+mod rerank;
 mod spawner;
 mod totals;
 
@@ -44,6 +45,7 @@ pub use lane::{LaneState, LaneStatus};
 pub use options::{RuntimeOptions, WorkerProgram};
 pub use profile::Profile;
 use profile::Profiles;
+pub use rerank::{MAX_DOCUMENTS, RerankRequest, Reranked};
 pub use totals::RuntimeTotals;
 
 /// A model of the store, as it would run here.
@@ -176,7 +178,7 @@ impl Runtime {
         match ended.recv().await {
             Some(Ok(Part::Done { timings, .. })) => Ok(timings),
             Some(Err(error)) => Err(error),
-            Some(Ok(Part::Vector { .. })) | None => Err(CompletionError::CutOff),
+            Some(Ok(Part::Vector { .. } | Part::Score { .. })) | None => Err(CompletionError::CutOff),
         }
     }
 

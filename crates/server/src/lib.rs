@@ -13,6 +13,7 @@ mod ollama;
 mod openai;
 mod pages;
 mod problem;
+mod rerank;
 mod routes;
 mod same_origin;
 mod security_headers;

@@ -18,6 +18,7 @@ mod progress;
 mod ps;
 mod pull;
 mod push;
+mod rerank;
 mod show;
 mod stream;
 mod tags;
@@ -71,6 +72,7 @@ pub fn ollama_application(app: App, options: OllamaOptions) -> Router {
         .route("/api/generate", post(generate::generate))
         .route("/api/embed", post(embed::embed))
         .route("/api/embeddings", post(embed::embed_one))
+        .route("/api/rerank", post(rerank::rerank))
         .route("/api/copy", post(copy::copy))
         .route("/api/delete", delete(delete::delete))
         .route("/api/create", post(create::create))

@@ -4,6 +4,7 @@ mod chat_completions;
 mod completions;
 mod embeddings;
 mod models;
+mod rerank;
 mod stream;
 
 use axum::body::Body;
@@ -34,6 +35,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/chat/completions", post(chat_completions::complete))
         .route("/v1/completions", post(completions::complete))
         .route("/v1/embeddings", post(embeddings::embed))
+        .route("/v1/rerank", post(rerank::rank))
 }
 
 /// The same on Ollama's listener: only the models of this machine, by their names there. What comes in has passed that

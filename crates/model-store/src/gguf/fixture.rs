@@ -17,27 +17,29 @@ pub struct File {
     pub version: u32,
     pub keys: Vec<(String, Vec<u8>)>,
     pub tensors: Vec<(String, Vec<u64>, u32, u64)>,
+    /// The weights that are not zero, as they lie in the file.
+    pub weights: Vec<u8>,
+    /// Bytes of all weights.
     pub data: usize,
     pub alignment: u64,
 }
 
 impl File {
+    /// A file that says nothing yet.
+    pub fn empty() -> Self {
+        Self { version: 3, keys: Vec::new(), tensors: Vec::new(), weights: Vec::new(), data: 0, alignment: 32 }
+    }
+
     fn good() -> Self {
-        let mut tokens = 9_u32.to_le_bytes().to_vec();
-        tokens.extend(8_u32.to_le_bytes());
-        tokens.extend(3_u64.to_le_bytes());
-        for token in ["<unk>", "<s>", "</s>"] {
-            text(&mut tokens, token);
-        }
-        let file = Self { version: 3, keys: Vec::new(), tensors: Vec::new(), data: 0, alignment: 32 };
-        file.with_text("general.architecture", "llama")
+        Self::empty()
+            .with_text("general.architecture", "llama")
             .with_text("general.name", "Tiny")
             .with_u32("general.file_type", 3)
             .with_u32("llama.context_length", 2_048)
             .with_u32("llama.block_count", 2)
             .with_u32("llama.embedding_length", 64)
             .with_u32("llama.attention.head_count", 4)
-            .with("tokenizer.ggml.tokens", tokens)
+            .with_texts("tokenizer.ggml.tokens", &["<unk>", "<s>", "</s>"])
             .with_u32("tokenizer.ggml.bos_token_id", 1)
             .with_u32("tokenizer.ggml.eos_token_id", 2)
             .with_text("tokenizer.chat_template", "{{ messages }}<think>")
@@ -66,6 +68,36 @@ impl File {
     }
 
     #[must_use]
+    pub fn with_f32(self, key: &str, value: f32) -> Self {
+        self.with(key, [6_u32.to_le_bytes(), value.to_le_bytes()].concat())
+    }
+
+    #[must_use]
+    pub fn with_bool(self, key: &str, value: bool) -> Self {
+        let mut bytes = 7_u32.to_le_bytes().to_vec();
+        bytes.push(value.into());
+        self.with(key, bytes)
+    }
+
+    #[must_use]
+    pub fn with_texts(self, key: &str, values: &[&str]) -> Self {
+        let mut bytes = [9_u32.to_le_bytes(), 8_u32.to_le_bytes()].concat();
+        bytes.extend((values.len() as u64).to_le_bytes());
+        for value in values {
+            text(&mut bytes, value);
+        }
+        self.with(key, bytes)
+    }
+
+    #[must_use]
+    pub fn with_i32s(self, key: &str, values: &[i32]) -> Self {
+        let mut bytes = [9_u32.to_le_bytes(), 5_u32.to_le_bytes()].concat();
+        bytes.extend((values.len() as u64).to_le_bytes());
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        self.with(key, bytes)
+    }
+
+    #[must_use]
     pub fn without(mut self, key: &str) -> Self {
         self.keys.retain(|(name, _)| name != key);
         self
@@ -76,6 +108,17 @@ impl File {
         self.tensors.retain(|(existing, ..)| existing != name);
         self.tensors.push((name.to_owned(), dimensions.to_vec(), kind, offset));
         self
+    }
+
+    /// A tensor of 32-bit numbers behind those that are there, with what is in it.
+    #[must_use]
+    pub fn with_numbers(self, name: &str, dimensions: &[u64], numbers: &[f32]) -> Self {
+        let offset = (self.weights.len() as u64).next_multiple_of(self.alignment);
+        let mut file = self.with_tensor(name, dimensions, 0, offset);
+        file.weights.resize(usize::try_from(offset).unwrap(), 0);
+        file.weights.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        file.data = file.weights.len();
+        file
     }
 
     fn header(&self) -> Vec<u8> {
@@ -100,6 +143,8 @@ impl File {
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.header();
         let start = (bytes.len() as u64).next_multiple_of(self.alignment.max(1));
+        bytes.resize(usize::try_from(start).unwrap(), 0);
+        bytes.extend(&self.weights);
         bytes.resize(usize::try_from(start).unwrap() + self.data, 0);
         bytes
     }

@@ -23,7 +23,9 @@ fn what_a_model_was_made_for_is_told() {
     let gguf = good().read().unwrap();
     assert!(!gguf.embeds && !gguf.sees);
     let gguf = good().with_u32("llama.pooling_type", 1).with_u32("llama.vision.block_count", 12).read().unwrap();
-    assert!(gguf.embeds && gguf.sees);
+    assert!(gguf.embeds && gguf.sees && !gguf.ranks);
+    let gguf = good().with_u32("llama.pooling_type", 4).read().unwrap();
+    assert!(gguf.ranks && !gguf.embeds);
 }
 
 #[test]

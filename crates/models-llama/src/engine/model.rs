@@ -5,20 +5,26 @@ use llama_cpp_2::model::LlamaModel;
 /// Bytes of one number of keys and values: 16 bits.
 const NUMBER_BYTES: u64 = 2;
 
-/// How the vectors of a text's tokens become one.
+/// What becomes of the vectors of a text's tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pooling {
     Mean,
     First,
     Last,
+    /// The model's head makes a score of them: it ranks texts, and gives no vectors.
+    Rank,
 }
+
+/// Architectures for which llama.cpp makes probabilities of what the head says of "yes" and "no".
+const TELL_PROBABILITIES: &[&str] = &["qwen3", "qwen3vl"];
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Traits {
     /// Models for embeddings alone do not.
     pub(super) writes: bool,
-    /// `None` when it ranks texts and makes no vectors of them.
-    pub(super) pooling: Option<Pooling>,
+    pub(super) pooling: Pooling,
+    /// Its scores are from 0 to 1 as they are.
+    tells_probabilities: bool,
     /// Numbers of an embedding.
     pub(super) dimensions: u32,
 }
@@ -29,12 +35,25 @@ impl Traits {
         // llama.cpp's numbers: 0 none, 1 mean, 2 first (CLS), 3 last, 4 rank. A model that says nothing was made to
         // write, and the mean is the best that is known of those.
         let pooling = match meta(model, "pooling_type").as_deref() {
-            Some("2") => Some(Pooling::First),
-            Some("3") => Some(Pooling::Last),
-            Some("4") => None,
-            _ => Some(Pooling::Mean),
+            Some("2") => Pooling::First,
+            Some("3") => Pooling::Last,
+            Some("4") => Pooling::Rank,
+            _ => Pooling::Mean,
         };
-        Self { writes: causal, pooling, dimensions: u32::try_from(model.n_embd_out()).unwrap_or(0) }
+        let architecture = model.meta_val_str("general.architecture").unwrap_or_default();
+        Self {
+            writes: causal,
+            pooling,
+            tells_probabilities: TELL_PROBABILITIES.contains(&&*architecture),
+            dimensions: u32::try_from(model.n_embd_out()).unwrap_or(0),
+        }
+    }
+
+    /// A score as a number from 0 to 1: the logistic function of what most heads tell.
+    #[expect(clippy::cast_possible_truncation, reason = "a number from 0 to 1 that came with 32 bits")]
+    pub(super) fn relevance(self, score: f64) -> f32 {
+        let relevance = if self.tells_probabilities { score } else { 1.0 / (1.0 + (-score).exp()) };
+        relevance.clamp(0.0, 1.0) as f32
     }
 }
 

@@ -14,13 +14,14 @@ use stoa_models::template::{PromptTemplate, TemplateInput, TemplateSources};
 use stoa_models::text::ToolFormat;
 
 use super::guide::{Guide, Guides, Thoughts};
-use super::model::Traits;
+use super::model::{Pooling, Traits};
+use super::pair::PairForm;
 use super::{Embed, Request};
 use crate::link::Vitals;
 
 /// A longer prompt is counted in slices of this many bytes before it is taken apart whole: llama.cpp's way of splitting
 /// text needs memory, and for some models stack, in proportion to its length.
-const SLICE_BYTES: usize = 64 * 1024;
+pub(super) const SLICE_BYTES: usize = 64 * 1024;
 
 /// What opens the reasoning of models that think aloud.
 const OPENS_REASONING: &str = "<think>";
@@ -41,7 +42,7 @@ pub(crate) struct Prepared {
     pub(super) guide: Option<Box<Guide>>,
 }
 
-/// A text to embed, taken apart.
+/// A text to embed or to score, taken apart.
 #[derive(Debug)]
 pub(crate) struct PreparedText {
     pub(super) tokens: Vec<LlamaToken>,
@@ -57,6 +58,8 @@ pub(crate) struct Preparer<'engine> {
     pub(super) templates: Mutex<HashMap<Layer, Arc<PromptTemplate>>>,
     pub(super) guides: Guides<'engine>,
     pub(super) window: u32,
+    /// How a query and a document are put together.
+    pub(super) pair_form: PairForm,
 }
 
 /// A prompt as text, and what its template tells of the answer.
@@ -171,7 +174,7 @@ impl Preparer<'_> {
     }
 
     /// About how many tokens a long text has; 0 for a short one. `None` when nobody wants to know any more.
-    fn count(&self, text: &str, watch: &Watch<'_>) -> Option<usize> {
+    pub(super) fn count(&self, text: &str, watch: &Watch<'_>) -> Option<usize> {
         let mut count = 0;
         if text.len() > SLICE_BYTES {
             for slice in slices(text) {
@@ -188,7 +191,7 @@ impl Preparer<'_> {
     /// The tokens of texts to embed, each with the marks that the model was trained with; `None` when nobody wants
     /// them any more.
     pub(crate) fn texts(&self, embed: &Embed, watch: &Watch<'_>) -> Result<Option<Vec<PreparedText>>, Refusal> {
-        if self.traits.pooling.is_none() {
+        if self.traits.pooling == Pooling::Rank {
             return Err(Refusal::NoEmbeddings);
         }
         if embed.inputs.len() > MAX_EMBED_INPUTS {
@@ -245,7 +248,7 @@ impl Preparer<'_> {
         Ok(Some(PreparedText { tokens, truncated }))
     }
 
-    fn too_long(&self, tokens: usize) -> Refusal {
+    pub(super) fn too_long(&self, tokens: usize) -> Refusal {
         Refusal::TooLong { prompt_tokens: tokens as u64, context_window: u64::from(self.window) }
     }
 }

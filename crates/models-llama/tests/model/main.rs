@@ -17,5 +17,7 @@ mod local;
 mod locked;
 mod many;
 mod orphans;
+mod ranker;
+mod rerank;
 mod room;
 mod support;

@@ -85,6 +85,11 @@ mod tests {
                 .prop_map(|(sequence, text, tokens, logprobs)| Report::Piece { sequence, text, tokens, logprobs }),
             (any::<u64>(), prop::collection::vec(-1.0_f32..=1.0, 0..50), any::<bool>())
                 .prop_map(|(sequence, values, truncated)| Report::Vector { sequence, values, truncated }),
+            (any::<u64>(), 0.0_f32..=1.0, any::<bool>()).prop_map(|(sequence, relevance, truncated)| Report::Score {
+                sequence,
+                relevance,
+                truncated
+            }),
             (any::<u64>(), any::<u64>(), any::<bool>()).prop_map(|(nonce, steps, busy)| Report::Pong {
                 nonce,
                 steps,

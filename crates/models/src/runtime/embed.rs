@@ -88,6 +88,7 @@ impl Runtime {
                     }
                     all.vectors.push(values);
                 }
+                Part::Score { .. } => return Err(CompletionError::CutOff),
                 Part::Done { prompt_tokens, timings } => {
                     all.prompt_tokens += prompt_tokens;
                     all.timings.waiting += timings.waiting;

@@ -24,6 +24,11 @@ pub(super) enum Task {
         truncate: bool,
         dimensions: Option<u32>,
     },
+    Rerank {
+        query: String,
+        documents: Vec<String>,
+        truncate: bool,
+    },
     /// Nothing but to be there.
     Load,
 }
@@ -38,6 +43,7 @@ pub(super) struct Completion {
 #[derive(Debug)]
 pub(super) enum Part {
     Vector { values: Vec<f32>, truncated: bool },
+    Score { relevance: f32, truncated: bool },
     Done { prompt_tokens: u64, timings: LocalTimings },
 }
 

@@ -209,7 +209,7 @@ impl WorkerProcess {
         let frame = encode(command)?;
         match timeout(self.patience.hang, self.writer.write_all(&frame)).await {
             Ok(Ok(())) => {
-                if matches!(command, Command::Submit(_) | Command::Embed { .. }) {
+                if matches!(command, Command::Submit(_) | Command::Embed { .. } | Command::Rerank { .. }) {
                     self.progress.1 = Instant::now();
                 }
                 Ok(())

@@ -90,7 +90,7 @@ async fn another_version_is_refused() {
     let script = format!("printf '\\{:o}\\0\\0\\0%s' '{hello}' >&0; sleep 60", hello.len());
     assert_eq!(
         House::new("/bin/sh", &["-c", &script]).fail().await,
-        "it speaks version 99 of the worker protocol, not 3"
+        format!("it speaks version 99 of the worker protocol, not {}", crate::protocol::VERSION)
     );
 }
 

@@ -80,6 +80,10 @@ pub(super) fn capabilities(gguf: &Gguf, profile: &Profile) -> Vec<&'static str> 
     if gguf.embeds {
         return vec!["embedding"];
     }
+    // A word of ours: Ollama has none for it.
+    if gguf.ranks {
+        return vec!["rerank"];
+    }
     let Capabilities { tools, thinking, insert } = profile.capabilities;
     let some = [(tools, "tools"), (insert, "insert"), (thinking, "thinking")];
     let some = some.into_iter().filter_map(|(has, name)| has.then_some(name));

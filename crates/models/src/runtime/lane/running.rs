@@ -61,6 +61,7 @@ impl Running {
                 return Ok(());
             }
             Task::Embed { inputs, truncate, dimensions } => Command::Embed { sequence, inputs, truncate, dimensions },
+            Task::Rerank { query, documents, truncate } => Command::Rerank { sequence, query, documents, truncate },
             Task::Complete(completion) => {
                 let Completion { mut submission, tools: offered } = *completion;
                 tools = offered;
@@ -97,6 +98,7 @@ impl Running {
             Report::Started { sequence, .. }
             | Report::Piece { sequence, .. }
             | Report::Vector { sequence, .. }
+            | Report::Score { sequence, .. }
             | Report::Finished { sequence, .. }
             | Report::Refused { sequence, .. } => *sequence,
             _ => return Err(WorkerFault::OutOfTurn),

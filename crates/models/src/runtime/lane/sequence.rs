@@ -73,6 +73,7 @@ impl Sequence {
                 }
             }
             Report::Vector { values, truncated, .. } => self.job.outlet.part(Part::Vector { values, truncated }),
+            Report::Score { relevance, truncated, .. } => self.job.outlet.part(Part::Score { relevance, truncated }),
             Report::Finished { outcome, usage, prompt_us, answer_us, .. } => {
                 self.finish(outcome, usage, prompt_us, answer_us);
                 return Ok(Progress::Over);
@@ -129,9 +130,10 @@ fn explain(refusal: &Refusal) -> CompletionError {
         | Refusal::Sampling { .. }
         | Refusal::Schema { .. }
         | Refusal::NoEmbeddings
+        | Refusal::NoRanking
         | Refusal::NoText
         | Refusal::Dimensions { .. } => CompletionError::Invalid { detail: refusal.to_string() },
-        Refusal::Occupied | Refusal::Engine { .. } | Refusal::NotFinite { .. } => {
+        Refusal::Occupied | Refusal::Engine { .. } | Refusal::NotFinite { .. } | Refusal::NoScore { .. } => {
             CompletionError::WorkerFailed { detail: refusal.to_string() }
         }
     }
