@@ -67,6 +67,16 @@ pub(crate) fn start(out: &mut Vec<u8>, live: &Live, seq: u64) {
     event(out, "start", None, &data);
 }
 
+/// Its place in the line for its model: so many are before it.
+pub(crate) fn queued(out: &mut Vec<u8>, generation: GenerationId, ahead: u32) {
+    #[derive(Serialize)]
+    struct Data {
+        generation_id: GenerationId,
+        ahead: u32,
+    }
+    event(out, "queued", None, &Data { generation_id: generation, ahead });
+}
+
 pub(crate) fn reading(out: &mut Vec<u8>, framing: Framing, generation: GenerationId, reading: &Reading<'_>) {
     #[derive(Serialize)]
     struct Delta<'a> {

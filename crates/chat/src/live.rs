@@ -33,6 +33,8 @@ struct State {
     /// Where each delta ends in `text`; the delta with sequence number `n` is at `n - 1`.
     deltas: Vec<Delta>,
     usage: Option<Usage>,
+    /// How many are before it in the line for its model, for as long as it waits there.
+    ahead: Option<u32>,
     end: Option<Arc<End>>,
     readers: Vec<Weak<Mark>>,
 }
@@ -85,11 +87,22 @@ impl Live {
     /// Adds a delta and returns how long the text is now, in bytes.
     pub(crate) fn push(&self, part: PartKind, text: &str) -> usize {
         let mut state = self.lock();
+        state.ahead = None;
         state.text.push_str(text);
         let end = state.text.len();
         state.deltas.push(Delta { end, part });
         state.wake();
         end
+    }
+
+    pub(crate) fn set_ahead(&self, ahead: u32) {
+        let mut state = self.lock();
+        state.ahead = Some(ahead);
+        state.wake();
+    }
+
+    pub(crate) fn ahead(&self) -> Option<u32> {
+        self.lock().ahead
     }
 
     pub(crate) fn set_usage(&self, usage: Usage) {

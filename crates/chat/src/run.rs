@@ -7,7 +7,8 @@ use futures_util::StreamExt as _;
 use stoa_dispatch::{Call, Receipt};
 use stoa_model::Principal;
 use stoa_model::completion::{
-    AnswerForm, CompletionError, CompletionEvent, FinishReason, LocalOptions, PartKind, PromptMessage, Timers,
+    AnswerForm, CompletionError, CompletionEvent, FinishReason, LocalEvent, LocalOptions, PartKind, PromptMessage,
+    Timers,
 };
 use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
 use stoa_storage::{Outcome, TurnIds, UsageRow};
@@ -85,6 +86,7 @@ async fn answer(
                     });
                 }
             }
+            CompletionEvent::Local(LocalEvent::Queued { ahead }) => run.live.set_ahead(ahead),
             // Nothing here offers tools.
             CompletionEvent::Delta { .. } | CompletionEvent::ToolCall(_) | CompletionEvent::Local(_) => {}
             CompletionEvent::Usage(usage) => run.live.set_usage(usage),

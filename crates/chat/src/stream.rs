@@ -64,6 +64,8 @@ struct Slot {
     mark: Arc<Mark>,
     cursor: u64,
     begun: bool,
+    /// What was last told of its place in the line for its model.
+    ahead: Option<u32>,
 }
 
 impl EventStream {
@@ -146,7 +148,7 @@ impl EventStream {
         live.watch(&mark);
         self.by_generation.insert(generation, free);
         if let Some(slot) = self.slots.get_mut(free) {
-            *slot = Some(Slot { live, mark, cursor: after, begun: false });
+            *slot = Some(Slot { live, mark, cursor: after, begun: false, ahead: None });
         }
     }
 
@@ -190,6 +192,11 @@ impl Slot {
             if self.cursor == 0 && !self.live.subject.base.is_empty() {
                 events::snapshot(out, framing, generation, 0, &self.live.subject.base);
             }
+        }
+        if let Some(ahead) = self.live.ahead()
+            && self.ahead.replace(ahead) != Some(ahead)
+        {
+            events::queued(out, generation, ahead);
         }
         if let Some(end) = &end
             && end.log_is_partial

@@ -270,6 +270,8 @@ pub enum CompletionEvent {
 /// What a model of this machine tells beside its answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LocalEvent {
+    /// It waits for its turn, behind so many; told again whenever that changes, until it begins.
+    Queued { ahead: u32 },
     /// The tokens behind the text that comes next, when they were asked for.
     LogProbs(Vec<TokenLogProb>),
     /// Where the time went; once, before the last usage.
@@ -377,6 +379,9 @@ pub enum CompletionError {
     /// Something in the request that this model does not take.
     #[error("{detail}")]
     Invalid { detail: String },
+    /// Too much of the caller's own is waiting already.
+    #[error("{waiting} of your requests wait for this model already, and no more may")]
+    TooMany { waiting: usize, retry_after: Duration },
     /// Too much is waiting already.
     #[error("the model is busy")]
     Busy { retry_after: Duration },
@@ -431,6 +436,7 @@ impl CompletionError {
             Self::TooLong { .. } => "context_exceeded",
             Self::UnknownModel { .. } => "model_not_found",
             Self::Invalid { .. } => "invalid_request",
+            Self::TooMany { .. } => "too_many_waiting",
             Self::Busy { .. } => "model_busy",
             Self::NoRoom { .. } => "model_no_room",
             Self::WorkerFailed { .. } => "worker_failed",

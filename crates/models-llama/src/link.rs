@@ -29,6 +29,7 @@ pub(crate) enum LinkError {
 pub(crate) struct Vitals {
     steps: AtomicU64,
     busy: AtomicBool,
+    context_tokens: AtomicU64,
 }
 
 impl Vitals {
@@ -38,6 +39,10 @@ impl Vitals {
 
     pub(crate) fn set_busy(&self, busy: bool) {
         self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_context_tokens(&self, tokens: usize) {
+        self.context_tokens.store(u64::try_from(tokens).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
@@ -128,6 +133,7 @@ impl Reader {
                         nonce,
                         steps: self.vitals.steps.load(Ordering::Relaxed),
                         busy: self.vitals.busy.load(Ordering::Relaxed),
+                        context_tokens: self.vitals.context_tokens.load(Ordering::Relaxed),
                     })?,
                     // The engine is gone only when the process is about to end.
                     command => drop(self.sender.send(Input::Command(command))),

@@ -68,6 +68,7 @@ impl<'scope> Serving<'scope, '_, '_> {
         loop {
             let computing = self.session.running() + self.texts.running() > 0;
             self.link.vitals.set_busy(computing || !self.preparing.is_empty());
+            self.link.vitals.set_context_tokens(self.session.held_tokens());
             let input = match self.link.inputs.try_recv() {
                 Err(TryRecvError::Empty) => {
                     self.link.reports.send_all(&mut self.reports)?;

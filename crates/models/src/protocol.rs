@@ -21,7 +21,7 @@ pub use frame::{Decoder, FrameError, MAX_FRAME_BYTES, encode};
 pub use sampling::{Sampling, SamplingOutOfRange};
 
 /// The version of this protocol; raised with every change of a message.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The longest prompt in bytes that may reach the tokenizer.
 pub const MAX_PROMPT_BYTES: usize = 4 * 1024 * 1024;
@@ -155,6 +155,8 @@ pub enum Report {
         /// Rises with every step of the computation.
         steps: u64,
         busy: bool,
+        /// Tokens whose keys and values the context holds, those kept for a next turn among them.
+        context_tokens: u64,
     },
 }
 

@@ -174,7 +174,7 @@ impl Runtime {
         let model = self.find(model).await?;
         let (parts, mut ended) = mpsc::unbounded_channel();
         let queued_at = tokio::time::Instant::now();
-        self.enqueue(&model, tenant, Job { task: Task::Load, keep_alive, outlet: Outlet::Parts(parts), queued_at })?;
+        self.enqueue(&model, tenant, Job::new(Task::Load, keep_alive, Outlet::Parts(parts), queued_at))?;
         match ended.recv().await {
             Some(Ok(Part::Done { timings, .. })) => Ok(timings),
             Some(Err(error)) => Err(error),
@@ -292,12 +292,7 @@ impl Runtime {
             now_ms: 0,
         };
         let completion = Box::new(Completion { submission, tools: form.tools });
-        let job = Job {
-            task: Task::Complete(completion),
-            keep_alive: request.local.keep_alive,
-            outlet: Outlet::Answer(events),
-            queued_at: opened,
-        };
+        let job = Job::new(Task::Complete(completion), request.local.keep_alive, Outlet::Answer(events), opened);
         self.enqueue(&model, request.tenant, job)?;
         Ok(answer::stream(answer, request.timers, opened))
     }

@@ -15,7 +15,7 @@ fn frames() -> Vec<u8> {
             prompt_us: 0,
             answer_us: 0,
         },
-        Report::Pong { nonce: u64::MAX, steps: 3, busy: true },
+        Report::Pong { nonce: u64::MAX, steps: 3, busy: true, context_tokens: 17 },
     ];
     let commands = [Command::Cancel { sequence: 7 }, Command::Ping { nonce: 1 }, Command::Shutdown];
     let reports = reports.iter().filter_map(|report| encode(report).ok());

@@ -270,6 +270,7 @@ fn failures_have_openais_shape_and_tell_no_secrets() {
         CompletionError::TooLong { prompt_tokens: 10_000, context_window: 8_192 },
         CompletionError::UnknownModel { model: "slug/m".to_owned() },
         CompletionError::Invalid { detail: "the model takes no `seed`".to_owned() },
+        CompletionError::TooMany { waiting: 32, retry_after: Duration::from_secs(2) },
         CompletionError::Busy { retry_after: Duration::from_secs(2) },
         CompletionError::NoRoom { needed_bytes: 5 << 30, room_bytes: 3_300_000_000 },
         CompletionError::WorkerFailed { detail: "killed".to_owned() },

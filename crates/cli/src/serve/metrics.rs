@@ -35,10 +35,14 @@ impl fmt::Debug for LocalModels {
 /// A figure of each model that has a lane.
 type OfLane = (&'static str, &'static str, fn(&LaneStatus) -> u64);
 
-const OF_LANES: [OfLane; 5] = [
+const OF_LANES: [OfLane; 7] = [
     ("local_model_queued", "Requests that wait for the model", |lane| count(lane.queued)),
     ("local_model_running", "Requests that its worker is at work on", |lane| count(lane.running)),
     ("local_model_slots", "Requests that its worker takes at once; 0 when it is not loaded", |lane| lane.slots.into()),
+    ("local_model_context_tokens", "Tokens whose keys and values its worker holds", |lane| lane.context_tokens),
+    ("local_model_context_tokens_most", "Tokens whose keys and values its worker has room for", |lane| {
+        u64::from(lane.slots) * u64::from(lane.context_window)
+    }),
     ("local_model_resident_bytes", "Memory of its worker in use", |lane| lane.resident_bytes.unwrap_or(0)),
     ("local_model_estimated_bytes", "What its worker was expected to take", |lane| lane.estimated_bytes.unwrap_or(0)),
 ];

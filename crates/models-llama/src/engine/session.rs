@@ -58,6 +58,11 @@ impl<'engine> Session<'engine> {
         self.window
     }
 
+    /// Tokens whose keys and values are in the context.
+    pub(crate) fn held_tokens(&self) -> usize {
+        self.slots.iter().map(|slot| slot.computed).sum()
+    }
+
     pub(crate) const fn slots(&self) -> usize {
         self.slots.len()
     }

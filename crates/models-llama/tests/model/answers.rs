@@ -146,6 +146,26 @@ async fn a_second_person_is_served_between_the_requests_of_the_first() {
 }
 
 #[tokio::test]
+async fn whoever_waits_is_told_how_many_are_before_them() {
+    let house = House::new(stoa_models::RuntimeOptions { slots: Some(1), ..options() });
+    let mut running = house.open(long_request()).await.unwrap();
+    first_text(&mut running).await;
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        let mut request = request("Say hello.");
+        request.tenant = Some(user());
+        waiting.push(house.open(request).await.unwrap());
+    }
+    let leave = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        drop(running);
+    };
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(waiting.into_iter().map(Answer::read)), leave);
+    let told: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().ahead).collect();
+    assert_eq!(told, [vec![0], vec![1, 0], vec![2, 1, 0]]);
+}
+
+#[tokio::test]
 async fn whoever_asks_too_much_at_once_is_told_when_to_come_back() {
     let house = House::new(stoa_models::RuntimeOptions { queue_per_user: 2, slots: Some(1), ..options() });
     let mut streams = Vec::new();
@@ -156,7 +176,7 @@ async fn whoever_asks_too_much_at_once_is_told_when_to_come_back() {
         }
         assert!(streams.len() < 5);
     };
-    let CompletionError::Busy { retry_after } = error else { panic!("{error:?}") };
+    let CompletionError::TooMany { waiting: 2, retry_after } = error else { panic!("{error:?}") };
     assert!(retry_after >= Duration::from_secs(1));
     // A place that is given up is free at once.
     streams.truncate(1);

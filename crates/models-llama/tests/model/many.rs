@@ -48,6 +48,25 @@ async fn error_of(mut stream: CompletionStream) -> CompletionError {
 }
 
 #[tokio::test]
+async fn what_the_context_holds_is_told() {
+    let house = House::new(RuntimeOptions { hang_timeout: Duration::from_secs(2), ..options() });
+    let mut asked = request(&"The quick brown fox jumps over the lazy dog. ".repeat(20));
+    asked.seed = None;
+    asked.tenant = Some(user());
+    let usage = house.ask(asked).await.unwrap().usage.unwrap();
+    let all = usage.prompt_tokens + usage.completion_tokens;
+    for _ in 0..200 {
+        let held = lane(&house).context_tokens;
+        // Of the last token nothing is computed, as nothing comes after it.
+        if (all - 1..=all).contains(&held) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{all} tokens are held, and told is {}", lane(&house).context_tokens);
+}
+
+#[tokio::test]
 async fn many_at_once_each_say_what_they_say_alone() {
     let house = House::new(four());
     let questions = [

@@ -163,7 +163,7 @@ fn sequences_have_numbers_and_only_one_runs() {
     worker.send(&Command::Cancel { sequence: 8 });
     worker.until(|report| matches!(report, Report::Piece { sequence: 7, .. }));
     worker.send(&Command::Ping { nonce: 42 });
-    worker.until(|report| matches!(report, Report::Pong { nonce: 42, busy: true, steps: 1.. }));
+    worker.until(|report| matches!(report, Report::Pong { nonce: 42, busy: true, steps: 1.., .. }));
     worker.send(&Command::Cancel { sequence: 7 });
     worker.until(|report| {
         matches!(report, Report::Finished { sequence: 7, outcome: stoa_models::protocol::Outcome::Cancelled, .. })

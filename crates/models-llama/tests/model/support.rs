@@ -102,6 +102,8 @@ pub(crate) struct Answer {
     pub(crate) calls: Vec<ToolCall>,
     pub(crate) logprobs: Vec<TokenLogProb>,
     pub(crate) timings: Option<LocalTimings>,
+    /// How many were before it in the queue, as it was told.
+    pub(crate) ahead: Vec<u32>,
 }
 
 /// Equal answers say the same in the same pieces; how long they took is another matter.
@@ -129,6 +131,10 @@ impl Answer {
                 }
                 CompletionEvent::ToolCall(call) => answer.calls.push(call),
                 CompletionEvent::Local(LocalEvent::LogProbs(logprobs)) => answer.logprobs.extend(logprobs),
+                CompletionEvent::Local(LocalEvent::Queued { ahead }) => {
+                    assert_eq!(answer.pieces, 0, "whoever is served waits no more");
+                    answer.ahead.push(ahead);
+                }
                 CompletionEvent::Local(LocalEvent::Timings(timings)) => answer.timings = Some(timings),
                 CompletionEvent::Usage(usage) => answer.usage = Some(usage),
                 CompletionEvent::Finish(reason) => {

@@ -90,11 +90,8 @@ mod tests {
                 relevance,
                 truncated
             }),
-            (any::<u64>(), any::<u64>(), any::<bool>()).prop_map(|(nonce, steps, busy)| Report::Pong {
-                nonce,
-                steps,
-                busy
-            }),
+            (any::<u64>(), any::<u64>(), any::<bool>(), any::<u64>())
+                .prop_map(|(nonce, steps, busy, context_tokens)| Report::Pong { context_tokens, nonce, steps, busy }),
         ]
     }
 

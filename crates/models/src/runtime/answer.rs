@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::stream;
-use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream, TimedStep, Timers};
+use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream, LocalEvent, TimedStep, Timers};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout_at};
 
@@ -33,7 +33,10 @@ impl Answer {
     async fn next(&mut self) -> Event {
         let (step, after, deadline) = self.deadline();
         let received = timeout_at(deadline, self.events.recv()).await;
-        self.last = Some(Instant::now());
+        // To wait in line is no part of the answer: its first token still has all of its time.
+        if !matches!(received, Ok(Some(Ok(CompletionEvent::Local(LocalEvent::Queued { .. }))))) {
+            self.last = Some(Instant::now());
+        }
         match received {
             Ok(Some(event)) => event,
             // The lane always says how an answer ends, unless its task was torn down with the whole runtime.
@@ -95,6 +98,20 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(1_900)).await;
         }
         assert_eq!(answer.next().await, Some(timed_out(TimedStep::End, 10)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_in_line_still_waits_for_the_first_token() {
+        let timers = Timers { first_token: Duration::from_secs(5), idle: Duration::from_secs(1), ..Timers::default() };
+        let queued = CompletionEvent::Local(LocalEvent::Queued { ahead: 1 });
+        let (events, receiver) = unbounded_channel();
+        events.send(Ok(queued.clone())).unwrap();
+        let opened = Instant::now();
+        let mut answer = stream(receiver, timers, opened);
+        assert_eq!(answer.next().await, Some(Ok(queued)));
+        let after = Duration::from_secs(5);
+        assert_eq!(answer.next().await, Some(Err(CompletionError::TimedOut { step: TimedStep::FirstToken, after })));
+        assert_eq!(opened.elapsed(), after);
     }
 
     #[tokio::test]

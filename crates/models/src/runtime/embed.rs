@@ -73,12 +73,12 @@ impl Runtime {
         all: &mut Embeddings,
     ) -> Result<(), CompletionError> {
         let (parts, mut received) = mpsc::unbounded_channel();
-        let job = Job {
-            task: Task::Embed { inputs, truncate: request.truncate, dimensions: request.dimensions },
-            keep_alive: request.keep_alive,
-            outlet: Outlet::Parts(parts),
-            queued_at: Instant::now(),
-        };
+        let job = Job::new(
+            Task::Embed { inputs, truncate: request.truncate, dimensions: request.dimensions },
+            request.keep_alive,
+            Outlet::Parts(parts),
+            Instant::now(),
+        );
         self.enqueue(model, request.tenant, job)?;
         while let Some(part) = received.recv().await {
             match part? {

@@ -1,6 +1,6 @@
 //! One request on its way to a worker, and whoever waits for what comes of it.
 
-use stoa_model::completion::{CompletionError, CompletionEvent, KeepAlive, LocalTimings};
+use stoa_model::completion::{CompletionError, CompletionEvent, KeepAlive, LocalEvent, LocalTimings};
 use stoa_model::tools::Tools;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
@@ -14,6 +14,8 @@ pub(super) struct Job {
     pub(super) keep_alive: Option<KeepAlive>,
     pub(super) outlet: Outlet,
     pub(super) queued_at: Instant,
+    /// How many are before it, as it was last told.
+    told_ahead: Option<u32>,
 }
 
 /// What a worker is to do.
@@ -86,6 +88,19 @@ impl Outlet {
         match self {
             Self::Answer(events) => drop(events.send(Err(error))),
             Self::Parts(parts) => drop(parts.send(Err(error))),
+        }
+    }
+}
+
+impl Job {
+    pub(super) const fn new(task: Task, keep_alive: Option<KeepAlive>, outlet: Outlet, queued_at: Instant) -> Self {
+        Self { task, keep_alive, outlet, queued_at, told_ahead: None }
+    }
+
+    /// Tells whoever waits how many are before them, unless they know.
+    pub(super) fn tell_ahead(&mut self, ahead: u32) {
+        if self.told_ahead.replace(ahead) != Some(ahead) {
+            self.outlet.event(CompletionEvent::Local(LocalEvent::Queued { ahead }));
         }
     }
 }

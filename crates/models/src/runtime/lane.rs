@@ -130,6 +130,7 @@ impl Lane {
                 self.shared.note_at_work(running.people());
             }
             self.shared.note_running(running.len());
+            self.shared.tell_who_waits();
             let Some(loaded) = self.loaded.as_mut().filter(|_| !running.is_empty()) else { return Ok(()) };
             tokio::select! {
                 report = loaded.worker.next_report() => {
@@ -236,7 +237,12 @@ impl Lane {
         self.warn_of_gaps(worker.confinement());
         let slots = u32::try_from(worker.slots()).unwrap_or(u32::MAX);
         grant.loaded();
-        let noted = shared::Worker { id: worker.id(), slots, confinement: worker.confinement() };
+        let noted = shared::Worker {
+            id: worker.id(),
+            slots,
+            context_tokens: worker.context_tokens(),
+            confinement: worker.confinement(),
+        };
         self.shared.note_loaded(noted, worker.context_window());
         self.loaded = Some(Loaded { worker, at: Instant::now(), took, _grant: grant });
         Ok(())

@@ -4,6 +4,8 @@ mod last_words;
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use stoa_model::completion::CompletionError;
@@ -96,6 +98,8 @@ pub(super) struct WorkerProcess {
     loaded: bool,
     /// The number of steps last told, and when it was last another one. While the model loads, when it last got on.
     progress: (u64, Instant),
+    /// As the worker last told, for whoever reads figures.
+    context_tokens: Arc<AtomicU64>,
     nonce: u64,
     sequence: u64,
     slots: u32,
@@ -132,6 +136,7 @@ impl WorkerProcess {
             ping_at: now + loading.hang / 4,
             loaded: false,
             progress: (0, now),
+            context_tokens: Arc::default(),
             nonce: 0,
             sequence: 0,
             slots: 1,
@@ -194,6 +199,10 @@ impl WorkerProcess {
     }
 
     /// How it has locked itself in, once it is loaded.
+    pub(super) fn context_tokens(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.context_tokens)
+    }
+
     pub(super) const fn confinement(&self) -> Option<Confinement> {
         self.confinement
     }
@@ -229,7 +238,10 @@ impl WorkerProcess {
         loop {
             while let Some(report) = self.decoder.next_message()? {
                 match report {
-                    Report::Pong { steps, busy, .. } => self.note(steps, busy),
+                    Report::Pong { steps, busy, context_tokens, .. } => {
+                        self.note(steps, busy);
+                        self.context_tokens.store(context_tokens, Ordering::Relaxed);
+                    }
                     report => return Ok(report),
                 }
             }

@@ -14,9 +14,13 @@ pub(super) struct FairQueue<User, Item> {
     total: usize,
 }
 
-/// There is no room for this user, or for anybody.
+/// There is no more room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(super) enum Full {
+    /// This user has as much waiting as anybody may.
+    OfOwn,
+    OfAll,
+}
 
 impl<User: Clone + Eq + Hash, Item> FairQueue<User, Item> {
     pub(super) fn new(per_user: usize, total: usize) -> Self {
@@ -38,8 +42,11 @@ impl<User: Clone + Eq + Hash, Item> FairQueue<User, Item> {
 
     pub(super) fn push(&mut self, user: User, item: Item) -> Result<(), Full> {
         let own = self.waiting.get(&user).map_or(0, VecDeque::len);
-        if self.length >= self.total || own >= self.per_user {
-            return Err(Full);
+        if own >= self.per_user {
+            return Err(Full::OfOwn);
+        }
+        if self.length >= self.total {
+            return Err(Full::OfAll);
         }
         if own == 0 {
             self.turns.push_back(user.clone());
@@ -64,6 +71,23 @@ impl<User: Clone + Eq + Hash, Item> FairQueue<User, Item> {
             self.turns.push_back(user.clone());
         }
         Some((user, item))
+    }
+
+    /// All that waits, with how much of it is before each if everybody simply takes turns.
+    pub(super) fn in_order(&mut self, mut each: impl FnMut(&mut Item, usize)) {
+        let mut ahead = 0;
+        for round in 0..self.per_user {
+            let before = ahead;
+            for user in &self.turns {
+                if let Some(item) = self.waiting.get_mut(user).and_then(|own| own.get_mut(round)) {
+                    each(item, ahead);
+                    ahead += 1;
+                }
+            }
+            if ahead == before {
+                return;
+            }
+        }
     }
 
     /// Drops what is no longer wanted, so that it takes nobody's place.
@@ -125,15 +149,27 @@ mod tests {
         let mut queue = FairQueue::new(2, 3);
         assert_eq!(queue.push("a", 1), Ok(()));
         assert_eq!(queue.push("a", 2), Ok(()));
-        assert_eq!(queue.push("a", 3), Err(Full));
+        assert_eq!(queue.push("a", 3), Err(Full::OfOwn));
         assert_eq!(queue.push("b", 4), Ok(()));
-        assert_eq!(queue.push("c", 5), Err(Full));
+        assert_eq!(queue.push("c", 5), Err(Full::OfAll));
         queue.retain(|item| *item != 1);
         assert_eq!(queue.push("c", 5), Ok(()));
         assert_eq!(queue.len(), 3);
     }
 
     proptest! {
+        #[test]
+        fn what_is_told_of_the_order_is_the_order(pushes in prop::collection::vec(0_u16..4, 0..60)) {
+            let mut queue = FairQueue::new(60, 60);
+            for (number, user) in pushes.iter().enumerate() {
+                queue.push(*user, number).unwrap();
+            }
+            let mut told = Vec::new();
+            queue.in_order(|number, ahead| told.push((*number, ahead)));
+            let order = std::iter::from_fn(|| queue.pop()).zip(0..);
+            prop_assert_eq!(told, order.collect::<Vec<_>>());
+        }
+
         #[test]
         fn turns_are_fair_and_orders_are_kept(pushes in prop::collection::vec(0_u16..4, 0..60)) {
             let mut queue = FairQueue::new(60, 60);

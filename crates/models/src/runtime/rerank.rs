@@ -74,12 +74,12 @@ impl Runtime {
         all: &mut Reranked,
     ) -> Result<(), CompletionError> {
         let (parts, mut received) = mpsc::unbounded_channel();
-        let job = Job {
-            task: Task::Rerank { query: request.query.clone(), documents, truncate: request.truncate },
-            keep_alive: request.keep_alive,
-            outlet: Outlet::Parts(parts),
-            queued_at: Instant::now(),
-        };
+        let job = Job::new(
+            Task::Rerank { query: request.query.clone(), documents, truncate: request.truncate },
+            request.keep_alive,
+            Outlet::Parts(parts),
+            Instant::now(),
+        );
         self.enqueue(model, request.tenant, job)?;
         while let Some(part) = received.recv().await {
             match part? {

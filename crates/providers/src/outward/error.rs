@@ -119,6 +119,11 @@ impl From<&CompletionError> for ApiError {
             CompletionError::TimedOut { .. } => upstream(StatusCode::GATEWAY_TIMEOUT, sentence(error)),
             CompletionError::TooLong { .. } => Self::invalid("context_length_exceeded", "messages", sentence(error)),
             CompletionError::UnknownModel { model } => Self::model_not_found(model),
+            CompletionError::TooMany { retry_after, .. } => Self {
+                code,
+                retry_after: Some(*retry_after),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", sentence(error))
+            },
             CompletionError::Busy { retry_after } => {
                 Self { retry_after: Some(*retry_after), ..upstream(StatusCode::SERVICE_UNAVAILABLE, sentence(error)) }
             }

@@ -67,12 +67,15 @@ fn unknown_model(detail: String) -> Problem {
 fn not_run(error: &CompletionError) -> Problem {
     let (status, code, detail) = match error {
         CompletionError::UnknownModel { .. } => return unknown_model(format!("{error}.")),
+        CompletionError::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, "too_many_waiting", error.to_string()),
         CompletionError::Busy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "model_busy", error.to_string()),
         _ => (StatusCode::BAD_GATEWAY, error.code(), error.to_string()),
     };
     let problem = Problem::new(status, code, format!("{detail}."));
     match error {
-        CompletionError::Busy { retry_after } => problem.retry_after(*retry_after),
+        CompletionError::TooMany { retry_after, .. } | CompletionError::Busy { retry_after } => {
+            problem.retry_after(*retry_after)
+        }
         _ => problem,
     }
 }

@@ -65,12 +65,13 @@ impl From<CompletionError> for Refusal {
                 return Self::no_model(model.strip_prefix("local/").unwrap_or(model));
             }
             CompletionError::Invalid { .. } | CompletionError::TooLong { .. } => StatusCode::BAD_REQUEST,
+            CompletionError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             CompletionError::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             CompletionError::NoRoom { .. } => StatusCode::INSUFFICIENT_STORAGE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let retry_after = match &error {
-            CompletionError::Busy { retry_after } => Some(*retry_after),
+            CompletionError::TooMany { retry_after, .. } | CompletionError::Busy { retry_after } => Some(*retry_after),
             _ => None,
         };
         Self { status, message: error.to_string(), retry_after }

@@ -154,7 +154,13 @@ impl Answer {
     /// Waits for the first sign of the model, so that an error before it still has a status of its own; then streams, or
     /// collects everything.
     pub(super) async fn send(self, mut events: CompletionStream, streaming: bool) -> Result<Response, Refusal> {
-        let first = events.next().await.unwrap_or(Err(CompletionError::CutOff))?;
+        // To wait in line is no sign of it, and there are no words for it in this protocol.
+        let first = loop {
+            match events.next().await.unwrap_or(Err(CompletionError::CutOff))? {
+                CompletionEvent::Local(LocalEvent::Queued { .. }) => {}
+                first => break first,
+            }
+        };
         let mut running = Running { answer: self, events, state: State::default() };
         running.state.first = Some(first);
         if streaming {
@@ -291,7 +297,10 @@ impl Running {
             CompletionEvent::Local(LocalEvent::LogProbs(tokens)) => self.state.logprobs.extend(tokens),
             CompletionEvent::Local(LocalEvent::Timings(timings)) => self.state.timings = timings,
             CompletionEvent::Usage(usage) => self.state.usage = usage,
-            CompletionEvent::Delta { .. } | CompletionEvent::ToolCall(_) | CompletionEvent::Finish(_) => {}
+            CompletionEvent::Local(LocalEvent::Queued { .. })
+            | CompletionEvent::Delta { .. }
+            | CompletionEvent::ToolCall(_)
+            | CompletionEvent::Finish(_) => {}
         }
     }
 

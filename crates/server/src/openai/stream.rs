@@ -9,7 +9,7 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use rand::Rng as _;
-use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream};
+use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream, LocalEvent};
 use stoa_providers::outward::{ApiError, ChunkEncoder, Collector};
 use tokio::time::Instant;
 
@@ -93,6 +93,10 @@ impl Outgoing {
             Some(Ok(CompletionEvent::ToolCall(call))) => {
                 self.encoder.append_call(out, self.calls, &call);
                 self.calls += 1;
+            }
+            // A comment: to be seen by whoever looks, and passed over by every client.
+            Some(Ok(CompletionEvent::Local(LocalEvent::Queued { ahead }))) => {
+                out.extend_from_slice(format!(": {ahead} before this in the queue\n\n").as_bytes());
             }
             Some(Ok(CompletionEvent::Local(_))) => {}
             Some(Ok(CompletionEvent::Usage(usage))) => self.usage = Some(usage),

@@ -100,6 +100,7 @@ const known: Record<string, Known> = {
 		hint: m.problem_model_not_found_hint,
 		facts: true
 	},
+	too_many_waiting: { title: m.problem_too_many_waiting_title, hint: m.problem_too_many_waiting_hint },
 	model_busy: { title: m.problem_model_busy_title, hint: m.problem_model_busy_hint },
 	model_no_room: { title: m.problem_no_room_title, hint: m.problem_no_room_hint, facts: true },
 	worker_failed: { title: m.problem_worker_failed_title, hint: m.problem_worker_failed_hint, facts: true },

@@ -1,7 +1,8 @@
 //! The part of a lane that others touch: its queue, and what is known of its worker.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stoa_model::completion::{CompletionError, KeepAlive};
@@ -15,7 +16,7 @@ use crate::protocol::Confinement;
 use crate::runtime::job::Job;
 use crate::runtime::options::RuntimeOptions;
 use crate::runtime::process::WorkerFault;
-use crate::runtime::queue::FairQueue;
+use crate::runtime::queue::{FairQueue, Full};
 use crate::runtime::{locked, round_up};
 use stoa_model_store::StoredModel;
 
@@ -31,6 +32,8 @@ pub(in crate::runtime) struct LaneShared {
 
 struct Inner {
     queue: FairQueue<Option<UserId>, Job>,
+    /// Who waits, or for whom, is another than when everybody was last told.
+    moved: bool,
     /// When each of those who are there last asked.
     people: HashMap<Option<UserId>, Instant>,
     /// Those for whom the worker is at work.
@@ -53,10 +56,11 @@ struct Inner {
     first_tokens: Latest,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Worker {
     pub(super) id: Option<u32>,
     pub(super) slots: u32,
+    pub(super) context_tokens: Arc<AtomicU64>,
     pub(super) confinement: Option<Confinement>,
 }
 
@@ -64,6 +68,7 @@ impl LaneShared {
     pub(in crate::runtime) fn new(model: StoredModel, options: &RuntimeOptions) -> Self {
         let inner = Inner {
             queue: FairQueue::new(options.queue_per_user, options.queue_per_model),
+            moved: false,
             people: HashMap::new(),
             at_work: HashSet::new(),
             state: LaneState::Cold,
@@ -92,12 +97,17 @@ impl LaneShared {
     ) -> Result<(), CompletionError> {
         let mut inner = locked(&self.inner);
         inner.queue.retain(|job| !job.outlet.is_closed());
-        inner.queue.push(tenant, job).map_err(|_| {
-            let slots = inner.worker.map_or(1, |worker| worker.slots.max(1));
+        inner.queue.push(tenant, job).map_err(|full| {
+            let slots = inner.worker.as_ref().map_or(1, |worker| worker.slots.max(1));
             let ahead = u32::try_from(inner.queue.len()).unwrap_or(u32::MAX).div_ceil(slots);
             let wait = inner.average.saturating_mul(ahead).min(options.longest_backoff);
-            CompletionError::Busy { retry_after: round_up(wait.max(Duration::from_secs(1))) }
+            let retry_after = round_up(wait.max(Duration::from_secs(1)));
+            match full {
+                Full::OfOwn => CompletionError::TooMany { waiting: options.queue_per_user, retry_after },
+                Full::OfAll => CompletionError::Busy { retry_after },
+            }
         })?;
+        inner.moved = true;
         let now = Instant::now();
         inner.people.retain(|_, asked| now - *asked < STAY);
         inner.people.insert(tenant, now);
@@ -116,7 +126,8 @@ impl LaneShared {
 
     pub(in crate::runtime) fn status(&self, clock: &dyn Clock) -> LaneStatus {
         let inner = locked(&self.inner);
-        let worker_id = inner.worker.and_then(|worker| worker.id);
+        let worker = inner.worker.as_ref();
+        let worker_id = worker.and_then(|worker| worker.id);
         let mut status = LaneStatus {
             model: self.model.name.to_string(),
             digest: self.model.digest.clone(),
@@ -124,16 +135,17 @@ impl LaneShared {
             worker_id,
             resident_bytes: None,
             estimated_bytes: inner.estimated_bytes,
-            confinement: inner.worker.and_then(|worker| worker.confinement),
+            confinement: worker.and_then(|worker| worker.confinement),
             mapped_bytes: None,
             context_window: inner.context_window,
-            slots: inner.worker.map_or(0, |worker| worker.slots),
+            slots: worker.map_or(0, |worker| worker.slots),
+            context_tokens: worker.map_or(0, |worker| worker.context_tokens.load(Ordering::Relaxed)),
             running: inner.running,
             queued: inner.queue.len(),
             people: inner.people(),
             keep_alive: inner.keep_alive,
             leaving: inner.leaving,
-            expires_at: inner.worker.and_then(|_| inner.expires_at(clock.now())),
+            expires_at: worker.and_then(|_| inner.expires_at(clock.now())),
             served: inner.served,
             failures: inner.failures,
             last_failure: inner.last_failure.clone(),
@@ -148,7 +160,7 @@ impl LaneShared {
     }
 
     pub(in crate::runtime) fn worker_id(&self) -> Option<u32> {
-        locked(&self.inner).worker.and_then(|worker| worker.id)
+        locked(&self.inner).worker.as_ref().and_then(|worker| worker.id)
     }
 
     pub(in crate::runtime) fn idle_since(&self) -> Option<Instant> {
@@ -242,7 +254,17 @@ impl LaneShared {
     ) -> Option<(Option<UserId>, Job)> {
         let mut inner = locked(&self.inner);
         inner.queue.retain(|job| !job.outlet.is_closed());
-        inner.queue.pop_for(held, most)
+        let next = inner.queue.pop_for(held, most);
+        inner.moved |= next.is_some();
+        next
+    }
+
+    /// Tells everybody who waits how many are before them, where that has changed.
+    pub(super) fn tell_who_waits(&self) {
+        let mut inner = locked(&self.inner);
+        if std::mem::take(&mut inner.moved) {
+            inner.queue.in_order(|job, ahead| job.tell_ahead(u32::try_from(ahead).unwrap_or(u32::MAX)));
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

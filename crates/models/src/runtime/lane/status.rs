@@ -41,6 +41,8 @@ pub struct LaneStatus {
     pub context_window: u32,
     /// Requests that the worker takes at once; 0 when nothing is loaded.
     pub slots: u32,
+    /// Tokens whose keys and values it holds, as it told within the last seconds; those kept for next turns among them.
+    pub context_tokens: u64,
     /// Requests that it is at work on.
     pub running: usize,
     pub queued: usize,

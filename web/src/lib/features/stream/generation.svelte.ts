@@ -14,8 +14,11 @@ export class LiveGeneration {
 	readonly log = new GenerationLog();
 	parts = $state.raw<readonly LivePart[]>([]);
 	usage = $state.raw<Usage | null>(null);
+	/** How many are before it in the line for its model, if it waits there. */
+	ahead = $state.raw<number | null>(null);
 	outcome = $state.raw<Outcome | null>(null);
 	#usage: Usage | null = null;
+	#ahead: number | null = null;
 	#outcome: Outcome | null = null;
 	#resyncing = false;
 
@@ -31,7 +34,11 @@ export class LiveGeneration {
 	take<Name extends keyof GenerationEvents>(name: Name, event: GenerationEvents[Name]): boolean {
 		if (this.#outcome) return false;
 		switch (name) {
+			case 'queued':
+				this.#ahead = (event as GenerationEvents['queued']).ahead;
+				return false;
 			case 'delta':
+				this.#ahead = null;
 				return this.#joined(this.log.delta(event as GenerationEvents['delta']));
 			case 'rewind':
 				return this.#joined(this.log.rewind((event as GenerationEvents['rewind']).seq));
@@ -68,6 +75,7 @@ export class LiveGeneration {
 	publish(): boolean {
 		this.parts = [...this.log.parts];
 		this.usage = this.#usage;
+		this.ahead = this.#ahead;
 		if (!this.#outcome || this.outcome) return false;
 		this.outcome = this.#outcome;
 		return true;

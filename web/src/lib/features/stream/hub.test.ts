@@ -97,6 +97,19 @@ describe('the one stream of a tab', () => {
 		expect(two.generation.parts[0]?.text).toBe('z');
 	});
 
+	it('tells how many are before it, until its text comes', async () => {
+		const { generation } = follow('one');
+		await settle();
+		for (const ahead of [2, 1]) {
+			write('queued', { generation_id: 'one', ahead });
+			await settle();
+			expect(generation.ahead).toBe(ahead);
+		}
+		delta('one', 1, 'a');
+		await settle();
+		expect(generation.ahead).toBeNull();
+	});
+
 	it('shares a generation between two views, and lets it go with the last', async () => {
 		const first = follow('one');
 		const second = follow('one');
