@@ -120,6 +120,40 @@ async function realModel(all) {
 	expect(items.at(-1).usage.completion_tokens > 0).equals(true, 'its tokens are counted');
 }
 
+/** More questions than the model takes at once: whoever waits sees the place in the line, and it gets better. */
+async function line(all) {
+	const page = await enter(all, views['390 px, light']);
+	const ask = async (text) => {
+		const { id } = await api(page, all, 'POST', '/conversations', {});
+		const parts = [{ type: 'text', text }];
+		const turn = await api(page, all, 'POST', `/conversations/${id}/messages`, { model: localModel, parts });
+		return { id, stop: () => api(page, all, 'DELETE', `/generations/${turn.generation_id}`) };
+	};
+	const activity = async () => {
+		const { items } = await api(page, all, 'GET', '/local-models');
+		return items.find(({ name }) => localModel.endsWith(name)).activity;
+	};
+	const asked = [];
+	let waiting = 0;
+	while (waiting < 2) {
+		asked.push(await ask('Tell me a very long story about the sea.'));
+		await until('the model is loaded', 20_000, async () => {
+			const { slots, waiting: now } = await activity();
+			waiting = now;
+			return slots > 0;
+		});
+	}
+	const last = await ask('Say hello.');
+	await page.goto(`${all.stoa.origin}/c/${last.id}`);
+	await page.getByText(/requests are before yours/).waitFor();
+	await accessible(page, 'a place in the line');
+	await picture(page, 'in line');
+	for (const { stop } of asked) await stop();
+	await complete(page);
+	expect((await answerText(page)).length > 2).equals(true, 'its turn has come');
+	expect(await page.getByText(/before yours|you are next/).count()).equals(0, 'nothing is told of a line');
+}
+
 async function failures(all) {
 	const page = await enter(all, views['1440 px, dark']);
 	for (const [model, words] of [
@@ -213,6 +247,11 @@ export const chatTests = [
 	{
 		name: 'a chat with a real model on this machine',
 		run: realModel,
+		skip: modelFile ? null : 'STOA_TEST_MODEL names no model file'
+	},
+	{
+		name: 'whoever waits for a real model sees the place in the line',
+		run: line,
 		skip: modelFile ? null : 'STOA_TEST_MODEL names no model file'
 	},
 	{ name: 'a failed answer says what happened', run: failures },
