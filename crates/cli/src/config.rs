@@ -2,6 +2,7 @@
 //! The environment wins over the file; the reference is written from the same table.
 
 mod reading;
+mod registries;
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use reading::Reader;
 use stoa_models::MemoryBound;
 
 pub(crate) use reading::ConfigError;
+pub(crate) use registries::registry_options;
 
 /// One setting, as the reference shows it.
 pub(crate) struct Setting {
@@ -89,6 +91,11 @@ settings! {
     MODEL_SEARCH_URL: "model_search_url", "STOA_MODEL_SEARCH_URL", "https://huggingface.co", false,
         "Where administrators search models: a server with the API of Hugging Face, or `off`. Whatever is found is pulled from \
          `hf.co`.";
+    MODEL_REGISTRIES: "model_registries", "STOA_MODEL_REGISTRIES", "", false,
+        "The only registries that models may come from and go to, separated by commas, such as \
+         `registry.ollama.ai, hf.co, registry.example.com`. Without it, all.";
+    MODEL_REGISTRIES_FILE: "model_registries_file", "STOA_MODEL_REGISTRIES_FILE", "", false,
+        "A TOML file that says who Stoa is to single registries: see [Local models](../guide/local-models.md#registries).";
     TITLES: "titles", "STOA_TITLES", "true", false,
         "Whether a model writes the titles of new conversations. Without it, the first line of the first message stays.";
     HISTORY_MESSAGES: "history_messages", "STOA_HISTORY_MESSAGES", "40", false,
@@ -134,6 +141,8 @@ pub(crate) struct Config {
     pub(crate) models_memory: MemoryBound,
     /// `None` for off.
     pub(crate) model_search_url: Option<String>,
+    pub(crate) model_registries: Vec<String>,
+    pub(crate) model_registries_file: Option<PathBuf>,
     pub(crate) titles: bool,
     pub(crate) history_messages: u32,
     pub(crate) answers_per_user: u32,
@@ -185,6 +194,8 @@ impl Config {
                 reader.text(&MODEL_SEARCH_URL)?.unwrap_or_else(|| MODEL_SEARCH_URL.default.to_owned()),
             )
             .filter(|url| url.trim() != "off"),
+            model_registries: reader.list(&MODEL_REGISTRIES)?,
+            model_registries_file: reader.path(&MODEL_REGISTRIES_FILE),
             titles: reader.parse(&TITLES, "true or false")?,
             history_messages: reader.parse(&HISTORY_MESSAGES, "a number of messages")?,
             answers_per_user: reader.parse(&ANSWERS_PER_USER, "a number of answers")?,

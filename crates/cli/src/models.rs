@@ -14,10 +14,10 @@ use clap::Subcommand;
 use futures_util::StreamExt as _;
 use stoa_model_store::registry::Events;
 use stoa_model_store::store::Progress;
-use stoa_model_store::{ModelName, PullEvent, PushEvent, Registries, RegistryOptions, Store, StoredModel};
+use stoa_model_store::{ModelName, PullEvent, PushEvent, Registries, Store, StoredModel};
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
+use crate::config::{Config, registry_options};
 use crate::serve::network::configured;
 
 #[derive(Subcommand)]
@@ -124,7 +124,9 @@ fn transfer(
     let runtime = tokio::runtime::Runtime::new().context("the runtime cannot be started")?;
     runtime.block_on(async {
         let egress = configured(config)?;
-        let registries = Registries::new(egress, Arc::new(store), RegistryOptions::default(), TaskTracker::new());
+        let options = registry_options(&config.model_registries, config.model_registries_file.as_deref())
+            .context("STOA_MODEL_REGISTRIES_FILE")?;
+        let registries = Registries::new(egress, Arc::new(store), options, TaskTracker::new());
         let mut events = begin(&registries, &name);
         let mut last = String::new();
         loop {

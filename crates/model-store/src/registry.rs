@@ -8,6 +8,7 @@ mod challenge;
 mod download;
 mod error;
 mod event;
+mod key;
 mod options;
 mod pull;
 mod push;
@@ -30,6 +31,7 @@ use watch::Work;
 pub use access::{Access, Credentials};
 pub use error::RegistryError;
 pub use event::{PullEvent, PushEvent};
+pub use key::{KeyError, SigningKey};
 pub use options::RegistryOptions;
 
 /// What a pull or push says while it runs. It ends after the first error or with `Success`. Dropping it leaves the work;

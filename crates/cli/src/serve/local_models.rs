@@ -13,13 +13,13 @@ use stoa_model::Clock;
 use stoa_model::completion::Upstream;
 use stoa_model::provider::{AvailableModel, LOCAL_SLUG};
 use stoa_model_store::pulls::Refresh;
-use stoa_model_store::{ModelSearch, Pulls, Registries, RegistryOptions, Store};
+use stoa_model_store::{ModelSearch, Pulls, Registries, Store};
 use stoa_models::{LocalModel, Runtime};
 use stoa_server::LocalModelService;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
+use crate::config::{Config, registry_options};
 
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 const COLLECT_FIRST: Duration = Duration::from_mins(1);
@@ -61,7 +61,9 @@ pub(super) fn service(
     tracker: &TaskTracker,
 ) -> anyhow::Result<LocalModelService> {
     let store = Arc::clone(runtime.store());
-    let registries = Registries::new(egress.clone(), store, RegistryOptions::default(), tracker.clone());
+    let options = registry_options(&config.model_registries, config.model_registries_file.as_deref())
+        .context("STOA_MODEL_REGISTRIES_FILE")?;
+    let registries = Registries::new(egress.clone(), store, options, tracker.clone());
     let listed = Arc::clone(listed);
     let refresh: Refresh = Arc::new(move || {
         let listed = Arc::clone(&listed);

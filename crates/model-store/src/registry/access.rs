@@ -9,6 +9,7 @@ use http::HeaderValue;
 use stoa_egress::{AddressKind, Authority, Egress, Host, Target, kind_of};
 
 use super::RegistryError;
+use super::key::SigningKey;
 use super::options::RegistryOptions;
 
 /// What an administrator says about one registry.
@@ -22,23 +23,33 @@ pub struct Access {
     pub token_host: Option<Authority>,
 }
 
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    pub username: String,
-    pub password: String,
+#[derive(Clone)]
+pub enum Credentials {
+    Password {
+        username: String,
+        password: String,
+    },
+    /// As Ollama's registry knows its users.
+    Key(SigningKey),
 }
 
 /// Without the password.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
+        match self {
+            Self::Password { username, .. } => {
+                f.debug_struct("Password").field("username", username).finish_non_exhaustive()
+            }
+            Self::Key(key) => key.fmt(f),
+        }
     }
 }
 
 impl Credentials {
-    /// `Basic …` (RFC 7617).
-    pub(super) fn header(&self) -> Option<HeaderValue> {
-        let text = STANDARD.encode(format!("{}:{}", self.username, self.password));
+    /// `Basic …` (RFC 7617); `None` for a key, which no registry takes so.
+    pub(super) fn basic(&self) -> Option<HeaderValue> {
+        let Self::Password { username, password } = self else { return None };
+        let text = STANDARD.encode(format!("{username}:{password}"));
         secret(&format!("Basic {text}"))
     }
 }
@@ -133,9 +144,9 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        let credentials = Credentials { username: "me".to_owned(), password: "hunter2".to_owned() };
+        let credentials = Credentials::Password { username: "me".to_owned(), password: "hunter2".to_owned() };
         assert!(!format!("{credentials:?}").contains("hunter2"));
-        let header = credentials.header().unwrap();
+        let header = credentials.basic().unwrap();
         assert!(header.is_sensitive());
         assert_eq!(header, "Basic bWU6aHVudGVyMg==");
     }

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderName, HeaderValue, RANGE,
@@ -10,6 +12,7 @@ use http::header::{
 use http::{Method, Response, StatusCode};
 use serde::Deserialize;
 use stoa_egress::{Authority, CappedBody, Egress, EgressError, Limits, Redirects, Request, Target};
+use stoa_model::{Clock as _, SystemClock};
 use tokio::sync::Mutex;
 
 use super::access::{Credentials, root, secret};
@@ -260,7 +263,7 @@ impl Repository {
         }
         let fresh = match challenge.ok_or_else(|| RegistryError::Challenge { host: self.host.clone() })? {
             Challenge::Basic => {
-                let header = self.credentials.as_ref().and_then(Credentials::header);
+                let header = self.credentials.as_ref().and_then(Credentials::basic);
                 header.filter(|header| Some(header) != used).ok_or_else(|| self.unauthorized())?
             }
             Challenge::Bearer { realm, service, scopes } => self.token(&realm, service, scopes).await?,
@@ -291,8 +294,19 @@ impl Repository {
         url.query_pairs_mut()
             .extend_pairs(service.map(|service| ("service", service)))
             .extend_pairs(scopes.into_iter().map(|scope| ("scope", scope)));
+        let header = match &self.credentials {
+            None => None,
+            Some(Credentials::Key(key)) => {
+                // What is signed is good for this moment and this one time.
+                let now = SystemClock.now().as_millis() / 1_000;
+                let nonce = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>());
+                url.query_pairs_mut().append_pair("ts", &now.to_string()).append_pair("nonce", &nonce);
+                Some(secret(&key.authorization(url.as_str())).ok_or_else(challenge)?)
+            }
+            Some(password) => password.basic(),
+        };
         let mut request = Request::get(Target::from_url(url).map_err(|_| challenge())?);
-        if let Some(header) = self.credentials.as_ref().and_then(Credentials::header) {
+        if let Some(header) = header {
             request = request.header(AUTHORIZATION, header);
         }
         let limits = Limits { redirects: Redirects::None, body_bytes: MAX_TOKEN_BYTES, ..Limits::default() };

@@ -112,7 +112,7 @@ async fn a_push_that_is_not_allowed_says_so() {
     let error = push(&house.registries, &name).await.unwrap_err();
     assert!(matches!(&*error, RegistryError::Unauthorized { .. }), "{error}");
 
-    let credentials = Some(Credentials { username: "user".to_owned(), password: "password".to_owned() });
+    let credentials = Some(Credentials::Password { username: "user".to_owned(), password: "password".to_owned() });
     let access = [(registry.authority.clone(), Access { credentials, ..Access::default() })].into();
     let options = RegistryOptions { access, ..quick() };
     let house = with_model(&Model::of(10), options, &name, &[registry.authority.as_str()]).await;

@@ -168,7 +168,7 @@ async fn blobs_may_lie_elsewhere_but_no_password_goes_there() {
         Some(_) => Do::Pass,
     })
     .await;
-    let credentials = Some(Credentials { username: "user".to_owned(), password: "password".to_owned() });
+    let credentials = Some(Credentials::Password { username: "user".to_owned(), password: "password".to_owned() });
     let access = [(front.authority.clone(), Access { credentials, ..Access::default() })].into();
     let options = RegistryOptions { access, ..quick() };
     let house = House::with([front.authority.as_str(), store.authority.as_str()], options);
@@ -188,7 +188,7 @@ async fn a_token_is_not_fetched_from_another_host() {
             Do::Answer(StatusCode::UNAUTHORIZED, vec![(WWW_AUTHENTICATE, challenge.clone())], Vec::new())
         })
         .await;
-        let credentials = Some(Credentials { username: "user".to_owned(), password: "password".to_owned() });
+        let credentials = Some(Credentials::Password { username: "user".to_owned(), password: "password".to_owned() });
         let token_host = host_too.then(|| thief.authority.parse().unwrap());
         let access = [(front.authority.clone(), Access { credentials, token_host, ..Access::default() })].into();
         let options = RegistryOptions { access, ..quick() };

@@ -2,9 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
-use stoa_model_store::registry::{Access, Credentials, RegistryError, RegistryOptions};
+use ring::signature::{ED25519, UnparsedPublicKey};
+use stoa_model_store::registry::{Access, Credentials, RegistryError, RegistryOptions, SigningKey};
 
 use crate::proxy::{Do, Proxy, Seen};
 use crate::support::{Distribution, House, KIB, Model, named, quick};
@@ -13,7 +16,7 @@ use crate::support::{Distribution, House, KIB, Model, named, quick};
 const BASIC: &str = "Basic dXNlcjpwYXNzd29yZA==";
 
 fn with_password(authority: &str, password: &str) -> RegistryOptions {
-    let credentials = Some(Credentials { username: "user".to_owned(), password: password.to_owned() });
+    let credentials = Some(Credentials::Password { username: "user".to_owned(), password: password.to_owned() });
     RegistryOptions { access: [(authority.to_owned(), Access { credentials, ..Access::default() })].into(), ..quick() }
 }
 
@@ -95,4 +98,51 @@ async fn a_sign_in_of_an_unknown_kind_is_said_to_be_so() {
         let error = house.pull(&named(&hub.authority, "library/m:latest")).await.unwrap_err();
         assert!(matches!(&*error, RegistryError::Challenge { .. }), "{challenge:?}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_key_signs_for_the_token_and_is_told_to_nobody_else() {
+    let key = SigningKey::parse(include_str!("../../src/registry/key/ed25519")).unwrap();
+    let public = key.public();
+    let registry = Distribution::start();
+    let model = Model::of(100 * KIB);
+    model.upload(&registry, &registry.name("library/tiny:latest")).await;
+    let hub = Proxy::start(&registry.authority, move |seen| {
+        let authorization = seen.authorization.as_deref().unwrap_or_default();
+        if seen.path.starts_with("/token") {
+            let known = authorization.split_once(':').is_some_and(|(told, signature)| {
+                let url = format!("http://{}{}", seen.host.as_deref().unwrap(), seen.path);
+                told == public && is_signed(told, &url, signature)
+            });
+            let status = if known { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+            return Do::Answer(status, Vec::new(), br#"{"token":"good"}"#.to_vec());
+        }
+        if authorization == "Bearer good" {
+            return Do::Pass;
+        }
+        let challenge = r#"Bearer realm="http://HOST/token",service="hub",scope="repository:library/tiny:pull""#;
+        let challenge = challenge.replace("HOST", seen.host.as_deref().unwrap());
+        Do::Answer(StatusCode::UNAUTHORIZED, vec![(WWW_AUTHENTICATE, challenge)], Vec::new())
+    })
+    .await;
+    let access = Access { credentials: Some(Credentials::Key(key)), ..Access::default() };
+    let options = RegistryOptions { access: [(hub.authority.clone(), access)].into(), ..quick() };
+    let house = House::with([hub.authority.as_str()], options);
+    house.pull(&named(&hub.authority, "library/tiny:latest")).await.unwrap();
+    house.assert_has(&model);
+    let seen = hub.seen();
+    let signed: Vec<_> = seen.iter().filter(|seen| seen.path.starts_with("/token")).collect();
+    assert_eq!(signed.len(), 1);
+    assert!(signed[0].path.contains("&ts=") && signed[0].path.contains("&nonce="), "{}", signed[0].path);
+    let others = seen.iter().filter(|seen| !seen.path.starts_with("/token"));
+    assert!(others.filter_map(|seen| seen.authorization.as_deref()).all(|text| text == "Bearer good"));
+}
+
+/// Whether the key, as OpenSSH writes it, has signed a GET of the address without a body.
+fn is_signed(public: &str, url: &str, signature: &str) -> bool {
+    let key = STANDARD.decode(public).unwrap().split_off(19);
+    let sum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let signed = format!("GET,{url},{}", STANDARD.encode(sum));
+    let signature = STANDARD.decode(signature).unwrap();
+    UnparsedPublicKey::new(&ED25519, key).verify(signed.as_bytes(), &signature).is_ok()
 }
