@@ -29,6 +29,7 @@ async fn sweep(engine: &Engine) -> Result<(), StorageError> {
     let now = engine.now();
     engine.database().sweep_sessions(now).await?;
     engine.database().sweep_instances(now.minus(SILENT)).await?;
+    engine.database().purge_assistants(now.minus(RESTORABLE)).await?;
     while engine.database().purge_conversations(now.minus(RESTORABLE), AT_ONCE).await? == AT_ONCE {
         tokio::task::yield_now().await;
     }

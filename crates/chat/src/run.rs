@@ -6,12 +6,13 @@ use std::time::Instant;
 use futures_util::StreamExt as _;
 use stoa_dispatch::{Call, Receipt};
 use stoa_model::Principal;
+use stoa_model::assistant::{TemplateValues, fill_template};
 use stoa_model::completion::{
     AnswerForm, CompletionError, CompletionEvent, FinishReason, LocalEvent, LocalOptions, PartKind, PromptMessage,
     Timers,
 };
 use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
-use stoa_storage::{Outcome, TurnIds, UsageRow};
+use stoa_storage::{InputTemplate, Outcome, TurnIds, UsageRow};
 
 use crate::engine::Engine;
 use crate::flusher::{Ending, Run};
@@ -61,7 +62,7 @@ async fn answer(
 ) -> Result<FinishReason, Failure> {
     let call = Call {
         model: turn.model.clone(),
-        messages: prompt(&turn.role, &turn.history, &turn.base),
+        messages: prompt(&turn.role, turn.template.as_ref(), &turn.history, &turn.base),
         parameters: turn.parameters.clone(),
         stop: Vec::new(),
         seed: None,
@@ -97,7 +98,12 @@ async fn answer(
 }
 
 /// The messages that the model gets. Reasoning of earlier answers is not sent back.
-pub(crate) fn prompt(role: &str, history: &[Message], base: &[Part]) -> Vec<PromptMessage> {
+pub(crate) fn prompt(
+    role: &str,
+    template: Option<&InputTemplate>,
+    history: &[Message],
+    base: &[Part],
+) -> Vec<PromptMessage> {
     let mut messages = Vec::with_capacity(history.len() + 3);
     let mut say = |role, text: String| {
         if !text.is_empty() {
@@ -106,7 +112,15 @@ pub(crate) fn prompt(role: &str, history: &[Message], base: &[Part]) -> Vec<Prom
     };
     say(MessageRole::System, role.to_owned());
     for message in history {
-        say(message.role, text_of(&message.parts));
+        let text = text_of(&message.parts);
+        match template.filter(|_| message.role == MessageRole::User) {
+            // By the time of each message, so that what was sent before stays as it was.
+            Some(template) => {
+                let values = TemplateValues { text: &text, at: message.created_at, user: &template.user };
+                say(message.role, fill_template(&template.text, values));
+            }
+            None => say(message.role, text),
+        }
     }
     let begun = text_of(base);
     if !begun.is_empty() {
@@ -211,7 +225,7 @@ mod tests {
             Part::Reasoning { text: "secret thought".to_owned(), duration_ms: 5 },
             Part::Text { text: "Once upon".to_owned() },
         ];
-        let messages = prompt("Be brief.", &[], &base);
+        let messages = prompt("Be brief.", None, &[], &base);
         assert_eq!(
             messages,
             [

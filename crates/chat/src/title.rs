@@ -36,7 +36,7 @@ pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds,
         return;
     }
     let excerpt = |role: &str, text: String| format!("{role}: {}\n\n", text.chars().take(EXCERPT).collect::<String>());
-    let mut exchange: String = prompt("", &turn.history, &[])
+    let mut exchange: String = prompt("", None, &turn.history, &[])
         .into_iter()
         .filter(|message| message.role == PromptRole::User)
         .map(|message| excerpt("User", message.text))

@@ -88,6 +88,11 @@ impl Principal {
         self.own_rows()
     }
 
+    /// Assistants belong to whoever made them.
+    pub const fn assistants(&self) -> Predicate {
+        self.own_rows()
+    }
+
     /// A person's own sessions and API keys.
     pub const fn credentials(&self) -> Predicate {
         self.own_rows()

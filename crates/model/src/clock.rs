@@ -36,6 +36,16 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// The day in UTC, as `2026-11-24`.
+    pub fn date(self) -> String {
+        self.to_string().chars().take(10).collect()
+    }
+
+    /// The time of day in UTC, as `09:05 UTC`.
+    pub fn time(self) -> String {
+        format!("{} UTC", self.to_string().chars().skip(11).take(5).collect::<String>())
+    }
+
     /// Seconds since 1970, the form of OpenAI's `created`.
     pub const fn as_seconds(self) -> i64 {
         self.0.div_euclid(1_000)

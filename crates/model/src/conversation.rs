@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::completion::{FinishReason, Parameters, PartKind, Usage};
-use crate::{ConversationId, GenerationId, MessageId, Timestamp};
+use crate::{AssistantId, ConversationId, GenerationId, MessageId, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -113,11 +113,14 @@ pub struct Conversation {
     pub id: ConversationId,
     pub title: String,
     pub pinned: bool,
+    /// The assistant that it is with.
+    #[schema(required)]
+    pub assistant_id: Option<AssistantId>,
     /// The model of the last turn, the default of the next.
     #[schema(required)]
     pub model: Option<String>,
     pub parameters: Parameters,
-    /// What the model is told to be; empty when nothing.
+    /// What the model is told to be in this conversation; empty for what the assistant says, if there is one.
     pub role: String,
     /// The end of the branch that is shown.
     #[schema(required)]

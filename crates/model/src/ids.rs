@@ -64,6 +64,7 @@ typed_ids! {
     /// A `host:port` that an admin allowed the server to reach although it is private.
     AllowanceId,
     ApiKeyId,
+    AssistantId,
     ConversationId,
     GenerationId,
     IdentityId,

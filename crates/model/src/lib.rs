@@ -1,6 +1,7 @@
 //! The words of the domain: ids, people, conversations, models, and the rules of who may see what. No I/O, no framework.
 
 pub mod access;
+pub mod assistant;
 pub mod clock;
 pub mod completion;
 pub mod conversation;
@@ -16,7 +17,7 @@ pub mod tools;
 pub use access::{Predicate, Principal, Scope, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
-    AllowanceId, ApiKeyId, ConversationId, GenerationId, IdentityId, InstanceId, MessageId, ProviderId, PullId,
-    SessionId, StreamId, UsageId, UserId,
+    AllowanceId, ApiKeyId, AssistantId, ConversationId, GenerationId, IdentityId, InstanceId, MessageId, ProviderId,
+    PullId, SessionId, StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

@@ -1,6 +1,7 @@
 //! `/api/v1`: one file an endpoint.
 
 pub(crate) mod account;
+pub(crate) mod assistants;
 pub(crate) mod conversations;
 pub(crate) mod egress;
 pub(crate) mod events;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(generations::routes())
         .merge(events::routes())
         .merge(models::routes())
+        .merge(assistants::routes())
         .merge(local_models::routes())
         .merge(account::routes())
         .merge(users::routes())

@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "SeaORM's derives make public items")]
 
 pub mod api_keys;
+pub mod assistants;
 pub mod conversations;
 pub mod egress_allowances;
 pub mod generation_chunks;

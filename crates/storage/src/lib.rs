@@ -21,10 +21,11 @@ pub use error::StorageError;
 pub use notices::{Notice, Notices};
 pub use repositories::allowances::Allowance;
 pub use repositories::api_keys::{ApiKey, NewApiKey};
-pub use repositories::conversations::{ConversationChange, ConversationFilter};
+pub use repositories::assistants::{AssistantChange, MAX_ASSISTANTS};
+pub use repositories::conversations::{ConversationChange, ConversationFilter, NewConversation};
 pub use repositories::generations::{
-    Append, AppendOutcome, Chunk, GenerationRow, GenerationState, Lease, NewTurn, Outcome, TurnIds, TurnLimits,
-    TurnParent,
+    Append, AppendOutcome, Chunk, GenerationRow, GenerationState, InputTemplate, Lease, NewTurn, Outcome, TurnIds,
+    TurnLimits, TurnParent,
 };
 pub use repositories::messages::{MessagePage, PathQuery};
 pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};

@@ -4,11 +4,16 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 mod m0001_first_tables;
 mod m0002_finish_reason;
+mod m0003_assistants;
 
 pub(crate) struct Migrations;
 
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first_tables::Migration), Box::new(m0002_finish_reason::Migration)]
+        vec![
+            Box::new(m0001_first_tables::Migration),
+            Box::new(m0002_finish_reason::Migration),
+            Box::new(m0003_assistants::Migration),
+        ]
     }
 }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use stoa_model::assistant::AssistantProfile;
 use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::{MessageStatus, Part, Timings};
 use stoa_model::person::Role;
@@ -11,9 +12,9 @@ use stoa_model::{
     ApiKeyId, ConversationId, GenerationId, InstanceId, MessageId, Principal, Scope, SessionId, Timestamp, UserId, Via,
 };
 use stoa_storage::{
-    Append, AppendOutcome, Chunk, ConversationChange, ConversationFilter, Database, GenerationState, MasterKey,
-    NewApiKey, NewSession, NewTurn, NewUser, OpenError, Outcome, PathQuery, StorageError, TurnIds, TurnLimits,
-    TurnParent, UserChange, on_both_engines,
+    Append, AppendOutcome, AssistantChange, Chunk, ConversationChange, ConversationFilter, Database, GenerationState,
+    InputTemplate, MasterKey, NewApiKey, NewConversation, NewSession, NewTurn, NewUser, OpenError, Outcome, PathQuery,
+    StorageError, TurnIds, TurnLimits, TurnParent, UserChange, on_both_engines,
 };
 
 const LIMITS: TurnLimits = TurnLimits { running_per_user: 32, history: 40 };
@@ -47,6 +48,10 @@ async fn three_people(database: &Database) -> (Principal, Principal, Principal) 
     }
     let ben = members.pop().unwrap();
     (owner, members.pop().unwrap(), ben)
+}
+
+fn named(name: &str) -> AssistantProfile {
+    AssistantProfile { name: name.to_owned(), ..AssistantProfile::default() }
 }
 
 fn text(text: &str) -> Vec<Part> {
@@ -179,7 +184,7 @@ on_both_engines! {
         for i in 0..25 {
             // Several share a moment, so that the cursor has to break ties.
             let title = Some(format!("Plan {i} 100% ÄRGER"));
-            test.database.create_conversation(&ann, title, later(i / 4)).await.unwrap();
+            test.database.create_conversation(&ann, NewConversation { title, ..NewConversation::default() }, later(i / 4)).await.unwrap();
         }
         let mut seen = Vec::new();
         let mut after = None;
@@ -200,10 +205,10 @@ on_both_engines! {
     async fn titles_are_searched_in_any_case_and_wildcards_are_text(test: TestDatabase) {
         let (_, ann, _) = three_people(&test.database).await;
         for title in ["Ärger mit 100%", "合同条款翻译", "other"] {
-            test.database.create_conversation(&ann, Some(title.to_owned()), NOW).await.unwrap();
+            test.database.create_conversation(&ann, NewConversation { title: Some(title.to_owned()), ..NewConversation::default() }, NOW).await.unwrap();
         }
         for (search, hits) in [("ärger", 1), ("ÄRGER 100%", 1), ("合同", 1), ("%", 1), ("_", 0), ("OTHER", 1)] {
-            let filter = ConversationFilter { search: Some(search.to_owned()), pinned: None };
+            let filter = ConversationFilter { search: Some(search.to_owned()), ..ConversationFilter::default() };
             let page = test.database.conversations(&ann, &filter, None, 50).await.unwrap();
             assert_eq!(page.items.len(), hits, "{search}");
         }
@@ -211,7 +216,7 @@ on_both_engines! {
 
     async fn a_deleted_conversation_can_be_restored_until_it_is_purged(test: TestDatabase) {
         let (_, ann, ben) = three_people(&test.database).await;
-        let id = test.database.create_conversation(&ann, None, NOW).await.unwrap().id;
+        let id = test.database.create_conversation(&ann, NewConversation::default(), NOW).await.unwrap().id;
         say(&test.database, &ann, id, TurnParent::Leaf, 1).await;
         test.database.delete_conversation(&ann, id, later(2)).await.unwrap();
         assert!(matches!(test.database.conversation(&ann, id).await, Err(StorageError::NotFound)));
@@ -223,10 +228,90 @@ on_both_engines! {
         assert!(matches!(test.database.restore_conversation(&ann, id).await, Err(StorageError::NotFound)));
     }
 
+    async fn assistants_are_their_owners_and_keep_the_order_that_was_given(test: TestDatabase) {
+        let (_, ann, ben) = three_people(&test.database).await;
+        let database = &test.database;
+        let made = database.create_assistants(&ann, ["a", "b"].map(named).to_vec(), NOW).await.unwrap();
+        let made = made.into_iter().chain(database.create_assistants(&ann, vec![named("c")], NOW).await.unwrap());
+        let [a, b, c] = made.map(|assistant| assistant.id).collect::<Vec<_>>()[..] else { panic!() };
+        let names = async || {
+            let all = database.assistants(&ann).await.unwrap();
+            all.into_iter().map(|assistant| assistant.profile.name).collect::<String>()
+        };
+        assert_eq!(names().await, "cab", "the newest come first");
+        database.order_assistants(&ann, &[b, c]).await.unwrap();
+        assert_eq!(names().await, "bca");
+        let pin = AssistantChange { pinned: Some(true), profile: None };
+        assert!(database.change_assistant(&ann, a, pin, later(1)).await.unwrap().pinned);
+        assert_eq!(names().await, "abc");
+        let change = AssistantChange { pinned: None, profile: Some(named("d")) };
+        let changed = database.change_assistant(&ann, b, change, later(2)).await.unwrap();
+        assert_eq!((changed.created_at, changed.updated_at), (NOW, later(2)));
+
+        database.delete_assistant(&ann, a, later(3)).await.unwrap();
+        assert_eq!(names().await, "dc");
+        assert!(matches!(database.restore_assistant(&ben, a).await, Err(StorageError::NotFound)));
+        assert!(database.restore_assistant(&ann, a).await.unwrap().pinned);
+        assert_eq!(names().await, "adc");
+        database.delete_assistant(&ann, a, later(4)).await.unwrap();
+        assert_eq!(database.purge_assistants(later(4)).await.unwrap(), 0);
+        assert_eq!(database.purge_assistants(later(5)).await.unwrap(), 1);
+        assert!(matches!(database.restore_assistant(&ann, a).await, Err(StorageError::NotFound)));
+
+        assert!(database.assistants(&ben).await.unwrap().is_empty());
+        assert!(matches!(database.order_assistants(&ben, &[b]).await, Err(StorageError::NotFound)));
+        let foreign = NewConversation { assistant: Some(b), ..NewConversation::default() };
+        assert!(matches!(database.create_conversation(&ben, foreign, NOW).await, Err(StorageError::NotFound)));
+    }
+
+    async fn a_conversation_begins_with_what_its_assistant_says(test: TestDatabase) {
+        let (_, ann, _) = three_people(&test.database).await;
+        let database = &test.database;
+        let profile = AssistantProfile {
+            role: "Translate.".to_owned(),
+            input_template: "Text: {{text}}".to_owned(),
+            model: Some("mock/echo".to_owned()),
+            parameters: Parameters { temperature: Some(0.5), ..Parameters::default() },
+            history_messages: Some(1),
+            ..named("Translator")
+        };
+        let made = database.create_assistants(&ann, vec![profile.clone()], NOW).await.unwrap().remove(0);
+        let new = NewConversation { title: None, assistant: Some(made.id) };
+        let conversation = database.create_conversation(&ann, new, NOW).await.unwrap();
+        assert_eq!(conversation.assistant_id, Some(made.id));
+        assert_eq!((conversation.model, conversation.parameters), (profile.model.clone(), profile.parameters.clone()));
+        let filter = ConversationFilter { assistant: Some(made.id), ..ConversationFilter::default() };
+        assert_eq!(database.conversations(&ann, &filter, None, 9).await.unwrap().items.len(), 1);
+
+        let id = conversation.id;
+        let first = say(database, &ann, id, TurnParent::Leaf, 1).await;
+        let template = InputTemplate { text: profile.input_template.clone(), user: "ann".to_owned() };
+        assert_eq!((first.role.as_str(), &first.template), ("Translate.", &Some(template)));
+        finish(database, &first, "one", 2).await;
+        // What it says now holds from the next turn on.
+        let change = AssistantProfile { role: "Sing.".to_owned(), input_template: String::new(), ..profile };
+        let change = AssistantChange { profile: Some(change), pinned: None };
+        database.change_assistant(&ann, made.id, change, later(3)).await.unwrap();
+        let second = say(database, &ann, id, TurnParent::Leaf, 4).await;
+        assert_eq!((second.role.as_str(), &second.template, second.history.len()), ("Sing.", &None, 1));
+        finish(database, &second, "two", 5).await;
+        // The conversation's own role goes before it.
+        let own = ConversationChange { role: Some("Whisper.".to_owned()), ..ConversationChange::default() };
+        database.change_conversation(&ann, id, own).await.unwrap();
+        let third = say(database, &ann, id, TurnParent::Leaf, 6).await;
+        assert_eq!(third.role, "Whisper.");
+        finish(database, &third, "three", 7).await;
+        let own = ConversationChange { role: Some(String::new()), ..ConversationChange::default() };
+        database.change_conversation(&ann, id, own).await.unwrap();
+        database.delete_assistant(&ann, made.id, later(8)).await.unwrap();
+        let fourth = say(database, &ann, id, TurnParent::Leaf, 9).await;
+        assert_eq!((fourth.role.as_str(), fourth.history.len()), ("", 7), "it goes on without it");
+    }
+
     async fn the_path_is_paged_with_siblings_and_branches_switch(test: TestDatabase) {
         let (_, ann, _) = three_people(&test.database).await;
         let database = &test.database;
-        let id = database.create_conversation(&ann, None, NOW).await.unwrap().id;
+        let id = database.create_conversation(&ann, NewConversation::default(), NOW).await.unwrap().id;
         let first = say(database, &ann, id, TurnParent::Leaf, 1).await;
         finish(database, &first, "one", 2).await;
         let second = say(database, &ann, id, TurnParent::Leaf, 3).await;
@@ -263,7 +348,7 @@ on_both_engines! {
     async fn strangers_find_neither_messages_nor_generations(test: TestDatabase) {
         let (owner, ann, ben) = three_people(&test.database).await;
         let database = &test.database;
-        let id = database.create_conversation(&ann, None, NOW).await.unwrap().id;
+        let id = database.create_conversation(&ann, NewConversation::default(), NOW).await.unwrap().id;
         let turn = say(database, &ann, id, TurnParent::Leaf, 1).await;
         for stranger in [&owner, &ben] {
             assert!(matches!(database.conversation(stranger, id).await, Err(StorageError::NotFound)));
@@ -276,7 +361,7 @@ on_both_engines! {
             let refused = database.begin_turn(stranger, again, instance(), LIMITS, later(5)).await;
             assert!(matches!(refused, Err(StorageError::NotFound)));
         }
-        let other = database.create_conversation(&ben, None, NOW).await.unwrap().id;
+        let other = database.create_conversation(&ben, NewConversation::default(), NOW).await.unwrap().id;
         let parent = TurnParent::After(turn.message);
         let into_mine = NewTurn::Message {
             conversation: other,
@@ -294,7 +379,7 @@ on_both_engines! {
         let (_, ann, _) = three_people(&test.database).await;
         let database = &test.database;
         database.register_instance(instance(), "1", NOW).await.unwrap();
-        let id = database.create_conversation(&ann, None, NOW).await.unwrap().id;
+        let id = database.create_conversation(&ann, NewConversation::default(), NOW).await.unwrap().id;
         let turn = say(database, &ann, id, TurnParent::Leaf, 1).await;
         let append = |seq: u64| Append {
             generation: turn.generation,
@@ -325,7 +410,7 @@ on_both_engines! {
     async fn one_append_serves_many_generations_and_tells_of_stops(test: TestDatabase) {
         let (_, ann, _) = three_people(&test.database).await;
         let database = &test.database;
-        let id = database.create_conversation(&ann, None, NOW).await.unwrap().id;
+        let id = database.create_conversation(&ann, NewConversation::default(), NOW).await.unwrap().id;
         let mut turns = Vec::new();
         for i in 0..20 {
             turns.push(say(database, &ann, id, TurnParent::Root, i).await);
@@ -353,7 +438,7 @@ on_both_engines! {
 
     async fn a_person_has_a_bound_of_running_answers(test: TestDatabase) {
         let (_, ann, _) = three_people(&test.database).await;
-        let id = test.database.create_conversation(&ann, None, NOW).await.unwrap().id;
+        let id = test.database.create_conversation(&ann, NewConversation::default(), NOW).await.unwrap().id;
         for i in 0..32 {
             say(&test.database, &ann, id, TurnParent::Root, i).await;
         }
@@ -377,7 +462,7 @@ on_both_engines! {
 
     async fn nul_characters_in_messages_are_kept(test: TestDatabase) {
         let (_, ann, _) = three_people(&test.database).await;
-        let id = test.database.create_conversation(&ann, None, NOW).await.unwrap().id;
+        let id = test.database.create_conversation(&ann, NewConversation::default(), NOW).await.unwrap().id;
         let turn = NewTurn::Message {
             conversation: id,
             parent: TurnParent::Leaf,

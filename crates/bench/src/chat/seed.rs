@@ -11,7 +11,9 @@ use stoa_model::completion::Parameters;
 use stoa_model::conversation::{MessageStatus, Part, Timings};
 use stoa_model::person::Role;
 use stoa_model::{Clock as _, ConversationId, InstanceId, Principal, SessionId, SystemClock, Via};
-use stoa_storage::{Append, Database, MasterKey, NewSession, NewTurn, NewUser, Outcome, TurnLimits, TurnParent};
+use stoa_storage::{
+    Append, Database, MasterKey, NewConversation, NewSession, NewTurn, NewUser, Outcome, TurnLimits, TurnParent,
+};
 use tokio_util::task::TaskTracker;
 
 use crate::processes::{EMAIL, Stoa};
@@ -76,7 +78,15 @@ impl Seed {
     /// A conversation of the owner with this many turns, each of two messages, as the engine would have written it.
     pub(crate) async fn conversation(&mut self, turns: usize) -> anyhow::Result<String> {
         let title = Some("The sea".to_owned());
-        let conversation = self.database.create_conversation(&self.owner, title, SystemClock.now()).await?.id;
+        let conversation = self
+            .database
+            .create_conversation(
+                &self.owner,
+                NewConversation { title, ..NewConversation::default() },
+                SystemClock.now(),
+            )
+            .await?
+            .id;
         for _ in 0..turns {
             self.turn(conversation).await?;
         }

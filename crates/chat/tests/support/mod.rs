@@ -15,7 +15,7 @@ use stoa_model::conversation::{Message, Part};
 use stoa_model::person::Role;
 use stoa_model::provider::{ProviderKind, ProviderModel};
 use stoa_model::{Clock as _, ConversationId, MessageId, Principal, SessionId, SystemClock, Via};
-use stoa_storage::{Database, NewProvider, NewTurn, NewUser, StoredProvider, TurnIds, TurnParent};
+use stoa_storage::{Database, NewConversation, NewProvider, NewTurn, NewUser, StoredProvider, TurnIds, TurnParent};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -139,7 +139,7 @@ pub(crate) async fn furnish(database: &Database) -> (Principal, Principal) {
 
 impl Replica {
     pub(crate) async fn conversation(&self, who: &Principal) -> ConversationId {
-        self.database.create_conversation(who, None, SystemClock.now()).await.unwrap().id
+        self.database.create_conversation(who, NewConversation::default(), SystemClock.now()).await.unwrap().id
     }
 
     pub(crate) async fn say(&self, who: &Principal, conversation: ConversationId, model: &str) -> TurnIds {

@@ -1,6 +1,7 @@
 //! The HTTP surface of accounts, members, providers and allowed addresses, and who may not reach it.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod assistants;
 mod bodies;
 mod doors;
 mod keys;

@@ -20,7 +20,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 13] = [
+const OWN: [(&str, &str); 17] = [
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("put", "/api/v1/me/password"),
@@ -28,6 +28,10 @@ const OWN: [(&str, &str); 13] = [
     ("get", "/api/v1/api-keys"),
     ("post", "/api/v1/api-keys"),
     ("get", "/api/v1/models"),
+    ("get", "/api/v1/assistants"),
+    ("post", "/api/v1/assistants"),
+    ("get", "/api/v1/assistants/export"),
+    ("post", "/api/v1/assistants/import"),
     ("get", "/api/v1/conversations"),
     ("post", "/api/v1/conversations"),
     ("get", "/api/v1/events"),
@@ -64,6 +68,9 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
         "/api/v1/events/{stream}/subscriptions" => {
             json!({"subscribe": [things.by_path["/api/v1/generations/"]]})
         }
+        "/api/v1/assistants" => json!({"name": "X"}),
+        "/api/v1/assistants/import" => json!({"format": "stoa.assistants", "version": 1, "assistants": []}),
+        "/api/v1/assistants/order" => json!({"ids": [things.by_path["/api/v1/assistants/"]]}),
         "/api/v1/providers/{id}/models" => json!({"models": []}),
         "/api/v1/providers" => json!({"name": "X", "slug": "x", "kind": "openai", "base_url": "https://x.test"}),
         "/api/v1/egress/allowances" => json!({"authority": "localhost:1"}),
@@ -93,6 +100,7 @@ impl Things {
         let models = json!({"models": [{"name": "lorem-5"}, {"name": "endless;rate=5"}]});
         owner.put(&format!("/api/v1/providers/{provider}/models"), models).await.good(200);
         let title = "Difference engine";
+        let assistant = owner.post("/api/v1/assistants", json!({"name": title})).await.good(201).id();
         let conversation = owner.post("/api/v1/conversations", json!({"title": title})).await.good(201).id();
         let turn = json!({"parts": [{"type": "text", "text": "hello"}], "model": "mock/endless;rate=5"});
         let turn = owner.post(&format!("/api/v1/conversations/{conversation}/messages"), turn).await.good(202);
@@ -103,6 +111,7 @@ impl Things {
         let pull = json!({"name": "127.0.0.1:9/library/tiny:1b"});
         let pull = owner.post("/api/v1/local-models/pulls", pull).await.good(202).id();
         let by_path = BTreeMap::from([
+            ("/api/v1/assistants/", assistant),
             ("/api/v1/conversations/", conversation),
             ("/api/v1/messages/", text("reply_id")),
             ("/api/v1/generations/", text("generation_id")),
@@ -166,12 +175,12 @@ on_both_engines! {
             let refused = matches!((answer.status.as_u16(), answer.code()), (404, _) | (403, "forbidden"));
             assert!(refused, "{name} {path}: {} {}", answer.status, answer.text);
             // Whether a thing is there is told to admins alone, and so is that one may not: never by what is somebody's.
-            let owned = ["conversations", "messages", "generations", "sessions", "api-keys", "events"];
+            let owned = ["assistants", "conversations", "messages", "generations", "sessions", "api-keys", "events"];
             if owned.iter().any(|kind| path.starts_with(&format!("/api/v1/{kind}/"))) {
                 assert_eq!(answer.status, 404, "{name} {path}: {}", answer.text);
             }
         }
-        for path in ["sessions", "api-keys", "conversations"] {
+        for path in ["sessions", "api-keys", "conversations", "assistants", "assistants/export"] {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);
             assert!(!list.text.contains(things.title), "{path}: {}", list.text);
             for id in things.by_path.values() {
@@ -190,7 +199,7 @@ on_both_engines! {
 async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
     let conversation = &things.by_path["/api/v1/conversations/"];
     let mut state = Vec::new();
-    for path in ["providers", "egress/allowances", "conversations", "local-models"] {
+    for path in ["providers", "egress/allowances", "conversations", "assistants", "local-models"] {
         state.push(owner.get(&format!("/api/v1/{path}")).await.good(200).text);
     }
     for path in ["sessions", "api-keys", "users", "local-models/pulls"] {

@@ -14,6 +14,7 @@ pub struct Model {
     pub title_folded: String,
     pub titled: bool,
     pub pinned: bool,
+    pub assistant_id: Option<Uuid>,
     #[sea_orm(column_type = "Text")]
     pub model: Option<String>,
     #[sea_orm(column_type = "Text")]

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, LikeExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany};
+use stoa_model::assistant::AssistantProfile;
 use stoa_model::completion::Parameters;
 use stoa_model::conversation::{Conversation, MessageStatus};
-use stoa_model::{ConversationId, MessageId, Principal, Timestamp};
+use stoa_model::{AssistantId, ConversationId, MessageId, Principal, Timestamp};
 use uuid::Uuid;
 
 use crate::entities::{conversations, generations};
@@ -19,6 +20,16 @@ pub struct ConversationFilter {
     /// Words of the title, in any case.
     pub search: Option<String>,
     pub pinned: Option<bool>,
+    /// Those with this assistant.
+    pub assistant: Option<AssistantId>,
+}
+
+/// What a conversation begins with.
+#[derive(Clone, Debug, Default)]
+pub struct NewConversation {
+    pub title: Option<String>,
+    /// Its model and parameters become the conversation's.
+    pub assistant: Option<AssistantId>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -36,12 +47,16 @@ impl Database {
     pub async fn create_conversation(
         &self,
         principal: &Principal,
-        title: Option<String>,
+        new: NewConversation,
         now: Timestamp,
     ) -> Result<Conversation, StorageError> {
         let owner = access::person(principal)?;
-        let titled = title.is_some();
-        let title = title.unwrap_or_default();
+        let titled = new.title.is_some();
+        let title = new.title.unwrap_or_default();
+        let profile = match new.assistant {
+            Some(id) => self.assistant(principal, id).await?.profile,
+            None => AssistantProfile::default(),
+        };
         let row = conversations::Model {
             id: ConversationId::generate(now).into(),
             owner_id: owner.into(),
@@ -49,8 +64,9 @@ impl Database {
             title,
             titled,
             pinned: false,
-            model: None,
-            parameters: to_json("conversations", "parameters", &Parameters::default())?,
+            assistant_id: new.assistant.map(Into::into),
+            model: profile.model,
+            parameters: to_json("conversations", "parameters", &profile.parameters)?,
             role: String::new(),
             leaf_id: None,
             answered_at: 0,
@@ -76,6 +92,9 @@ impl Database {
         let mut query = visible(principal);
         if let Some(pinned) = filter.pinned {
             query = query.filter(conversations::Column::Pinned.eq(pinned));
+        }
+        if let Some(assistant) = filter.assistant {
+            query = query.filter(conversations::Column::AssistantId.eq(assistant.as_uuid()));
         }
         for word in filter.search.iter().flat_map(|search| search.split_whitespace()) {
             let pattern = format!("%{}%", escape_like(&fold_title(word)));
@@ -323,6 +342,7 @@ fn conversation(row: conversations::Model, generating: bool) -> Result<Conversat
         id: row.id.into(),
         title: row.title,
         pinned: row.pinned,
+        assistant_id: row.assistant_id.map(Into::into),
         model: row.model,
         role: row.role,
         leaf_id: row.leaf_id.map(Into::into),

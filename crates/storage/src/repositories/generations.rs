@@ -16,9 +16,11 @@ use uuid::Uuid;
 use crate::entities::{conversations, generation_chunks, generations, instances, messages};
 use crate::{Database, Notice, StorageError, access};
 
+use super::assistants;
 use super::conversations::{find as find_conversation, set_title, update_one};
 use super::messages::{find_message, message, path};
 use super::usage::{self, UsageRow};
+use super::users::name_of;
 use super::{from_json, to_json};
 
 /// Where a turn hangs.
@@ -71,6 +73,8 @@ pub struct TurnIds {
     pub parameters: Parameters,
     /// What the model is told to be.
     pub role: String,
+    /// What the model gets in the place of what the user writes.
+    pub template: Option<InputTemplate>,
     /// What the answer holds already, when it is continued.
     pub base: Vec<Part>,
     /// The path that leads to the answer, oldest first, at most as long as asked for.
@@ -78,6 +82,14 @@ pub struct TurnIds {
     /// The conversation has no title but the one that this turn gave it.
     pub untitled: bool,
     pub lease: Lease,
+}
+
+/// What stands around what the user writes, before the model gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputTemplate {
+    pub text: String,
+    /// Who writes.
+    pub user: String,
 }
 
 /// The right to append to a generation's log: it is lost when somebody else has taken the generation over.
@@ -199,7 +211,20 @@ impl Database {
             .col_expr(conversations::Column::ReadAt, Expr::value(now.as_millis()))
             .exec(&transaction)
             .await?;
-        let history = path(&transaction, conversation, begun.message, limits.history)
+        let assistant = match begun.conversation.assistant_id {
+            // One that was deleted says nothing more.
+            Some(id) => assistants::profile_of(&transaction, principal, id.into()).await?,
+            None => None,
+        };
+        let template = match assistant.as_ref().filter(|profile| !profile.input_template.is_empty()) {
+            Some(profile) => {
+                Some(InputTemplate { text: profile.input_template.clone(), user: name_of(&transaction, user).await? })
+            }
+            None => None,
+        };
+        let asked = assistant.as_ref().and_then(|profile| profile.history_messages);
+        let longest = asked.unwrap_or(limits.history);
+        let history = path(&transaction, conversation, begun.message, longest)
             .await?
             .into_iter()
             .map(|row| message(row, Vec::new()))
@@ -214,7 +239,11 @@ impl Database {
             user,
             model: begun.model,
             parameters: begun.parameters,
-            role: begun.conversation.role,
+            role: match assistant {
+                Some(profile) if begun.conversation.role.is_empty() => profile.role,
+                _ => begun.conversation.role,
+            },
+            template,
             base: begun.base,
             history,
             untitled,

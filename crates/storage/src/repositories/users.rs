@@ -40,6 +40,12 @@ pub struct UserChange {
     pub password_hash: Option<String>,
 }
 
+/// What somebody is called.
+pub(super) async fn name_of<C: ConnectionTrait>(connection: &C, id: UserId) -> Result<String, StorageError> {
+    let row = users::Entity::find_by_id(id.as_uuid()).one(connection).await?.ok_or(StorageError::NotFound)?;
+    Ok(row.name)
+}
+
 impl Database {
     /// Whether nobody has an account yet.
     pub async fn needs_setup(&self) -> Result<bool, StorageError> {

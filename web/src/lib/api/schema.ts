@@ -39,6 +39,131 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/assistants': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the caller's assistants, pinned ones first, then in the order that the caller gave them. */
+		get: operations['list_assistants'];
+		put?: never;
+		/** Makes an assistant. It comes first in the list. */
+		post: operations['create_assistant'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/assistants/export': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Assistants as a file that can be imported elsewhere. */
+		get: operations['export_assistants'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/assistants/import': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Makes all assistants of a file, or none of them. */
+		post: operations['import_assistants'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/assistants/order': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Puts the caller's assistants in order. Pinned ones still come first. */
+		put: operations['order_assistants'];
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/assistants/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** One assistant. */
+		get: operations['get_assistant'];
+		put?: never;
+		post?: never;
+		/** Hides an assistant. Its conversations stay and go on without it. It can be restored for 30 days. */
+		delete: operations['delete_assistant'];
+		options?: never;
+		head?: never;
+		/**
+		 * Changes what is given and leaves the rest. A new role and a new template hold from the next turn of every
+		 *     conversation with this assistant; the model and the parameters are those of new conversations.
+		 */
+		patch: operations['change_assistant'];
+		trace?: never;
+	};
+	'/api/v1/assistants/{id}/duplicate': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Makes another like this one. It comes first in the list, with a number behind its name. */
+		post: operations['duplicate_assistant'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/assistants/{id}/restore': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Brings a deleted assistant back. */
+		post: operations['restore_assistant'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/conversations': {
 		parameters: {
 			query?: never;
@@ -730,6 +855,66 @@ export interface components {
 		ApiKeyList: {
 			items: components['schemas']['ApiKey'][];
 		};
+		/** @description An assistant as its owner sees it. */
+		Assistant: components['schemas']['AssistantProfile'] & {
+			created_at: components['schemas']['Timestamp'];
+			id: components['schemas']['AssistantId'];
+			pinned: boolean;
+			updated_at: components['schemas']['Timestamp'];
+		};
+		AssistantChange: {
+			pinned?: boolean | null;
+			profile?: components['schemas']['AssistantProfile'] | null;
+		};
+		/** @description Assistants as a file. */
+		AssistantFile: {
+			assistants: components['schemas']['AssistantProfile'][];
+			/** @description `stoa.assistants` */
+			format: string;
+			/**
+			 * Format: int32
+			 * @description 1
+			 */
+			version: number;
+		};
+		/** Format: uuid */
+		AssistantId: string;
+		AssistantList: {
+			items: components['schemas']['Assistant'][];
+		};
+		AssistantOrder: {
+			/** @description Each at most once. Those that are not named come after these, in the order that they have. */
+			ids: components['schemas']['AssistantId'][];
+		};
+		/** @description What its maker writes of an assistant; also what is exported of it. */
+		AssistantProfile: {
+			/** @description An emoji; empty for the first letter of the name. */
+			avatar?: string;
+			/** @description The colour behind the avatar, as `#rrggbb`; empty for that of the page. */
+			background?: string;
+			/** @description At most 500 characters. */
+			description?: string;
+			/**
+			 * Format: int32
+			 * @description How many of the latest messages the model gets: 1 to 200. Absent for as many as others get.
+			 */
+			history_messages: number | null;
+			/** @description What the model gets in the place of what somebody writes, which is `{{text}}` in it. Empty for the text alone. */
+			input_template?: string;
+			/** @description `slug/name`; absent for the one that is in use. */
+			model: string | null;
+			/** @description 1 to 80 characters. */
+			name: string;
+			/** @description What it says before anybody has said anything; Markdown, at most 8 KiB. */
+			opening_message?: string;
+			/** @description At most 8, of 300 characters each. */
+			opening_questions?: string[];
+			parameters?: components['schemas']['Parameters'];
+			/** @description What the model is told to be; at most 64 KiB. */
+			role?: string;
+			/** @description At most 10, of 30 characters each. */
+			tags?: string[];
+		};
 		/** @description A model that a person may pick, wherever it runs. */
 		AvailableModel: {
 			abilities: components['schemas']['Ability'][];
@@ -775,6 +960,7 @@ export interface components {
 		Continue: Record<string, never>;
 		/** @description The conversation as the list and the header show it. */
 		Conversation: {
+			assistant_id: components['schemas']['AssistantId'] | null;
 			created_at: components['schemas']['Timestamp'];
 			/** @description An answer is being written. */
 			generating: boolean;
@@ -784,7 +970,7 @@ export interface components {
 			model: string | null;
 			parameters: components['schemas']['Parameters'];
 			pinned: boolean;
-			/** @description What the model is told to be; empty when nothing. */
+			/** @description What the model is told to be in this conversation; empty for what the assistant says, if there is one. */
 			role: string;
 			title: string;
 			/** @description An answer has come that its owner has not seen. */
@@ -1110,8 +1296,7 @@ export interface components {
 			size_bytes: number;
 		};
 		NewConversation: {
-			/** @description The assistant to talk to. There are none yet, so any id is not found. */
-			assistant_id?: string | null;
+			assistant_id?: components['schemas']['AssistantId'] | null;
 			/** @description At most 200 characters. Without one, the first turn gives it. */
 			title?: string | null;
 		};
@@ -1499,6 +1684,333 @@ export interface operations {
 			};
 		};
 	};
+	list_assistants: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['AssistantList'];
+				};
+			};
+		};
+	};
+	create_assistant: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['AssistantProfile'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Assistant'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	export_assistants: {
+		parameters: {
+			query?: {
+				/** @description The one to export; all when absent. */
+				id?: components['schemas']['AssistantId'];
+			};
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['AssistantFile'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	import_assistants: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['AssistantFile'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['AssistantList'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	order_assistants: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['AssistantOrder'];
+			};
+		};
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_assistant: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Assistant'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_assistant: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_assistant: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['AssistantChange'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Assistant'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	duplicate_assistant: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Assistant'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	restore_assistant: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Assistant'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	list_conversations: {
 		parameters: {
 			query?: {
@@ -1509,6 +2021,8 @@ export interface operations {
 				/** @description Words of the title, in any case. */
 				q?: string;
 				pinned?: boolean;
+				/** @description Those with this assistant. */
+				assistant?: components['schemas']['AssistantId'];
 			};
 			header?: never;
 			path?: never;
@@ -1553,6 +2067,14 @@ export interface operations {
 				};
 				content: {
 					'application/json': components['schemas']['Conversation'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
 				};
 			};
 			422: {

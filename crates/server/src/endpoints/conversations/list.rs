@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use stoa_model::AssistantId;
 use stoa_model::conversation::Conversation;
 use stoa_storage::ConversationFilter;
 
@@ -24,6 +25,8 @@ pub(crate) struct ListQuery {
     /// Words of the title, in any case.
     q: Option<String>,
     pinned: Option<bool>,
+    /// Those with this assistant.
+    assistant: Option<AssistantId>,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -52,7 +55,7 @@ pub(super) async fn list_conversations(
     }
     let cursor = query.cursor.map(|cursor| cursor.parse()).transpose();
     let cursor = cursor.map_err(|_| Problem::bad_request("invalid_query", "`cursor` is not one of this list."))?;
-    let filter = ConversationFilter { search: query.q, pinned: query.pinned };
+    let filter = ConversationFilter { search: query.q, pinned: query.pinned, assistant: query.assistant };
     let page = app.database.conversations(&principal, &filter, cursor, limit).await?;
     Ok(Json(ConversationList { items: page.items, next_cursor: page.next.map(|cursor| cursor.to_string()) }))
 }
