@@ -2,5 +2,6 @@
 
 pub mod openai;
 pub mod outward;
+mod parts;
 pub mod sse;
 mod think;

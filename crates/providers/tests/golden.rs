@@ -11,10 +11,14 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use serde_json::Value;
 use stoa_model::Timestamp;
-use stoa_model::completion::{CompletionError, CompletionEvent, FinishReason, PartKind, Usage};
+use stoa_model::completion::{
+    CompletionError, CompletionEvent, FinishReason, LocalEvent, LogProb, PartKind, TokenLogProb, Usage,
+};
 use stoa_model::tools::ToolCall;
 use stoa_providers::openai::Interpreter;
-use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, Collector, Form, ListedModel, encode_models};
+use stoa_providers::outward::{
+    ApiError, ChatRequest, ChunkEncoder, ChunkEvents, Collector, EventEncoder as _, Form, ListedModel, encode_models,
+};
 use stoa_providers::sse::{Caps, Decoder};
 
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -211,6 +215,36 @@ fn a_whole_answer_is_written_as_openai_writes_it() {
     let json = collector.to_json(Form::Chat, "chatcmpl-1", "slug/m", Timestamp::from_millis(1_767_225_600_000));
     let value: Value = serde_json::from_slice(&json).unwrap();
     snapshot("outward", "whole", &serde_json::to_string_pretty(&value).unwrap());
+}
+
+#[test]
+fn how_likely_the_tokens_were_is_written_as_openai_writes_it() {
+    let chance = |text: &str, logprob| LogProb { text: text.to_owned(), bytes: text.as_bytes().to_vec(), logprob };
+    let token =
+        |text: &str| TokenLogProb { token: chance(text, -0.5), top: vec![chance(text, -0.5), chance("\"", -1.25)] };
+    let likely = |text: &str| CompletionEvent::Local(LocalEvent::LogProbs(vec![token(text)]));
+    let delta = |part, text: &str| CompletionEvent::Delta { part, text: text.to_owned() };
+    let said = [
+        likely("Hm"),
+        delta(PartKind::Reasoning, "Hm"),
+        likely("Fo"),
+        likely("ur"),
+        delta(PartKind::Text, "Four"),
+        likely("."),
+        CompletionEvent::Finish(FinishReason::Stop),
+    ];
+    let mut events = ChunkEvents::new(encoder(false));
+    let (mut out, mut collector) = (BytesMut::new(), Collector::default());
+    events.begin(&mut out);
+    for event in said {
+        events.event(&mut out, event.clone());
+        collector.push(event);
+    }
+    let mut text = String::from_utf8(out.to_vec()).unwrap();
+    text.push_str(
+        &String::from_utf8(collector.to_json(Form::Chat, "chatcmpl-1", "m", Timestamp::from_millis(0))).unwrap(),
+    );
+    snapshot("outward", "logprobs", &text);
 }
 
 #[test]

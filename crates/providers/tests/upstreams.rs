@@ -13,6 +13,7 @@ use stoa_model::completion::{
     PromptMessage, TimedStep, Timers, Upstream, Usage,
 };
 use stoa_model::conversation::MessageRole;
+use stoa_model::image::Image;
 use stoa_providers::openai::{ApiKey, BaseUrl, OpenAiProvider, Settings};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -137,6 +138,20 @@ async fn the_request_says_what_was_chosen_and_nothing_else() {
     let keyless = provider_at(egress(Some(&server)), &server.base_url(), " ");
     ask(&keyless, request("echo", "hi")).await;
     assert!(!server.requests()[1].headers.contains_key("authorization"));
+}
+
+#[tokio::test]
+async fn pictures_stand_in_the_request_where_they_were_shown() {
+    let server = Mock::start().await.unwrap();
+    let image = Image::new(&b"\x89PNG\r\n\x1a\n"[..], 4).unwrap();
+    let mut shown = request("echo", "See this?");
+    shown.messages[0].images = vec![image.clone()];
+    ask(&provider(&server), shown).await;
+    assert_eq!(
+        server.requests()[0].body["messages"],
+        serde_json::json!([{"role": "user", "content": [{"type": "text", "text": "See "},
+            {"type": "image_url", "image_url": {"url": image.to_data_url()}}, {"type": "text", "text": "this?"}]}])
+    );
 }
 
 #[tokio::test]

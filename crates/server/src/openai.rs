@@ -13,9 +13,10 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
-use stoa_identity::{Credential, IdentityError};
-use stoa_model::provider::LOCAL_SLUG;
+use http::{HeaderName, HeaderValue, StatusCode};
+use stoa_identity::{ApiKeyText, Credential, IdentityError};
+use stoa_model::completion::PromptMessage;
+use stoa_model::provider::{Ability, LOCAL_SLUG, split_model_id};
 use stoa_model::{Principal, Scope};
 use stoa_model_store::ModelName;
 use stoa_providers::outward::ApiError;
@@ -24,8 +25,11 @@ use crate::app::App;
 use crate::ollama::at_the_machine;
 use crate::problem::Problem;
 
-/// Bytes of a request: a long conversation with room to spare.
-const BODY_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of a request: a long conversation with a few pictures.
+const BODY_BYTES: usize = 32 * 1024 * 1024;
+
+/// Where clients of Anthropic put the key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -101,16 +105,21 @@ impl IntoResponse for Refusal {
 
 /// Whoever calls, by API key alone: a cookie is for pages, and no page calls this.
 async fn caller(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
+    let header = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let shows_key = header(&API_KEY).is_some_and(|key| ApiKeyText::parse(key.trim()).is_some());
     if let Surface::ThisMachine { loopback_only } = Surface::of(parts)
+        && !shows_key
         && at_the_machine(parts, loopback_only)
     {
         return Ok(Principal::AtTheMachine);
     }
-    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key =
-        header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let Some((_, key)) = key else {
-        return Err(ApiError::unauthorized("Send an API key of this server as `Authorization: Bearer …`."));
+    let bearer = header(&AUTHORIZATION)
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, key)| key);
+    let Some(key) = bearer.or_else(|| header(&API_KEY)) else {
+        let message = "Send an API key of this server as `Authorization: Bearer …` or `x-api-key: …`.";
+        return Err(ApiError::unauthorized(message));
     };
     let principal = app.door.authenticate(Credential::ApiKey(key.trim())).await.map_err(|error| match error {
         IdentityError::Unauthenticated => {
@@ -124,6 +133,30 @@ async fn caller(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
         let message = "This API key may not run models: it lacks the scope `infer`.";
         Err(ApiError::new(StatusCode::FORBIDDEN, "invalid_request_error", message))
     }
+}
+
+/// Refuses what only the models of this machine understand, when another is asked.
+fn only_local(model: &str, field: &str) -> Result<(), ApiError> {
+    if split_model_id(model).is_some_and(|(slug, _)| slug == LOCAL_SLUG) {
+        return Ok(());
+    }
+    let message = format!("`{field}` is for models of this machine: leave it out.");
+    Err(ApiError::invalid("unsupported_parameter", field, message))
+}
+
+/// Refuses pictures that a model of this machine would pass over. What a provider's model sees the provider knows best.
+fn check_sight(app: &App, principal: &Principal, model: &str, messages: &[PromptMessage]) -> Result<(), ApiError> {
+    if messages.iter().all(|message| message.images.is_empty()) {
+        return Ok(());
+    }
+    let models = app.dispatch.models(principal);
+    let blind =
+        models.iter().any(|known| known.id == model && known.local && !known.abilities.contains(&Ability::Vision));
+    if blind {
+        let message = format!("The model `{model}` takes no images.");
+        return Err(ApiError::invalid("unsupported_value", "messages", message));
+    }
+    Ok(())
 }
 
 fn internal(error: &(dyn std::error::Error + 'static)) -> ApiError {

@@ -13,6 +13,8 @@ use stoa_model::json::Json;
 use stoa_model::think::Think;
 use stoa_model::tools::{ToolCall, ToolChoice, Tools};
 
+use crate::parts::{self, Part};
+
 #[derive(Serialize)]
 pub(crate) struct WireRequest<'a> {
     model: &'a str,
@@ -50,13 +52,46 @@ pub(crate) struct WireRequest<'a> {
 #[derive(Serialize)]
 struct WireMessage<'a> {
     role: &'static str,
-    content: Option<&'a str>,
+    content: Option<WireContent<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WireCall<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_call_id: Option<&'a str>,
+}
+
+/// Plain wherever it can be: not every server understands parts.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum WireContent<'a> {
+    Text(&'a str),
+    Parts(Vec<WirePart<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum WirePart<'a> {
+    Text { text: &'a str },
+    ImageUrl { image_url: WireUrl },
+}
+
+#[derive(Serialize)]
+struct WireUrl {
+    url: String,
+}
+
+impl<'a> From<&'a PromptMessage> for WireContent<'a> {
+    fn from(message: &'a PromptMessage) -> Self {
+        if message.images.is_empty() {
+            return Self::Text(&message.text);
+        }
+        let part = |part| match part {
+            Part::Text(text) => WirePart::Text { text },
+            Part::Image(image) => WirePart::ImageUrl { image_url: WireUrl { url: image.to_data_url() } },
+        };
+        Self::Parts(parts::of(message).into_iter().map(part).collect())
+    }
 }
 
 /// A call in both directions.
@@ -114,7 +149,7 @@ impl<'a> From<&'a PromptMessage> for WireMessage<'a> {
         let says_nothing = message.text.is_empty() && !message.tool_calls.is_empty();
         Self {
             role: message.role.as_str(),
-            content: (!says_nothing).then_some(message.text.as_str()),
+            content: (!says_nothing).then(|| message.into()),
             reasoning_content: message.reasoning.as_deref(),
             tool_calls: message.tool_calls.iter().map(|call| WireCall::new(call, None)).collect(),
             tool_call_id: message.tool_call_id.as_deref(),
