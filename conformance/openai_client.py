@@ -14,7 +14,7 @@ import unittest
 import openai
 
 from server import LOCAL_NAME, MODEL_FILE, PROVIDER_KEY, Stoa, eventually
-from suite import run
+from suite import PICTURE, run
 
 LOCAL_MODEL = f"local/{LOCAL_NAME}"
 MOCK_MODELS = [
@@ -28,12 +28,6 @@ KEY_LASTS = datetime.timedelta(seconds=2)
 
 def said(text):
     return [{"role": "user", "content": text}]
-
-
-# A PNG of one red point.
-PICTURE = (
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
-)
 
 
 def shown():

@@ -39,6 +39,7 @@
 //! | `giant-line` | one line of 1 GiB (`giant_bytes`) |
 //! | `redirect` | 307 to `redirect=URL` |
 //! | `whole` | a JSON answer although a stream was asked for |
+//! | `tool` | calls the first tool that is offered, with the last user message as `said` |
 //!
 //! | option | meaning |
 //! |---|---|
@@ -51,7 +52,7 @@
 //! | `done` | `false`: no `[DONE]` |
 //! | `crlf`, `comments`, `nospace` | SSE in other clothes |
 //! | `split` | the answer in pieces of so many bytes |
-//! | `trickle_ms`, `giant_bytes`, `redirect`, `redirect_status`, `whole` | as above |
+//! | `trickle_ms`, `giant_bytes`, `redirect`, `redirect_status`, `whole`, `call` | as above |
 
 mod body;
 mod chunk;

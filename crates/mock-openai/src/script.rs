@@ -32,6 +32,8 @@ pub(crate) struct Script {
     tokens: Tokens,
     usage: Option<Value>,
     prompt_tokens: u64,
+    /// The tool to call, and with what.
+    call: Option<(String, Value)>,
     phase: Phase,
     /// Tokens sent, of reasoning and of text.
     sent: u64,
@@ -101,6 +103,7 @@ impl Script {
         echoed: &str,
         prompt_tokens: u64,
         include_usage: bool,
+        call: Option<(String, Value)>,
     ) -> Self {
         let tokens = Tokens::of(&scenario, echoed);
         let mut script = Self {
@@ -111,6 +114,7 @@ impl Script {
             tokens,
             usage: None,
             prompt_tokens,
+            call,
             sent: 0,
         };
         if script.scenario.usage == UsagePlace::Asked {
@@ -189,6 +193,11 @@ impl Script {
                 Phase::Text(index) => {
                     if let Some(step) = self.mishap() {
                         return step;
+                    }
+                    if let Some((name, arguments)) = self.call.take() {
+                        self.phase = Phase::Finish;
+                        self.sent += 1;
+                        return now(self.chunks.call(&name, &arguments));
                     }
                     let Some(token) = self.tokens.get(index) else {
                         self.phase = Phase::Finish;

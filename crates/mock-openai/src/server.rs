@@ -224,7 +224,8 @@ impl State {
         }
         let include_usage = request["stream_options"]["include_usage"].as_bool() == Some(true);
         let chunks = Chunks::new(&id, model, &scenario);
-        let script = Script::new(scenario, chunks, &echoed, prompt_tokens, include_usage);
+        let call = called(&scenario, &request, &echoed);
+        let script = Script::new(scenario, chunks, &echoed, prompt_tokens, include_usage, call);
         let mut response = Response::new(ScriptBody::new(script, entry, self.epoch).boxed_unsync());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
@@ -273,6 +274,12 @@ fn last_user_message(request: &Value) -> String {
 fn count_prompt(request: &Value) -> u64 {
     let messages = request["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
     messages.iter().map(|message| text_of(&message["content"]).split_whitespace().count() as u64).sum()
+}
+
+/// The call that a scenario asks for: of the first tool that is offered.
+fn called(scenario: &Scenario, request: &Value, echoed: &str) -> Option<(String, Value)> {
+    let name = request["tools"][0]["function"]["name"].as_str().filter(|_| scenario.call)?;
+    Some((name.to_owned(), json!({"said": echoed})))
 }
 
 async fn models(path_options: &str, headers: &HeaderMap, entry: Entry) -> Answer {

@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
 
+mod support;
+
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -21,28 +22,7 @@ use stoa_providers::outward::{
 };
 use stoa_providers::sse::{Caps, Decoder};
 
-fn files(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sse" || extension == "json"))
-        .collect();
-    files.sort();
-    files
-}
-
-fn snapshot(folder: &str, name: &str, content: &str) {
-    insta::with_settings!({
-        snapshot_path => format!("golden/{folder}"),
-        prepend_module_to_snapshot => false,
-        omit_expression => true,
-    }, { insta::assert_snapshot!(name, content) });
-}
-
-fn name(path: &Path) -> String {
-    path.file_stem().unwrap().to_string_lossy().into_owned()
-}
+use support::{files, name, render, requests, snapshot};
 
 /// Everything that an answer says, fed in pieces of `size` bytes.
 fn interpret(answer: &[u8], size: usize) -> (Vec<CompletionEvent>, Result<(), CompletionError>) {
@@ -62,24 +42,6 @@ fn interpret(answer: &[u8], size: usize) -> (Vec<CompletionEvent>, Result<(), Co
     };
     let result = run();
     (out.into(), result)
-}
-
-fn render(events: &[CompletionEvent], result: &Result<(), CompletionError>) -> String {
-    let mut text = String::new();
-    for event in events {
-        match event {
-            CompletionEvent::Delta { part, text: delta } => writeln!(text, "{part:?} {delta:?}"),
-            CompletionEvent::ToolCall(call) => writeln!(text, "{call:?}"),
-            CompletionEvent::Local(local) => writeln!(text, "{local:?}"),
-            CompletionEvent::Usage(usage) => writeln!(text, "{}", serde_json::to_string(usage).unwrap()),
-            CompletionEvent::Finish(reason) => writeln!(text, "Finish {reason:?}"),
-        }
-        .unwrap();
-    }
-    if let Err(error) = result {
-        writeln!(text, "{error:?}\n{error}").unwrap();
-    }
-    text
 }
 
 /// The text of each part, whatever the deltas.
@@ -120,23 +82,7 @@ fn whole_answers_are_understood() {
 
 #[test]
 fn requests_of_clients_are_taken_or_refused_by_name() {
-    for path in files("outward") {
-        let cases: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        assert!(cases["source"].is_string(), "{} names no source", path.display());
-        let mut text = String::new();
-        for case in cases["cases"].as_array().unwrap() {
-            let request = serde_json::to_vec(&case["request"]).unwrap();
-            writeln!(text, "# {}", case["title"].as_str().unwrap()).unwrap();
-            match ChatRequest::parse(&request) {
-                Ok(request) => writeln!(text, "{request:#?}\n").unwrap(),
-                Err(error) => {
-                    let body = String::from_utf8(error.to_json()).unwrap();
-                    writeln!(text, "{} {body}\n", error.status.as_u16()).unwrap();
-                }
-            }
-        }
-        snapshot("outward", &name(&path), &text);
-    }
+    requests("outward", ChatRequest::parse);
 }
 
 #[test]

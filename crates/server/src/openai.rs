@@ -1,10 +1,12 @@
-//! `/v1`: the OpenAI protocol, by API key, through the same dispatch as the chat. Errors have OpenAI's shape.
+//! `/v1`: the OpenAI protocol, by API key, through the same dispatch as the chat. Errors have OpenAI's shape. Anthropic's
+//! protocol has its one route beside.
 
 mod chat_completions;
 mod completions;
 mod embeddings;
 mod models;
-mod stream;
+mod responses;
+pub(crate) mod stream;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -21,6 +23,7 @@ use stoa_model::{Principal, Scope};
 use stoa_model_store::ModelName;
 use stoa_providers::outward::ApiError;
 
+use crate::anthropic;
 use crate::app::App;
 use crate::ollama::at_the_machine;
 use crate::problem::Problem;
@@ -38,6 +41,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/chat/completions", post(chat_completions::complete))
         .route("/v1/completions", post(completions::complete))
         .route("/v1/embeddings", post(embeddings::embed))
+        .route("/v1/responses", post(responses::create))
+        .merge(anthropic::routes())
 }
 
 /// The same on Ollama's listener: only the models of this machine, by their names there. What comes in has passed that
@@ -48,7 +53,7 @@ pub(crate) fn local_routes(loopback_only: bool) -> Router<App> {
 
 /// Which models a door leads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Surface {
+pub(crate) enum Surface {
     /// All, as `slug/name`.
     #[default]
     All,
@@ -57,12 +62,12 @@ enum Surface {
 }
 
 impl Surface {
-    fn of(parts: &Parts) -> Self {
+    pub(crate) fn of(parts: &Parts) -> Self {
         parts.extensions.get::<Self>().copied().unwrap_or_default()
     }
 
     /// The id of a model that a request names.
-    fn model_id(self, name: &str) -> String {
+    pub(crate) fn model_id(self, name: &str) -> String {
         match self {
             Self::All => name.to_owned(),
             // A name without a tag means the latest, as it does to Ollama.
@@ -104,7 +109,7 @@ impl IntoResponse for Refusal {
 }
 
 /// Whoever calls, by API key alone: a cookie is for pages, and no page calls this.
-async fn caller(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
+pub(crate) async fn caller(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
     let header = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let shows_key = header(&API_KEY).is_some_and(|key| ApiKeyText::parse(key.trim()).is_some());
     if let Surface::ThisMachine { loopback_only } = Surface::of(parts)
@@ -136,7 +141,7 @@ async fn caller(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
 }
 
 /// Refuses what only the models of this machine understand, when another is asked.
-fn only_local(model: &str, field: &str) -> Result<(), ApiError> {
+pub(crate) fn only_local(model: &str, field: &str) -> Result<(), ApiError> {
     if split_model_id(model).is_some_and(|(slug, _)| slug == LOCAL_SLUG) {
         return Ok(());
     }
@@ -145,7 +150,12 @@ fn only_local(model: &str, field: &str) -> Result<(), ApiError> {
 }
 
 /// Refuses pictures that a model of this machine would pass over. What a provider's model sees the provider knows best.
-fn check_sight(app: &App, principal: &Principal, model: &str, messages: &[PromptMessage]) -> Result<(), ApiError> {
+pub(crate) fn check_sight(
+    app: &App,
+    principal: &Principal,
+    model: &str,
+    messages: &[PromptMessage],
+) -> Result<(), ApiError> {
     if messages.iter().all(|message| message.images.is_empty()) {
         return Ok(());
     }
@@ -165,7 +175,7 @@ fn internal(error: &(dyn std::error::Error + 'static)) -> ApiError {
 }
 
 /// Reads the body, with its refusals in OpenAI's shape.
-async fn body(request: Request) -> Result<bytes::Bytes, ApiError> {
+pub(crate) async fn body(request: Request) -> Result<bytes::Bytes, ApiError> {
     crate::extract::read_body(request, BODY_BYTES)
         .await
         .map_err(|problem: Problem| ApiError::new(problem.status, "invalid_request_error", problem.detail))

@@ -14,6 +14,10 @@ pub(super) struct Content {
 }
 
 impl Content {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.images.is_empty()
+    }
+
     /// Texts that follow each other are put together line by line.
     pub(super) fn push_text(&mut self, text: &str) {
         if self.after_text {

@@ -1,6 +1,8 @@
 //! The events of a streamed answer on their way out, whichever protocol they are written in.
 
-use bytes::BytesMut;
+use bytes::{BufMut as _, BytesMut};
+use serde::Serialize;
+use serde_json::Value;
 use stoa_model::completion::{CompletionEvent, LocalEvent, PartKind, TokenLogProb, Usage};
 
 use super::encode::ChunkEncoder;
@@ -21,6 +23,24 @@ pub trait EventEncoder: Send {
     fn keep_alive(&self) -> &'static [u8] {
         b": \n\n"
     }
+}
+
+/// An event's data that repeats its name, as readers without the name of the event itself need it.
+#[derive(Serialize)]
+pub(super) struct Named<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'a str,
+    #[serde(flatten)]
+    pub(super) data: Value,
+}
+
+/// One named event. Its data is JSON of texts, numbers and the like, which always serialises.
+pub(super) fn push_event(out: &mut BytesMut, name: &str, data: &impl Serialize) {
+    out.put_slice(b"event: ");
+    out.put_slice(name.as_bytes());
+    out.put_slice(b"\ndata: ");
+    out.put_slice(&serde_json::to_vec(data).unwrap_or_default());
+    out.put_slice(b"\n\n");
 }
 
 /// A stream of OpenAI's two older requests.

@@ -29,7 +29,7 @@ impl Collector {
                 self.take_pending(part == PartKind::Text);
                 match (self.pieces.last_mut(), part) {
                     (Some(Piece::Text(said)), PartKind::Text) | (Some(Piece::Reasoning(said)), PartKind::Reasoning) => {
-                        said.push_str(&text)
+                        said.push_str(&text);
                     }
                     (_, PartKind::Text) => self.pieces.push(Piece::Text(text)),
                     (_, PartKind::Reasoning) => self.pieces.push(Piece::Reasoning(text)),

@@ -242,23 +242,28 @@ pub(super) fn model(value: &str) -> Result<String, ApiError> {
 }
 
 pub(super) fn stop(value: &str) -> Result<Vec<String>, ApiError> {
+    stops("stop", value)
+}
+
+/// The texts that end an answer, whatever they are called.
+pub(super) fn stops(name: &str, value: &str) -> Result<Vec<String>, ApiError> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Stop {
         One(String),
         Many(Vec<String>),
     }
-    let stops = match read("stop", value, "a text or a list of texts")? {
+    let stops = match read(name, value, "a text or a list of texts")? {
         Stop::One(stop) => vec![stop],
         Stop::Many(stops) => stops,
     };
     if stops.len() > MAX_STOPS {
-        let message = format!("`stop` holds {} texts; {MAX_STOPS} are the most.", stops.len());
-        return Err(ApiError::invalid("array_above_max_length", "stop", message));
+        let message = format!("`{name}` holds {} texts; {MAX_STOPS} are the most.", stops.len());
+        return Err(ApiError::invalid("array_above_max_length", name, message));
     }
     if stops.iter().any(|stop| stop.is_empty() || stop.len() > MAX_STOP_BYTES) {
-        let message = format!("Each text of `stop` must have 1 to {MAX_STOP_BYTES} bytes.");
-        return Err(ApiError::invalid("invalid_value", "stop", message));
+        let message = format!("Each text of `{name}` must have 1 to {MAX_STOP_BYTES} bytes.");
+        return Err(ApiError::invalid("invalid_value", name, message));
     }
     Ok(stops)
 }
