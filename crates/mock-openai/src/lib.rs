@@ -1,11 +1,13 @@
-//! A mock of the OpenAI API over real HTTP: it answers as it is told, misbehaves on demand, and remembers what it was sent.
+//! A mock of the OpenAI API, and of some others, over real HTTP: it answers as it is told, misbehaves on demand, and
+//! remembers what it was sent.
 //!
 //! # Doors
 //!
 //! | path | what |
 //! |---|---|
 //! | `POST …/chat/completions` | an answer, streamed or whole, as the scenario says; any prefix before it will do |
-//! | `GET …/models` | the model list |
+//! | `POST …/messages`, `…/responses`, `…/api/chat`, `…/models/MODEL:streamGenerateContent` | the same, streamed, in the protocols of Anthropic, of OpenAI's Responses, of Ollama and of Gemini |
+//! | `GET …/models`, `…/api/tags` | the model list, in the shape of whoever asks |
 //! | `GET /__mock/requests` | what came in: counts, and the last 256 requests with headers, body and outcome |
 //! | `DELETE /__mock/requests` | forgets them |
 //!
@@ -56,6 +58,7 @@
 
 mod body;
 mod chunk;
+mod dialect;
 mod record;
 mod scenario;
 mod script;

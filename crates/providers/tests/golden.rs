@@ -1,7 +1,5 @@
 //! Recorded answers of many servers and what they mean; requests of many clients and what is made of them; what Stoa says.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
-
 mod support;
 
 use std::collections::VecDeque;
@@ -15,33 +13,18 @@ use stoa_model::Timestamp;
 use stoa_model::completion::{
     CompletionError, CompletionEvent, FinishReason, LocalEvent, LogProb, PartKind, TokenLogProb, Usage,
 };
+use stoa_model::provider::ProviderKind;
 use stoa_model::tools::ToolCall;
-use stoa_providers::openai::Interpreter;
+use stoa_providers::Reading;
 use stoa_providers::outward::{
     ApiError, ChatRequest, ChunkEncoder, ChunkEvents, Collector, EventEncoder as _, Form, ListedModel, encode_models,
 };
-use stoa_providers::sse::{Caps, Decoder};
 
-use support::{files, name, render, requests, snapshot};
+use support::{files, name, render, replay, requests, snapshot};
 
 /// Everything that an answer says, fed in pieces of `size` bytes.
 fn interpret(answer: &[u8], size: usize) -> (Vec<CompletionEvent>, Result<(), CompletionError>) {
-    let (mut decoder, mut interpreter, mut out) =
-        (Decoder::new(Caps::default()), Interpreter::new(true, None), VecDeque::new());
-    let mut run = || {
-        for piece in answer.chunks(size) {
-            decoder.push(piece);
-            while let Some(event) = decoder.next_event().unwrap() {
-                interpreter.event(event.name, event.data, &mut out)?;
-            }
-        }
-        if let Some(event) = decoder.finish().unwrap() {
-            interpreter.event(event.name, event.data, &mut out)?;
-        }
-        interpreter.close(&mut out)
-    };
-    let result = run();
-    (out.into(), result)
+    replay(ProviderKind::Openai, answer, size)
 }
 
 /// The text of each part, whatever the deltas.
@@ -74,9 +57,41 @@ fn answers_of_known_servers_are_understood_wherever_they_are_cut() {
 #[test]
 fn whole_answers_are_understood() {
     for path in files("client").iter().filter(|path| path.extension().unwrap() == "json") {
-        let mut out = VecDeque::new();
-        let result = Interpreter::new(true, None).whole(&std::fs::read(path).unwrap(), &mut out);
-        snapshot("client", &name(path), &render(&Vec::from(out), &result));
+        let (events, result) = interpret(&std::fs::read(path).unwrap(), usize::MAX);
+        snapshot("client", &name(path), &render(&events, &result));
+    }
+}
+
+#[test]
+fn answers_in_other_protocols_are_understood_wherever_they_are_cut() {
+    for (folder, kind) in [
+        ("anthropic", ProviderKind::Anthropic),
+        ("gemini", ProviderKind::Gemini),
+        ("ollama", ProviderKind::Ollama),
+        ("responses-client", ProviderKind::Responses),
+    ] {
+        let files = files(folder);
+        assert!(files.len() > 4, "{folder}");
+        for path in files {
+            let file = std::fs::read(&path).unwrap();
+            let is_json = path.extension().unwrap() == "json";
+            let named = file.starts_with(b": source: http") || file.starts_with(b"# source: http") || is_json;
+            assert!(named, "{} names no source", path.display());
+            // Lines know no comment.
+            let beginning =
+                if file.starts_with(b"#") { file.iter().position(|byte| *byte == b'\n').unwrap() } else { 0 };
+            let answer = &file[beginning..];
+            let (events, result) = replay(kind, answer, usize::MAX);
+            snapshot(folder, &name(&path), &render(&events, &result));
+            for size in [1, 2, 3, 7, 64] {
+                assert_eq!(
+                    replay(kind, answer, size),
+                    (events.clone(), result.clone()),
+                    "{} by {size}",
+                    path.display()
+                );
+            }
+        }
     }
 }
 
@@ -273,25 +288,23 @@ proptest! {
         let mut out = BytesMut::from(encoder.delta(PartKind::Text, &text));
         out.extend(encoder.finish(FinishReason::Stop));
         out.extend(ChunkEncoder::done());
-        let mut decoder = Decoder::new(Caps::default());
-        let mut interpreter = Interpreter::new(false, None);
-        let mut events = VecDeque::new();
+        let (mut reading, mut events) = (Reading::new(ProviderKind::Openai, false), VecDeque::new());
         for piece in out.chunks(size) {
-            decoder.push(piece);
-            while let Some(event) = decoder.next_event().unwrap() {
-                interpreter.event(event.name, event.data, &mut events).unwrap();
-            }
+            reading.push(piece, &mut events).unwrap();
         }
         let events: Vec<CompletionEvent> = events.into();
         prop_assert_eq!(joined(&events).0, text);
-        prop_assert!(interpreter.is_over());
+        prop_assert!(reading.is_over());
     }
 
     #[test]
     fn any_answer_is_survived(pieces in prop::collection::vec("data: |\\{\"choices\":\\[\\{\"delta\":\\{\"content\":|\"<think>|\\}\\]|\\}|\"error\":|null|\\[DONE\\]|\n\n|\\PC{0,4}", 0..30), size in 1_usize..9) {
         let answer = pieces.concat();
         let _ = interpret(answer.as_bytes(), size);
-        let _ = Interpreter::new(true, None).whole(answer.as_bytes(), &mut VecDeque::new());
+        let _ = interpret(format!("{{{answer}").as_bytes(), size);
         let _ = ChatRequest::parse(answer.as_bytes());
+        for kind in ProviderKind::ALL {
+            let _ = replay(kind, answer.as_bytes(), size);
+        }
     }
 }

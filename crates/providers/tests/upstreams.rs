@@ -14,7 +14,8 @@ use stoa_model::completion::{
 };
 use stoa_model::conversation::MessageRole;
 use stoa_model::image::Image;
-use stoa_providers::openai::{ApiKey, BaseUrl, OpenAiProvider, Settings};
+use stoa_model::provider::ProviderKind;
+use stoa_providers::{ApiKey, Provider, Settings};
 use tokio::time::{Instant, sleep, timeout};
 
 fn egress(allowed: Option<&MockServer>) -> Egress {
@@ -23,16 +24,11 @@ fn egress(allowed: Option<&MockServer>) -> Egress {
     Egress::new(options).unwrap()
 }
 
-fn provider_at(egress: Egress, base_url: &str, key: &str) -> Arc<OpenAiProvider> {
-    let settings = Settings {
-        base_url: BaseUrl::parse(base_url).unwrap(),
-        api_key: ApiKey::parse(key).unwrap(),
-        think_tags: true,
-    };
-    OpenAiProvider::new(egress, settings)
+fn provider_at(egress: Egress, base_url: &str, key: &str) -> Arc<Provider> {
+    Provider::new(egress, Settings::parse(ProviderKind::Openai, base_url, key).unwrap())
 }
 
-fn provider(server: &MockServer) -> Arc<OpenAiProvider> {
+fn provider(server: &MockServer) -> Arc<Provider> {
     provider_at(egress(Some(server)), &server.base_url(), "sk-secret-key")
 }
 
@@ -68,7 +64,7 @@ struct Answer {
     error: Option<CompletionError>,
 }
 
-async fn ask(provider: &Arc<OpenAiProvider>, request: CompletionRequest) -> Answer {
+async fn ask(provider: &Arc<Provider>, request: CompletionRequest) -> Answer {
     let mut answer = Answer::default();
     let mut stream = match Arc::clone(provider).open(request).await {
         Ok(stream) => stream,
@@ -92,7 +88,7 @@ async fn ask(provider: &Arc<OpenAiProvider>, request: CompletionRequest) -> Answ
     answer
 }
 
-async fn failure(provider: &Arc<OpenAiProvider>, model: &str) -> CompletionError {
+async fn failure(provider: &Arc<Provider>, model: &str) -> CompletionError {
     let answer = ask(provider, request(model, "hi")).await;
     answer.error.unwrap_or_else(|| panic!("{model} did not fail: {} bytes", answer.text.len()))
 }

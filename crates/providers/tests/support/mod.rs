@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
 #![allow(dead_code, clippy::allow_attributes, reason = "not every test uses all of it")]
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use stoa_model::completion::{CompletionError, CompletionEvent};
+use stoa_model::provider::ProviderKind;
+use stoa_providers::Reading;
 use stoa_providers::outward::ApiError;
 
 pub(crate) fn files(folder: &str) -> Vec<PathBuf> {
@@ -15,7 +18,9 @@ pub(crate) fn files(folder: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sse" || extension == "json"))
+        .filter(|path| {
+            path.extension().is_some_and(|extension| ["sse", "json", "ndjson"].iter().any(|known| extension == *known))
+        })
         .collect();
     files.sort();
     files
@@ -49,6 +54,23 @@ pub(crate) fn render(events: &[CompletionEvent], result: &Result<(), CompletionE
         writeln!(text, "{error:?}\n{error}").unwrap();
     }
     text
+}
+
+/// Everything that an answer says, fed in pieces of `size` bytes.
+pub(crate) fn replay(
+    kind: ProviderKind,
+    answer: &[u8],
+    size: usize,
+) -> (Vec<CompletionEvent>, Result<(), CompletionError>) {
+    let (mut reading, mut out) = (Reading::new(kind, true), VecDeque::new());
+    let mut run = || {
+        for piece in answer.chunks(size) {
+            reading.push(piece, &mut out)?;
+        }
+        reading.end(&mut out)
+    };
+    let result = run();
+    (out.into(), result)
 }
 
 /// Reads the requests of a golden file and keeps what each is taken for, or why it is refused.
