@@ -205,6 +205,20 @@ class LocalModel(WithStoa):
         self.assertEqual((answer.model, answer.stop_reason), (LOCAL_NAME, answer.stop_reason))
         self.assertTrue(answer.content[0].text.strip())
 
+    def test_it_answers_through_every_protocol_that_leads_back_here(self):
+        """The server as its own provider: what one half of it says the other half reads."""
+        question = {"max_tokens": 8, "temperature": 0}
+        direct = self.create(LOCAL_MODEL, "What is 2+2?", **question)
+        for kind, address, model in (
+            ("openai", f"{self.stoa.url}/v1", LOCAL_MODEL), ("responses", f"{self.stoa.url}/v1", LOCAL_MODEL),
+            ("anthropic", f"{self.stoa.url}/v1", LOCAL_MODEL), ("ollama", self.stoa.ollama_url, LOCAL_NAME),
+        ):
+            with self.subTest(kind):
+                name = self.stoa.add_provider(kind, address, model)
+                answer = self.create(name, "What is 2+2?", **question)
+                self.assertEqual(answer.content, direct.content)
+                self.assertEqual((answer.stop_reason, answer.usage.output_tokens), ("max_tokens", 8))
+
 
 if __name__ == "__main__":
     sys.exit(run(WithStoa, (Answers, Refusals, LocalModel), MOCK_MODELS))

@@ -10,13 +10,14 @@ use proptest::prelude::*;
 use serde_json::Value;
 use stoa_model::Timestamp;
 use stoa_model::completion::{CompletionError, CompletionEvent, FinishReason, PartKind, Usage};
+use stoa_model::provider::ProviderKind;
 use stoa_model::tools::ToolCall;
 use stoa_providers::outward::{
     ApiError, Collector, EventEncoder, ListedModel, MessageEvents, MessagesRequest, ResponseEvents, ResponsesRequest,
     anthropic_error, encode_anthropic_models,
 };
 use stoa_providers::sse::{Caps, Decoder};
-use support::{requests, snapshot};
+use support::{replay, requests, snapshot};
 
 const USAGE: Usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens: 2, reasoning_tokens: 1 };
 const CREATED: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -187,6 +188,47 @@ fn a_response_that_does_not_come_to_its_end_says_so() {
     assert_eq!((name.as_str(), data["response"]["status"].as_str()), ("response.failed", Some("failed")));
     assert_eq!(data["response"]["error"]["code"], "server_error");
     assert_eq!(data["response"]["output"][0]["content"][0]["text"], "One");
+}
+
+/// The same answer, with texts that follow each other put together.
+fn put_together(events: Vec<CompletionEvent>) -> Vec<CompletionEvent> {
+    let mut all: Vec<CompletionEvent> = Vec::new();
+    for event in events {
+        match (all.last_mut(), &event) {
+            (Some(CompletionEvent::Delta { part: before, text: said }), CompletionEvent::Delta { part, text })
+                if before == part =>
+            {
+                said.push_str(text);
+            }
+            _ => all.push(event),
+        }
+    }
+    all
+}
+
+#[test]
+fn what_is_written_is_read_as_it_was_meant() {
+    let streams = [
+        (ProviderKind::Anthropic, written(&mut messages(true), answer())),
+        (ProviderKind::Responses, written(&mut ResponseEvents::new("1", &asked(), CREATED), answer())),
+    ];
+    for (kind, stream) in streams {
+        let (events, result) = replay(kind, stream.as_bytes(), 5);
+        assert_eq!(result, Ok(()), "{kind:?}");
+        let mut meant = answer();
+        if kind == ProviderKind::Anthropic {
+            // It does not tell thoughts apart.
+            let usage = Usage { reasoning_tokens: 0, ..USAGE };
+            meant.iter_mut().filter(|event| matches!(event, CompletionEvent::Usage(_))).for_each(|event| {
+                *event = CompletionEvent::Usage(usage);
+            });
+        }
+        assert_eq!(put_together(events), put_together(meant), "{kind:?}");
+    }
+    let whole = collected(answer()).to_message("msg_1", "m", true).unwrap();
+    assert_eq!(replay(ProviderKind::Anthropic, &whole, 7).1, Ok(()));
+    let whole = collected(answer()).to_response("1", &asked(), CREATED);
+    assert_eq!(replay(ProviderKind::Responses, &whole, 7).1, Ok(()));
 }
 
 proptest! {
