@@ -14,7 +14,7 @@ import unittest
 import openai
 
 from server import LOCAL_NAME, MODEL_FILE, PROVIDER_KEY, Stoa, eventually
-from suite import run
+from suite import PICTURE, run
 
 LOCAL_MODEL = f"local/{LOCAL_NAME}"
 MOCK_MODELS = [
@@ -28,6 +28,13 @@ KEY_LASTS = datetime.timedelta(seconds=2)
 
 def said(text):
     return [{"role": "user", "content": text}]
+
+
+def shown():
+    return [{"role": "user", "content": [
+        {"type": "text", "text": "What is"}, {"type": "image_url", "image_url": {"url": PICTURE}},
+        {"type": "text", "text": "this?"},
+    ]}]
 
 
 def texts(chunks):
@@ -188,6 +195,11 @@ class Upstream(WithStoa):
         (request,) = self.stoa.upstream()["requests"]
         return request
 
+    def test_pictures_reach_the_provider_in_their_place(self):
+        (message,) = self.sent(messages=shown())["body"]["messages"]
+        self.assertEqual([part["type"] for part in message["content"]], ["text", "image_url", "text"])
+        self.assertEqual(message["content"][1]["image_url"]["url"], PICTURE)
+
     def test_options_and_messages_reach_the_provider(self):
         options = {
             "temperature": 0.25, "top_p": 0.5, "presence_penalty": 0.5, "frequency_penalty": -0.5, "max_tokens": 17,
@@ -316,6 +328,9 @@ class Refusals(WithStoa):
             "n": {"n": 2},
             "logprobs": {"logprobs": True},
             "messages[0].content[0].type": {"messages": [{"role": "user", "content": picture}]},
+            "messages[0].content": {"messages": [{"role": "user", "content": [
+                {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}},
+            ]}]},
             "messages[0].name": {"messages": [{"role": "user", "name": "Ann", "content": "Hi"}]},
         }
         for name, options in unsupported.items():
@@ -392,6 +407,26 @@ class LocalModel(WithStoa):
         with self.assertRaises(openai.BadRequestError) as caught:
             self.client.embeddings.create(model="mock/echo", input="one")
         self.assertEqual(caught.exception.param, "model")
+
+    def test_it_tells_how_likely_its_tokens_were(self):
+        options = {"max_tokens": 6, "temperature": 0, "logprobs": True, "top_logprobs": 3}
+        whole = self.create(LOCAL_MODEL, "What is 2+2?", **options).choices[0]
+        tokens = whole.logprobs.content
+        self.assertEqual("".join(token.token for token in tokens), whole.message.content)
+        for token in tokens:
+            self.assertLessEqual(token.logprob, 0)
+            self.assertEqual(len(token.top_logprobs), 3)
+            self.assertEqual(token.top_logprobs[0].token, token.token)
+            self.assertEqual(bytes(token.bytes).decode(), token.token)
+        streamed = [
+            token.token for chunk in self.stream(LOCAL_MODEL, "What is 2+2?", **options)
+            if chunk.choices and chunk.choices[0].logprobs for token in chunk.choices[0].logprobs.content
+        ]
+        self.assertEqual(streamed, [token.token for token in tokens])
+
+    def test_it_refuses_a_picture_that_it_cannot_see(self):
+        error = self.refused(openai.BadRequestError, model=LOCAL_MODEL, messages=shown())
+        self.assertIn("images", error.message)
 
     def test_input_beyond_the_context_is_refused_with_the_numbers(self):
         error = self.refused(openai.BadRequestError, model=LOCAL_MODEL, text="sea " * 20_000)

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -119,6 +120,17 @@ class Stoa:
 
     def new_key(self, name, **fields):
         return self.call("POST", "/api/v1/api-keys", {"name": name, **fields})
+
+    def add_provider(self, kind, address, model):
+        """A provider of this server's own key; the id of its one model here."""
+        host = urllib.parse.urlsplit(address).netloc
+        if host not in [allowed["authority"] for allowed in self.call("GET", "/api/v1/egress/allowances")["items"]]:
+            self.call("POST", "/api/v1/egress/allowances", {"authority": host})
+        provider = self.call("POST", "/api/v1/providers", {
+            "name": kind, "slug": f"own-{kind}", "kind": kind, "base_url": address, "api_key": self.key,
+        })
+        self.call("PUT", f"/api/v1/providers/{provider['id']}/models", {"models": [{"name": model}]})
+        return f"own-{kind}/{model}"
 
     def call(self, method, path, body=None):
         """A request of the owner's browser."""

@@ -5,6 +5,11 @@ import unittest
 
 from server import Stoa
 
+# A PNG of one red point.
+PICTURE = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+)
+
 
 def run(base, kinds, models):
     """The exit status. `base` is given the server as `stoa`; the last line is `N passed, M failed, K skipped`."""

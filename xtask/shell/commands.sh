@@ -131,6 +131,8 @@ may_mount() {
 
 web_unit_tests() { (cd web && npm run --silent test -- --reporter=default --reporter=json --outputFile.json="$RESULTS/vitest.json"); }
 openai_client() { "$CACHE/python/bin/python" conformance/openai_client.py; }
+responses_client() { "$CACHE/python/bin/python" conformance/responses_client.py; }
+anthropic_client() { "$CACHE/python/bin/python" conformance/anthropic_client.py; }
 ollama_client() { "$CACHE/python/bin/python" conformance/ollama_client.py; }
 browser_tests() { (cd web && npm run --silent e2e); }
 
@@ -169,6 +171,8 @@ x_test() {
   suite nextest cargo nextest run --workspace --no-fail-fast --filterset "$filter"
   suite web web_unit_tests
   suite openai openai_client
+  suite responses responses_client
+  suite anthropic anthropic_client
   suite ollama ollama_client
   suite browser browser_tests
 
@@ -176,6 +180,7 @@ x_test() {
   for suite in "${FAILED_SUITES[@]}"; do say "failed: $suite"; done
   local counted=0
   cargo xtask count nextest="$RESULTS/nextest.txt" vitest="$RESULTS/vitest.json" \
-    summary="$RESULTS/openai.txt" summary="$RESULTS/ollama.txt" summary="$RESULTS/browser.txt" || counted=$?
+    summary="$RESULTS/openai.txt" summary="$RESULTS/responses.txt" \
+    summary="$RESULTS/anthropic.txt" summary="$RESULTS/ollama.txt" summary="$RESULTS/browser.txt" || counted=$?
   [ "$counted" -eq 0 ] && [ ${#FAILED_SUITES[@]} -eq 0 ]
 }

@@ -60,6 +60,22 @@ impl Chunks {
         self.data(&chunk.to_string())
     }
 
+    /// A call of a tool, its arguments in two pieces.
+    pub(crate) fn call(&self, name: &str, arguments: &Value) -> Bytes {
+        let arguments = arguments.to_string();
+        let (first, second) = arguments.split_at(1);
+        let piece = |call: Value| self.whole(&json!([{"index": 0, "delta": {"tool_calls": [call]}}]), None);
+        [
+            piece(
+                json!({"index": 0, "id": "call_mock", "type": "function", "function": {"name": name, "arguments": ""}}),
+            ),
+            piece(json!({"index": 0, "function": {"arguments": first}})),
+            piece(json!({"index": 0, "function": {"arguments": second}})),
+        ]
+        .concat()
+        .into()
+    }
+
     /// Any text as the data of an event.
     pub(crate) fn data(&self, text: &str) -> Bytes {
         let mut event = BytesMut::with_capacity(text.len() + 16);

@@ -1,11 +1,13 @@
-//! A mock of the OpenAI API over real HTTP: it answers as it is told, misbehaves on demand, and remembers what it was sent.
+//! A mock of the OpenAI API, and of some others, over real HTTP: it answers as it is told, misbehaves on demand, and
+//! remembers what it was sent.
 //!
 //! # Doors
 //!
 //! | path | what |
 //! |---|---|
 //! | `POST …/chat/completions` | an answer, streamed or whole, as the scenario says; any prefix before it will do |
-//! | `GET …/models` | the model list |
+//! | `POST …/messages`, `…/responses`, `…/api/chat`, `…/models/MODEL:streamGenerateContent` | the same, streamed, in the protocols of Anthropic, of OpenAI's Responses, of Ollama and of Gemini |
+//! | `GET …/models`, `…/api/tags` | the model list, in the shape of whoever asks |
 //! | `GET /__mock/requests` | what came in: counts, and the last 256 requests with headers, body and outcome |
 //! | `DELETE /__mock/requests` | forgets them |
 //!
@@ -39,6 +41,7 @@
 //! | `giant-line` | one line of 1 GiB (`giant_bytes`) |
 //! | `redirect` | 307 to `redirect=URL` |
 //! | `whole` | a JSON answer although a stream was asked for |
+//! | `tool` | calls the first tool that is offered, with the last user message as `said` |
 //!
 //! | option | meaning |
 //! |---|---|
@@ -51,10 +54,11 @@
 //! | `done` | `false`: no `[DONE]` |
 //! | `crlf`, `comments`, `nospace` | SSE in other clothes |
 //! | `split` | the answer in pieces of so many bytes |
-//! | `trickle_ms`, `giant_bytes`, `redirect`, `redirect_status`, `whole` | as above |
+//! | `trickle_ms`, `giant_bytes`, `redirect`, `redirect_status`, `whole`, `call` | as above |
 
 mod body;
 mod chunk;
+mod dialect;
 mod record;
 mod scenario;
 mod script;

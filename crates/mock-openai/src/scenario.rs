@@ -35,6 +35,8 @@ pub(crate) struct Scenario {
     pub(crate) redirect: Option<String>,
     pub(crate) redirect_status: StatusCode,
     pub(crate) whole: bool,
+    /// Calls the first tool that is offered instead of saying anything.
+    pub(crate) call: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +105,7 @@ impl Default for Scenario {
             redirect: None,
             redirect_status: StatusCode::TEMPORARY_REDIRECT,
             whole: false,
+            call: false,
         }
     }
 }
@@ -131,6 +134,7 @@ pub(crate) const MODELS: &[&str] = &[
     "trickle",
     "giant-line",
     "whole",
+    "tool",
 ];
 
 /// What stands wrong in a scenario, said back to whoever wrote it.
@@ -184,6 +188,7 @@ impl Scenario {
             "giant-line" => self.giant_bytes = Some(1 << 30),
             "redirect" => self.redirect = Some("/v1/chat/completions".to_owned()),
             "whole" => self.whole = true,
+            "tool" => (self.call, self.finish) = (true, "tool_calls".to_owned()),
             _ => {
                 if let Some(tokens) = number("lorem-") {
                     (self.text, self.tokens) = (Text::Lorem, tokens);
@@ -291,6 +296,7 @@ impl Scenario {
             "redirect" => self.redirect = Some(value.to_owned()),
             "redirect_status" => self.redirect_status = status()?,
             "whole" => self.whole = flag()?,
+            "call" => self.call = flag()?,
             _ => return Err(wrong()),
         }
         Ok(())

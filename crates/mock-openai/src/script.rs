@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::chunk::Chunks;
+use crate::dialect::{Counted, Voice};
 use crate::scenario::{ReasoningField, Scenario, Text, UsagePlace};
 use crate::texts::{MARKDOWN, lorem, words};
 
@@ -29,9 +30,13 @@ pub(crate) enum Step {
 pub(crate) struct Script {
     scenario: Scenario,
     chunks: Chunks,
+    /// Speaks in the place of `chunks`, in another protocol.
+    voice: Option<Box<dyn Voice>>,
     tokens: Tokens,
     usage: Option<Value>,
     prompt_tokens: u64,
+    /// The tool to call, and with what.
+    call: Option<(String, Value)>,
     phase: Phase,
     /// Tokens sent, of reasoning and of text.
     sent: u64,
@@ -94,23 +99,29 @@ impl Tokens {
     }
 }
 
+/// What a request brings along.
+pub(crate) struct Asked<'a> {
+    pub(crate) echoed: &'a str,
+    pub(crate) prompt_tokens: u64,
+    pub(crate) include_usage: bool,
+    /// The tool to call, and with what.
+    pub(crate) call: Option<(String, Value)>,
+}
+
 impl Script {
-    pub(crate) fn new(
-        scenario: Scenario,
-        chunks: Chunks,
-        echoed: &str,
-        prompt_tokens: u64,
-        include_usage: bool,
-    ) -> Self {
+    pub(crate) fn new(scenario: Scenario, chunks: Chunks, voice: Option<Box<dyn Voice>>, asked: Asked<'_>) -> Self {
+        let Asked { echoed, prompt_tokens, include_usage, call } = asked;
         let tokens = Tokens::of(&scenario, echoed);
         let mut script = Self {
             left_giant: scenario.giant_bytes.unwrap_or(0),
-            phase: if scenario.comments { Phase::Comment } else { Phase::Start },
+            phase: if scenario.comments && voice.is_none() { Phase::Comment } else { Phase::Start },
             scenario,
             chunks,
+            voice,
             tokens,
             usage: None,
             prompt_tokens,
+            call,
             sent: 0,
         };
         if script.scenario.usage == UsagePlace::Asked {
@@ -153,7 +164,10 @@ impl Script {
                 }
                 Phase::Start => {
                     self.phase = if self.scenario.giant_bytes.is_some() { Phase::Giant } else { Phase::Open };
-                    return now(self.chunks.start());
+                    let bytes = self.voice.as_mut().map_or_else(|| self.chunks.start(), |voice| voice.start());
+                    if !bytes.is_empty() {
+                        return now(bytes);
+                    }
                 }
                 Phase::Open => {
                     let thinks = self.scenario.reasoning > 0;
@@ -178,6 +192,9 @@ impl Script {
                         ReasoningField::ThinkTags => "content",
                     };
                     let blank = if index == 0 { "" } else { " " };
+                    if let Some(voice) = &mut self.voice {
+                        return now(voice.thought(&format!("{blank}{}", lorem(index))));
+                    }
                     return now(self.chunks.token(field, &format!("{blank}{}", lorem(index))));
                 }
                 Phase::Close => {
@@ -190,6 +207,14 @@ impl Script {
                     if let Some(step) = self.mishap() {
                         return step;
                     }
+                    if let Some((name, arguments)) = self.call.take() {
+                        self.phase = Phase::Finish;
+                        self.sent += 1;
+                        return now(match &mut self.voice {
+                            None => self.chunks.call(&name, &arguments),
+                            Some(voice) => voice.call(&name, &arguments),
+                        });
+                    }
                     let Some(token) = self.tokens.get(index) else {
                         self.phase = Phase::Finish;
                         continue;
@@ -200,6 +225,11 @@ impl Script {
                 }
                 Phase::Giant => return now(self.giant()),
                 Phase::Finish => {
+                    let counted = self.counted();
+                    if let Some(voice) = &mut self.voice {
+                        self.phase = Phase::End;
+                        return now(voice.finish(&self.scenario.finish, counted));
+                    }
                     let usage = self.usage();
                     self.phase = if self.scenario.usage == UsagePlace::Always { Phase::Usage } else { Phase::Done };
                     let in_choice = matches!(self.scenario.usage, UsagePlace::Choice | UsagePlace::Every);
@@ -222,7 +252,14 @@ impl Script {
         }
     }
 
-    fn text(&self, token: &str) -> Bytes {
+    fn counted(&self) -> Counted {
+        Counted { prompt: self.prompt_tokens, answer: self.sent, reasoning: self.sent.min(self.scenario.reasoning) }
+    }
+
+    fn text(&mut self, token: &str) -> Bytes {
+        if let Some(voice) = &mut self.voice {
+            return voice.text(token);
+        }
         if self.scenario.usage == UsagePlace::Every {
             let choices = json!([{"index": 0, "delta": {"content": token}, "finish_reason": null}]);
             return self.chunks.whole(&choices, Some(&self.usage()));
@@ -256,10 +293,16 @@ impl Script {
         let at = self.due();
         if here(self.scenario.malformed_after) {
             self.scenario.malformed_after = None;
+            if let Some(voice) = &self.voice {
+                return Some(Step::Send { bytes: voice.malformed(), at });
+            }
             return Some(Step::Send { bytes: self.chunks.data(r#"{"id":"chatcmpl-mock","choices":[{"delta""#), at });
         }
         if here(self.scenario.error_after) {
             self.phase = Phase::End;
+            if let Some(voice) = &self.voice {
+                return Some(Step::Send { bytes: voice.failure(), at });
+            }
             let error = json!({"error": {"message": "The server had an error while processing your request",
                 "type": "server_error", "param": null, "code": 503}});
             return Some(Step::Send { bytes: self.chunks.data(&error.to_string()), at });

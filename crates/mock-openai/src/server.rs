@@ -21,9 +21,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::body::ScriptBody;
 use crate::chunk::{CREATED, Chunks};
+use crate::dialect::Dialect;
 use crate::record::{Counts, Entry, Outcome, Recorded, Records};
 use crate::scenario::{ErrorBody, MODELS, Scenario, without_directive};
-use crate::script::{Script, Tokens};
+use crate::script::{Asked, Script, Tokens};
 
 /// A longer request is refused.
 const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
@@ -172,18 +173,25 @@ impl State {
             return self.report(&head.method);
         }
         let (path_options, path) = scenario_of_path(whole_path);
-        let entry = self.records.open(head.method.as_str(), whole_path, &head.headers, &body);
+        let recorded = head.uri.path_and_query().map_or(whole_path, http::uri::PathAndQuery::as_str);
+        let entry = self.records.open(head.method.as_str(), recorded, &head.headers, &body);
         if let Some(key) = &self.key
-            && head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()) != Some(&format!("Bearer {key}"))
+            && !shows(&head.headers, key)
         {
             entry.close(Outcome::Finished);
             return error(StatusCode::UNAUTHORIZED, "Incorrect API key provided.", Some("invalid_api_key"));
         }
-        if path.ends_with("/models") && head.method == Method::GET {
-            return models(&path_options, &head.headers, entry).await;
+        let is_anthropic = head.headers.contains_key("anthropic-version");
+        if head.method == Method::GET
+            && let Some(dialect) = Dialect::of_list(path, is_anthropic)
+        {
+            return models(dialect, &path_options, &head.headers, entry).await;
         }
-        if path.ends_with("/chat/completions") && head.method == Method::POST {
-            return self.complete(&path_options, &head.headers, &body, entry).await;
+        let decoded = percent_decoded(path);
+        if head.method == Method::POST
+            && let Some((dialect, model)) = Dialect::of_call(&decoded)
+        {
+            return self.complete((dialect, model), &path_options, &head.headers, &body, entry).await;
         }
         entry.close(Outcome::Finished);
         error(StatusCode::NOT_FOUND, &format!("Invalid URL ({} {path})", head.method), None)
@@ -196,52 +204,75 @@ impl State {
         json(StatusCode::OK, &json!({"counts": self.records.counts(), "requests": self.records.requests()}))
     }
 
-    async fn complete(&self, path_options: &str, headers: &HeaderMap, body: &[u8], entry: Entry) -> Answer {
+    async fn complete(
+        &self,
+        (dialect, model): (Dialect, Option<&str>),
+        path_options: &str,
+        headers: &HeaderMap,
+        body: &[u8],
+        entry: Entry,
+    ) -> Answer {
         let Ok(request) = serde_json::from_slice::<Value>(body) else {
             entry.close(Outcome::Finished);
             return error(StatusCode::BAD_REQUEST, "We could not parse the JSON body of your request.", None);
         };
-        let message = last_user_message(&request);
-        let model = request["model"].as_str();
+        let message = dialect.last_user_message(&request);
+        let model = model.or_else(|| request["model"].as_str());
         let scenario = match Scenario::gather(model, &message, headers, path_options) {
             Ok(scenario) => scenario,
             Err(unknown) => {
                 entry.close(Outcome::Finished);
-                return error(StatusCode::NOT_FOUND, &unknown.0, Some("model_not_found"));
+                let body = dialect.error(404, &unknown.0, "invalid_request_error", Some("model_not_found"));
+                return json(StatusCode::NOT_FOUND, &body);
             }
         };
         sleep(scenario.head).await;
-        if let Some(answer) = misbehave(&scenario) {
+        if let Some(answer) = misbehave(dialect, &scenario) {
             entry.close(Outcome::Finished);
             return answer;
         }
         let id = format!("chatcmpl-mock-{}", entry.number());
         let model = model.unwrap_or("echo");
-        let prompt_tokens = count_prompt(&request);
+        let prompt_tokens = dialect.count_prompt(&request);
         let echoed = without_directive(&message);
-        if scenario.whole || request["stream"].as_bool() != Some(true) {
+        let streams = request["stream"].as_bool() == Some(true) || dialect == Dialect::Gemini;
+        if scenario.whole || !streams {
             return whole(&scenario, &id, model, &echoed, prompt_tokens, entry).await;
         }
         let include_usage = request["stream_options"]["include_usage"].as_bool() == Some(true);
         let chunks = Chunks::new(&id, model, &scenario);
-        let script = Script::new(scenario, chunks, &echoed, prompt_tokens, include_usage);
+        let tool = dialect.tool(&request).filter(|_| scenario.call);
+        let call = tool.map(|name| (name.to_owned(), json!({"said": echoed})));
+        let asked = Asked { echoed: &echoed, prompt_tokens, include_usage, call };
+        let script = Script::new(scenario, chunks, dialect.voice(&id, model), asked);
         let mut response = Response::new(ScriptBody::new(script, entry, self.epoch).boxed_unsync());
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(dialect.content_type()));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         response
     }
+}
+
+/// Whether the key is shown where one of the protocols has it.
+fn shows(headers: &HeaderMap, key: &str) -> bool {
+    let shown = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    shown(AUTHORIZATION.as_str()).is_some_and(|value| value.strip_prefix("Bearer ") == Some(key))
+        || ["x-api-key", "x-goog-api-key", "api-key"].into_iter().any(|name| shown(name) == Some(key))
 }
 
 /// Splits `/__scenario/OPTIONS/rest` into the options, percent-decoded, and `/rest`.
 fn scenario_of_path(path: &str) -> (String, &str) {
     let Some(rest) = path.strip_prefix("/__scenario/") else { return (String::new(), path) };
     let (options, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let bytes = options.as_bytes();
+    (percent_decoded(options), path)
+}
+
+fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut index = 0;
     while index < bytes.len() {
-        let escaped = options.get(index + 1..index + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let escaped = text.get(index + 1..index + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
         match escaped {
             Some(byte) if bytes[index] == b'%' => {
                 decoded.push(byte);
@@ -253,29 +284,10 @@ fn scenario_of_path(path: &str) -> (String, &str) {
             }
         }
     }
-    (String::from_utf8_lossy(&decoded).into_owned(), path)
+    String::from_utf8_lossy(&decoded).into_owned()
 }
 
-fn text_of(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
-        _ => String::new(),
-    }
-}
-
-fn last_user_message(request: &Value) -> String {
-    let messages = request["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let last = messages.iter().rev().find(|message| message["role"] == "user");
-    last.map(|message| text_of(&message["content"])).unwrap_or_default()
-}
-
-fn count_prompt(request: &Value) -> u64 {
-    let messages = request["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
-    messages.iter().map(|message| text_of(&message["content"]).split_whitespace().count() as u64).sum()
-}
-
-async fn models(path_options: &str, headers: &HeaderMap, entry: Entry) -> Answer {
+async fn models(dialect: Dialect, path_options: &str, headers: &HeaderMap, entry: Entry) -> Answer {
     let scenario = Scenario::gather(None, "", headers, path_options);
     if let Ok(scenario) = &scenario {
         sleep(scenario.head).await;
@@ -283,13 +295,7 @@ async fn models(path_options: &str, headers: &HeaderMap, entry: Entry) -> Answer
     entry.close(Outcome::Finished);
     match scenario {
         Err(unknown) => error(StatusCode::BAD_REQUEST, &unknown.0, None),
-        Ok(scenario) => misbehave(&scenario).unwrap_or_else(|| {
-            let data: Vec<Value> = MODELS
-                .iter()
-                .map(|id| json!({"id": id, "object": "model", "created": CREATED, "owned_by": "mock"}))
-                .collect();
-            json(StatusCode::OK, &json!({"object": "list", "data": data}))
-        }),
+        Ok(scenario) => misbehave(dialect, &scenario).unwrap_or_else(|| json(StatusCode::OK, &dialect.list(MODELS))),
     }
 }
 
@@ -320,7 +326,7 @@ async fn whole(scenario: &Scenario, id: &str, model: &str, echoed: &str, prompt_
 }
 
 /// The answer of a scenario that never comes to a completion.
-fn misbehave(scenario: &Scenario) -> Option<Answer> {
+fn misbehave(dialect: Dialect, scenario: &Scenario) -> Option<Answer> {
     if let Some(location) = &scenario.redirect {
         let mut response = json(scenario.redirect_status, &Value::Null);
         response.headers_mut().insert(LOCATION, HeaderValue::from_str(location).ok()?);
@@ -334,7 +340,7 @@ fn misbehave(scenario: &Scenario) -> Option<Answer> {
         _ => ("server_error", "mock"),
     };
     let text = format!("The mock was told to answer {}", status.as_u16());
-    let error = json!({"error": {"message": text, "type": kind, "param": null, "code": code}});
+    let error = dialect.error(status.as_u16(), &text, kind, Some(code));
     let mut response = match scenario.error_body {
         ErrorBody::Json => json(status, &error),
         ErrorBody::List => json(status, &json!([error])),

@@ -10,17 +10,35 @@ use crate::{ProviderId, Timestamp};
 pub enum ProviderKind {
     /// OpenAI chat completions, spoken by most services and by custom agents.
     Openai,
+    /// OpenAI's newer Responses.
+    Responses,
+    /// OpenAI's models on Azure.
+    Azure,
+    /// Anthropic's Messages.
+    Anthropic,
+    /// Google's Gemini.
+    Gemini,
+    /// Ollama's own protocol.
+    Ollama,
 }
 
 impl ProviderKind {
+    pub const ALL: [Self; 6] =
+        [Self::Openai, Self::Responses, Self::Azure, Self::Anthropic, Self::Gemini, Self::Ollama];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Openai => "openai",
+            Self::Responses => "responses",
+            Self::Azure => "azure",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+            Self::Ollama => "ollama",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        (text == Self::Openai.as_str()).then_some(Self::Openai)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 

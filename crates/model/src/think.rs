@@ -49,6 +49,27 @@ impl Think {
         })
     }
 
+    /// Reads Anthropic's `budget_tokens`: the hardest that fits into it.
+    pub const fn of_budget(tokens: u32) -> Self {
+        match tokens {
+            0..8_192 => Self::Low,
+            8_192..24_576 => Self::Medium,
+            24_576..32_768 => Self::High,
+            _ => Self::Max,
+        }
+    }
+
+    /// Tokens of thought, for protocols that bound it so; 0 when there is to be none.
+    pub const fn budget(self) -> u32 {
+        match self {
+            Self::Off => 0,
+            Self::Low => 2_048,
+            Self::On | Self::Medium => 8_192,
+            Self::High => 24_576,
+            Self::Max => 32_768,
+        }
+    }
+
     /// OpenAI's name for how hard, when that was said.
     pub const fn effort(self) -> Option<&'static str> {
         match self {
@@ -77,6 +98,15 @@ impl Think {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_budget_means_what_it_was_made_from() {
+        for think in [Think::Low, Think::Medium, Think::High, Think::Max] {
+            assert_eq!(Think::of_budget(think.budget()), think);
+        }
+        assert_eq!((Think::of_budget(1_024), Think::of_budget(u32::MAX)), (Think::Low, Think::Max));
+        assert_eq!((Think::Off.budget(), Think::of_budget(Think::On.budget())), (0, Think::Medium));
+    }
 
     #[test]
     fn every_form_of_ollama_is_understood() {

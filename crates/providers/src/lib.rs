@@ -1,6 +1,21 @@
 //! Wire protocols of language models, both directions: towards providers, and towards programs that call Stoa.
 
-pub mod openai;
+mod answer;
+mod anthropic;
+mod azure;
+mod gemini;
+mod models;
+mod ollama;
+mod openai;
 pub mod outward;
+mod parts;
+mod protocol;
+mod provider;
+mod responses;
 pub mod sse;
-mod think;
+mod turns;
+
+pub use answer::Reading;
+pub use provider::{
+    ApiKey, BaseUrl, BaseUrlError, CheckFailed, Checked, InvalidApiKey, Provider, Settings, SettingsError,
+};

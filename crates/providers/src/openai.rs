@@ -5,17 +5,51 @@
 //! content as a list of parts (Mistral), usage in the last chunk, in a choice (Moonshot) or in every chunk, errors in
 //! mid-stream, comments as keep-alive (OpenRouter), whole JSON answers to a streaming request.
 
-mod answer;
-mod base_url;
-mod calls;
-mod failure;
+mod interpreter;
 mod list;
-mod provider;
-mod stream;
+mod usage;
 mod wire;
 
-pub(crate) use wire::WireCall;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use stoa_egress::{Host, Request};
+use stoa_model::completion::{CompletionError, CompletionRequest};
 
-pub use answer::Interpreter;
-pub use base_url::{BaseUrl, BaseUrlError};
-pub use provider::{ApiKey, CheckFailed, Checked, InvalidApiKey, OpenAiProvider, Settings};
+use crate::answer::{Interpret, Progress};
+use crate::protocol::{Listed, Protocol, body};
+use crate::provider::{JSON, STREAM, Settings};
+use interpreter::Interpreter;
+
+pub(crate) use usage::usage;
+pub(crate) use wire::{WireCall, WireRequest};
+
+#[derive(Debug)]
+pub(crate) struct OpenAi;
+
+impl Protocol for OpenAi {
+    fn call(&self, settings: &Settings, request: &CompletionRequest) -> Result<Request, CompletionError> {
+        let body = body(&WireRequest::new(request, is_openai(settings)))?;
+        let target = settings.base_url.join("chat/completions")?;
+        let request = Request::post(target, body).header(CONTENT_TYPE, JSON).header(ACCEPT, STREAM);
+        Ok(settings.bearer(request))
+    }
+
+    fn interpreter(&self, progress: Progress) -> Box<dyn Interpret> {
+        Box::new(Interpreter::new(progress))
+    }
+
+    fn list(&self, settings: &Settings, _page: Option<&str>) -> Result<Request, CompletionError> {
+        Ok(settings.bearer(Request::get(settings.base_url.join("models")?)).header(ACCEPT, JSON))
+    }
+
+    fn read_list(&self, body: &[u8]) -> Result<Listed, CompletionError> {
+        Ok(Listed { models: list::read(body)?, next: None })
+    }
+}
+
+/// OpenAI's own service, which no longer knows `max_tokens`.
+fn is_openai(settings: &Settings) -> bool {
+    match settings.base_url.target().host() {
+        Host::Name(name) => name == "api.openai.com" || name.ends_with(".openai.azure.com"),
+        Host::Address(_) => false,
+    }
+}

@@ -1,81 +1,30 @@
 //! Recorded answers of many servers and what they mean; requests of many clients and what is made of them; what Stoa says.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
+mod support;
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use proptest::prelude::*;
 use serde_json::Value;
 use stoa_model::Timestamp;
-use stoa_model::completion::{CompletionError, CompletionEvent, FinishReason, PartKind, Usage};
+use stoa_model::completion::{
+    CompletionError, CompletionEvent, FinishReason, LocalEvent, LogProb, PartKind, TokenLogProb, Usage,
+};
+use stoa_model::provider::ProviderKind;
 use stoa_model::tools::ToolCall;
-use stoa_providers::openai::Interpreter;
-use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, Collector, Form, ListedModel, encode_models};
-use stoa_providers::sse::{Caps, Decoder};
+use stoa_providers::Reading;
+use stoa_providers::outward::{
+    ApiError, ChatRequest, ChunkEncoder, ChunkEvents, Collector, EventEncoder as _, Form, ListedModel, encode_models,
+};
 
-fn files(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sse" || extension == "json"))
-        .collect();
-    files.sort();
-    files
-}
-
-fn snapshot(folder: &str, name: &str, content: &str) {
-    insta::with_settings!({
-        snapshot_path => format!("golden/{folder}"),
-        prepend_module_to_snapshot => false,
-        omit_expression => true,
-    }, { insta::assert_snapshot!(name, content) });
-}
-
-fn name(path: &Path) -> String {
-    path.file_stem().unwrap().to_string_lossy().into_owned()
-}
+use support::{files, name, render, replay, requests, snapshot};
 
 /// Everything that an answer says, fed in pieces of `size` bytes.
 fn interpret(answer: &[u8], size: usize) -> (Vec<CompletionEvent>, Result<(), CompletionError>) {
-    let (mut decoder, mut interpreter, mut out) =
-        (Decoder::new(Caps::default()), Interpreter::new(true, None), VecDeque::new());
-    let mut run = || {
-        for piece in answer.chunks(size) {
-            decoder.push(piece);
-            while let Some(event) = decoder.next_event().unwrap() {
-                interpreter.event(event.name, event.data, &mut out)?;
-            }
-        }
-        if let Some(event) = decoder.finish().unwrap() {
-            interpreter.event(event.name, event.data, &mut out)?;
-        }
-        interpreter.close(&mut out)
-    };
-    let result = run();
-    (out.into(), result)
-}
-
-fn render(events: &[CompletionEvent], result: &Result<(), CompletionError>) -> String {
-    let mut text = String::new();
-    for event in events {
-        match event {
-            CompletionEvent::Delta { part, text: delta } => writeln!(text, "{part:?} {delta:?}"),
-            CompletionEvent::ToolCall(call) => writeln!(text, "{call:?}"),
-            CompletionEvent::Local(local) => writeln!(text, "{local:?}"),
-            CompletionEvent::Usage(usage) => writeln!(text, "{}", serde_json::to_string(usage).unwrap()),
-            CompletionEvent::Finish(reason) => writeln!(text, "Finish {reason:?}"),
-        }
-        .unwrap();
-    }
-    if let Err(error) = result {
-        writeln!(text, "{error:?}\n{error}").unwrap();
-    }
-    text
+    replay(ProviderKind::Openai, answer, size)
 }
 
 /// The text of each part, whatever the deltas.
@@ -108,31 +57,47 @@ fn answers_of_known_servers_are_understood_wherever_they_are_cut() {
 #[test]
 fn whole_answers_are_understood() {
     for path in files("client").iter().filter(|path| path.extension().unwrap() == "json") {
-        let mut out = VecDeque::new();
-        let result = Interpreter::new(true, None).whole(&std::fs::read(path).unwrap(), &mut out);
-        snapshot("client", &name(path), &render(&Vec::from(out), &result));
+        let (events, result) = interpret(&std::fs::read(path).unwrap(), usize::MAX);
+        snapshot("client", &name(path), &render(&events, &result));
+    }
+}
+
+#[test]
+fn answers_in_other_protocols_are_understood_wherever_they_are_cut() {
+    for (folder, kind) in [
+        ("anthropic", ProviderKind::Anthropic),
+        ("gemini", ProviderKind::Gemini),
+        ("ollama", ProviderKind::Ollama),
+        ("responses-client", ProviderKind::Responses),
+    ] {
+        let files = files(folder);
+        assert!(files.len() > 4, "{folder}");
+        for path in files {
+            let file = std::fs::read(&path).unwrap();
+            let is_json = path.extension().unwrap() == "json";
+            let named = file.starts_with(b": source: http") || file.starts_with(b"# source: http") || is_json;
+            assert!(named, "{} names no source", path.display());
+            // Lines know no comment.
+            let beginning =
+                if file.starts_with(b"#") { file.iter().position(|byte| *byte == b'\n').unwrap() } else { 0 };
+            let answer = &file[beginning..];
+            let (events, result) = replay(kind, answer, usize::MAX);
+            snapshot(folder, &name(&path), &render(&events, &result));
+            for size in [1, 2, 3, 7, 64] {
+                assert_eq!(
+                    replay(kind, answer, size),
+                    (events.clone(), result.clone()),
+                    "{} by {size}",
+                    path.display()
+                );
+            }
+        }
     }
 }
 
 #[test]
 fn requests_of_clients_are_taken_or_refused_by_name() {
-    for path in files("outward") {
-        let cases: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        assert!(cases["source"].is_string(), "{} names no source", path.display());
-        let mut text = String::new();
-        for case in cases["cases"].as_array().unwrap() {
-            let request = serde_json::to_vec(&case["request"]).unwrap();
-            writeln!(text, "# {}", case["title"].as_str().unwrap()).unwrap();
-            match ChatRequest::parse(&request) {
-                Ok(request) => writeln!(text, "{request:#?}\n").unwrap(),
-                Err(error) => {
-                    let body = String::from_utf8(error.to_json()).unwrap();
-                    writeln!(text, "{} {body}\n", error.status.as_u16()).unwrap();
-                }
-            }
-        }
-        snapshot("outward", &name(&path), &text);
-    }
+    requests("outward", ChatRequest::parse);
 }
 
 #[test]
@@ -211,6 +176,36 @@ fn a_whole_answer_is_written_as_openai_writes_it() {
     let json = collector.to_json(Form::Chat, "chatcmpl-1", "slug/m", Timestamp::from_millis(1_767_225_600_000));
     let value: Value = serde_json::from_slice(&json).unwrap();
     snapshot("outward", "whole", &serde_json::to_string_pretty(&value).unwrap());
+}
+
+#[test]
+fn how_likely_the_tokens_were_is_written_as_openai_writes_it() {
+    let chance = |text: &str, logprob| LogProb { text: text.to_owned(), bytes: text.as_bytes().to_vec(), logprob };
+    let token =
+        |text: &str| TokenLogProb { token: chance(text, -0.5), top: vec![chance(text, -0.5), chance("\"", -1.25)] };
+    let likely = |text: &str| CompletionEvent::Local(LocalEvent::LogProbs(vec![token(text)]));
+    let delta = |part, text: &str| CompletionEvent::Delta { part, text: text.to_owned() };
+    let said = [
+        likely("Hm"),
+        delta(PartKind::Reasoning, "Hm"),
+        likely("Fo"),
+        likely("ur"),
+        delta(PartKind::Text, "Four"),
+        likely("."),
+        CompletionEvent::Finish(FinishReason::Stop),
+    ];
+    let mut events = ChunkEvents::new(encoder(false));
+    let (mut out, mut collector) = (BytesMut::new(), Collector::default());
+    events.begin(&mut out);
+    for event in said {
+        events.event(&mut out, event.clone());
+        collector.push(event);
+    }
+    let mut text = String::from_utf8(out.to_vec()).unwrap();
+    text.push_str(
+        &String::from_utf8(collector.to_json(Form::Chat, "chatcmpl-1", "m", Timestamp::from_millis(0))).unwrap(),
+    );
+    snapshot("outward", "logprobs", &text);
 }
 
 #[test]
@@ -294,25 +289,23 @@ proptest! {
         let mut out = BytesMut::from(encoder.delta(PartKind::Text, &text));
         out.extend(encoder.finish(FinishReason::Stop));
         out.extend(ChunkEncoder::done());
-        let mut decoder = Decoder::new(Caps::default());
-        let mut interpreter = Interpreter::new(false, None);
-        let mut events = VecDeque::new();
+        let (mut reading, mut events) = (Reading::new(ProviderKind::Openai, false), VecDeque::new());
         for piece in out.chunks(size) {
-            decoder.push(piece);
-            while let Some(event) = decoder.next_event().unwrap() {
-                interpreter.event(event.name, event.data, &mut events).unwrap();
-            }
+            reading.push(piece, &mut events).unwrap();
         }
         let events: Vec<CompletionEvent> = events.into();
         prop_assert_eq!(joined(&events).0, text);
-        prop_assert!(interpreter.is_over());
+        prop_assert!(reading.is_over());
     }
 
     #[test]
     fn any_answer_is_survived(pieces in prop::collection::vec("data: |\\{\"choices\":\\[\\{\"delta\":\\{\"content\":|\"<think>|\\}\\]|\\}|\"error\":|null|\\[DONE\\]|\n\n|\\PC{0,4}", 0..30), size in 1_usize..9) {
         let answer = pieces.concat();
         let _ = interpret(answer.as_bytes(), size);
-        let _ = Interpreter::new(true, None).whole(answer.as_bytes(), &mut VecDeque::new());
+        let _ = interpret(format!("{{{answer}").as_bytes(), size);
         let _ = ChatRequest::parse(answer.as_bytes());
+        for kind in ProviderKind::ALL {
+            let _ = replay(kind, answer.as_bytes(), size);
+        }
     }
 }

@@ -13,7 +13,9 @@ use stoa_model::completion::{
     PromptMessage, TimedStep, Timers, Upstream, Usage,
 };
 use stoa_model::conversation::MessageRole;
-use stoa_providers::openai::{ApiKey, BaseUrl, OpenAiProvider, Settings};
+use stoa_model::image::Image;
+use stoa_model::provider::ProviderKind;
+use stoa_providers::{ApiKey, Provider, Settings};
 use tokio::time::{Instant, sleep, timeout};
 
 fn egress(allowed: Option<&MockServer>) -> Egress {
@@ -22,16 +24,11 @@ fn egress(allowed: Option<&MockServer>) -> Egress {
     Egress::new(options).unwrap()
 }
 
-fn provider_at(egress: Egress, base_url: &str, key: &str) -> Arc<OpenAiProvider> {
-    let settings = Settings {
-        base_url: BaseUrl::parse(base_url).unwrap(),
-        api_key: ApiKey::parse(key).unwrap(),
-        think_tags: true,
-    };
-    OpenAiProvider::new(egress, settings)
+fn provider_at(egress: Egress, base_url: &str, key: &str) -> Arc<Provider> {
+    Provider::new(egress, Settings::parse(ProviderKind::Openai, base_url, key).unwrap())
 }
 
-fn provider(server: &MockServer) -> Arc<OpenAiProvider> {
+fn provider(server: &MockServer) -> Arc<Provider> {
     provider_at(egress(Some(server)), &server.base_url(), "sk-secret-key")
 }
 
@@ -67,7 +64,7 @@ struct Answer {
     error: Option<CompletionError>,
 }
 
-async fn ask(provider: &Arc<OpenAiProvider>, request: CompletionRequest) -> Answer {
+async fn ask(provider: &Arc<Provider>, request: CompletionRequest) -> Answer {
     let mut answer = Answer::default();
     let mut stream = match Arc::clone(provider).open(request).await {
         Ok(stream) => stream,
@@ -91,7 +88,7 @@ async fn ask(provider: &Arc<OpenAiProvider>, request: CompletionRequest) -> Answ
     answer
 }
 
-async fn failure(provider: &Arc<OpenAiProvider>, model: &str) -> CompletionError {
+async fn failure(provider: &Arc<Provider>, model: &str) -> CompletionError {
     let answer = ask(provider, request(model, "hi")).await;
     answer.error.unwrap_or_else(|| panic!("{model} did not fail: {} bytes", answer.text.len()))
 }
@@ -137,6 +134,20 @@ async fn the_request_says_what_was_chosen_and_nothing_else() {
     let keyless = provider_at(egress(Some(&server)), &server.base_url(), " ");
     ask(&keyless, request("echo", "hi")).await;
     assert!(!server.requests()[1].headers.contains_key("authorization"));
+}
+
+#[tokio::test]
+async fn pictures_stand_in_the_request_where_they_were_shown() {
+    let server = Mock::start().await.unwrap();
+    let image = Image::new(&b"\x89PNG\r\n\x1a\n"[..], 4).unwrap();
+    let mut shown = request("echo", "See this?");
+    shown.messages[0].images = vec![image.clone()];
+    ask(&provider(&server), shown).await;
+    assert_eq!(
+        server.requests()[0].body["messages"],
+        serde_json::json!([{"role": "user", "content": [{"type": "text", "text": "See "},
+            {"type": "image_url", "image_url": {"url": image.to_data_url()}}, {"type": "text", "text": "this?"}]}])
+    );
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //!
 //! [`application`] is a tower service; the listener drives it, and so do tests.
 
+mod anthropic;
 mod app;
 mod documentation;
 mod endpoints;

@@ -1,11 +1,13 @@
-//! `/v1`: the OpenAI protocol, by API key, through the same dispatch as the chat. Errors have OpenAI's shape.
+//! `/v1`: the OpenAI protocol, by API key, through the same dispatch as the chat. Errors have OpenAI's shape. Anthropic's
+//! protocol has its one route beside.
 
 mod chat_completions;
 mod completions;
 mod embeddings;
 mod models;
 mod rerank;
-mod stream;
+mod responses;
+pub(crate) mod stream;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -14,19 +16,24 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
-use stoa_identity::{Credential, IdentityError};
-use stoa_model::provider::LOCAL_SLUG;
+use http::{HeaderName, HeaderValue, StatusCode};
+use stoa_identity::{ApiKeyText, Credential, IdentityError};
+use stoa_model::completion::PromptMessage;
+use stoa_model::provider::{Ability, LOCAL_SLUG, split_model_id};
 use stoa_model::{Principal, Scope};
 use stoa_model_store::ModelName;
 use stoa_providers::outward::ApiError;
 
+use crate::anthropic;
 use crate::app::App;
 use crate::ollama::at_the_machine;
 use crate::problem::Problem;
 
-/// Bytes of a request: a long conversation with room to spare.
-const BODY_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of a request: a long conversation with a few pictures.
+const BODY_BYTES: usize = 32 * 1024 * 1024;
+
+/// Where clients of Anthropic put the key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -36,6 +43,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/completions", post(completions::complete))
         .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/rerank", post(rerank::rank))
+        .route("/v1/responses", post(responses::create))
+        .merge(anthropic::routes())
 }
 
 /// The same on Ollama's listener: only the models of this machine, by their names there. What comes in has passed that
@@ -46,7 +55,7 @@ pub(crate) fn local_routes(loopback_only: bool) -> Router<App> {
 
 /// Which models a door leads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Surface {
+pub(crate) enum Surface {
     /// All, as `slug/name`.
     #[default]
     All,
@@ -55,12 +64,12 @@ enum Surface {
 }
 
 impl Surface {
-    fn of(parts: &Parts) -> Self {
+    pub(crate) fn of(parts: &Parts) -> Self {
         parts.extensions.get::<Self>().copied().unwrap_or_default()
     }
 
     /// The id of a model that a request names.
-    fn model_id(self, name: &str) -> String {
+    pub(crate) fn model_id(self, name: &str) -> String {
         match self {
             Self::All => name.to_owned(),
             // A name without a tag means the latest, as it does to Ollama.
@@ -102,17 +111,22 @@ impl IntoResponse for Refusal {
 }
 
 /// Whoever calls, by API key alone: a cookie is for pages, and no page calls this.
-async fn caller(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
+pub(crate) async fn caller(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
+    let header = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let shows_key = header(&API_KEY).is_some_and(|key| ApiKeyText::parse(key.trim()).is_some());
     if let Surface::ThisMachine { loopback_only } = Surface::of(parts)
+        && !shows_key
         && at_the_machine(parts, loopback_only)
     {
         return Ok(Principal::AtTheMachine);
     }
-    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let key =
-        header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let Some((_, key)) = key else {
-        return Err(ApiError::unauthorized("Send an API key of this server as `Authorization: Bearer …`."));
+    let bearer = header(&AUTHORIZATION)
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, key)| key);
+    let Some(key) = bearer.or_else(|| header(&API_KEY)) else {
+        let message = "Send an API key of this server as `Authorization: Bearer …` or `x-api-key: …`.";
+        return Err(ApiError::unauthorized(message));
     };
     let principal = app.door.authenticate(Credential::ApiKey(key.trim())).await.map_err(|error| match error {
         IdentityError::Unauthenticated => {
@@ -128,13 +142,42 @@ async fn caller(parts: &Parts, app: &App) -> Result<Principal, ApiError> {
     }
 }
 
+/// Refuses what only the models of this machine understand, when another is asked.
+pub(crate) fn only_local(model: &str, field: &str) -> Result<(), ApiError> {
+    if split_model_id(model).is_some_and(|(slug, _)| slug == LOCAL_SLUG) {
+        return Ok(());
+    }
+    let message = format!("`{field}` is for models of this machine: leave it out.");
+    Err(ApiError::invalid("unsupported_parameter", field, message))
+}
+
+/// Refuses pictures that a model of this machine would pass over. What a provider's model sees the provider knows best.
+pub(crate) fn check_sight(
+    app: &App,
+    principal: &Principal,
+    model: &str,
+    messages: &[PromptMessage],
+) -> Result<(), ApiError> {
+    if messages.iter().all(|message| message.images.is_empty()) {
+        return Ok(());
+    }
+    let models = app.dispatch.models(principal);
+    let blind =
+        models.iter().any(|known| known.id == model && known.local && !known.abilities.contains(&Ability::Vision));
+    if blind {
+        let message = format!("The model `{model}` takes no images.");
+        return Err(ApiError::invalid("unsupported_value", "messages", message));
+    }
+    Ok(())
+}
+
 fn internal(error: &(dyn std::error::Error + 'static)) -> ApiError {
     tracing::error!(cause = crate::problem::chain(error), "a call of the OpenAI API failed");
     ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "Something went wrong on the server.")
 }
 
 /// Reads the body, with its refusals in OpenAI's shape.
-async fn body(request: Request) -> Result<bytes::Bytes, ApiError> {
+pub(crate) async fn body(request: Request) -> Result<bytes::Bytes, ApiError> {
     crate::extract::read_body(request, BODY_BYTES)
         .await
         .map_err(|problem: Problem| ApiError::new(problem.status, "invalid_request_error", problem.detail))

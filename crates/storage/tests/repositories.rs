@@ -233,7 +233,8 @@ on_both_engines! {
         let database = &test.database;
         let made = database.create_assistants(&ann, ["a", "b"].map(named).to_vec(), NOW).await.unwrap();
         let made = made.into_iter().chain(database.create_assistants(&ann, vec![named("c")], NOW).await.unwrap());
-        let [a, b, c] = made.map(|assistant| assistant.id).collect::<Vec<_>>()[..] else { panic!() };
+        let ids: Vec<_> = made.map(|assistant| assistant.id).collect();
+        let (a, b, c) = (ids[0], ids[1], ids[2]);
         let names = async || {
             let all = database.assistants(&ann).await.unwrap();
             all.into_iter().map(|assistant| assistant.profile.name).collect::<String>()

@@ -32,7 +32,12 @@ async function addOnPhone(all) {
 	await accessible(page, 'a provider that cannot be added');
 	await picture(page, 'add provider phone');
 	await slug.fill('mock');
-	await dialog.getByLabel('Base URL').fill('https://llm.example/v1/chat/completions');
+	await dialog.getByLabel('Protocol').selectOption('Anthropic');
+	expect(await dialog.getByLabel('Base URL').getAttribute('placeholder')).equals(
+		'https://api.anthropic.com/v1',
+		'the address belongs to the protocol'
+	);
+	await dialog.getByLabel('Base URL').fill('https://llm.example/v1/messages');
 	await add.click();
 	await dialog.getByText('Another provider has this slug').waitFor();
 	await slug.fill('');

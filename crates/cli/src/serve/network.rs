@@ -8,7 +8,7 @@ use stoa_dispatch::UpstreamFactory;
 use stoa_egress::{Allowances, Egress, EgressOptions, ProxyOptions};
 use stoa_model::Principal;
 use stoa_model::completion::{CompletionError, CompletionRequest, OpenFuture, Upstream};
-use stoa_providers::openai;
+use stoa_providers::{Provider, Settings};
 use stoa_storage::{Database, Notice, Secret, StorageError, StoredProvider};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -92,18 +92,13 @@ pub(super) struct Providers {
 
 impl UpstreamFactory for Providers {
     fn upstream(&self, stored: &StoredProvider) -> Arc<dyn Upstream> {
-        match settings(stored) {
-            Ok(settings) => openai::OpenAiProvider::new(self.egress.clone(), settings),
-            Err(detail) => Arc::new(Unusable { detail }),
+        let provider = &stored.provider;
+        let api_key = stored.api_key.as_ref().map(Secret::expose).unwrap_or_default();
+        match Settings::parse(provider.kind, &provider.base_url, api_key) {
+            Ok(settings) => Provider::new(self.egress.clone(), settings),
+            Err(error) => Arc::new(Unusable { detail: error.to_string() }),
         }
     }
-}
-
-fn settings(stored: &StoredProvider) -> Result<openai::Settings, String> {
-    let base_url = openai::BaseUrl::parse(&stored.provider.base_url).map_err(|error| error.to_string())?;
-    let api_key = stored.api_key.as_ref().map(Secret::expose).unwrap_or_default();
-    let api_key = openai::ApiKey::parse(api_key).map_err(|error| error.to_string())?;
-    Ok(openai::Settings { base_url, api_key, think_tags: true })
 }
 
 /// A provider whose stored settings cannot be used: it says so whenever it is called.

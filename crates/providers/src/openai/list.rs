@@ -1,42 +1,21 @@
 //! The models that a provider says it has, in the shapes that the list comes in.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 use stoa_model::completion::CompletionError;
 use stoa_model::provider::{Ability, ProviderModel};
 
-use super::failure;
+use crate::models;
 
-/// More models than this are not taken; the largest marketplaces have about a thousand.
-const MAX_MODELS: usize = 10_000;
-const MAX_NAME_BYTES: usize = 256;
-
-/// Reads `{"data": […]}` (OpenAI), a bare list (Together), or `{"models": […]}` (others), sorted by name.
-pub(crate) fn read(body: &[u8]) -> Result<Vec<ProviderModel>, CompletionError> {
-    let answer: Value = serde_json::from_slice(body).map_err(|error| CompletionError::Protocol {
-        detail: format!("the model list is not JSON ({error}): {}", failure::message_of(body).unwrap_or_default()),
-    })?;
+/// Reads `{"data": […]}` (OpenAI), a bare list (Together), or `{"models": […]}` (others).
+pub(super) fn read(body: &[u8]) -> Result<Vec<ProviderModel>, CompletionError> {
+    let answer = models::parse(body)?;
     let entries = ["data", "models"].iter().find_map(|key| answer.get(key)?.as_array()).or_else(|| answer.as_array());
-    let Some(entries) = entries else {
-        let detail = format!("it is no list of models: {}", failure::message_of(body).unwrap_or_default());
-        return Err(CompletionError::Protocol { detail });
-    };
-    let mut seen = HashSet::new();
-    let mut models: Vec<ProviderModel> =
-        entries.iter().filter_map(model).filter(|model| seen.insert(model.name.clone())).take(MAX_MODELS).collect();
-    models.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(models)
+    Ok(entries.ok_or_else(|| models::no_list(body))?.iter().filter_map(model).collect())
 }
 
 fn model(entry: &Value) -> Option<ProviderModel> {
     let text = |key: &str| entry.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
     let name = entry.as_str().or_else(|| text("id")).or_else(|| text("model")).or_else(|| text("name"))?;
-    if name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
-        return None;
-    }
-    let display_name =
-        text("display_name").or_else(|| text("name")).filter(|shown| *shown != name && shown.len() <= MAX_NAME_BYTES);
     let context_window = [
         "/context_length",
         "/context_window",
@@ -46,16 +25,8 @@ fn model(entry: &Value) -> Option<ProviderModel> {
         "/meta/n_ctx_train",
     ]
     .iter()
-    .find_map(|path| entry.pointer(path)?.as_u64())
-    .and_then(|tokens| u32::try_from(tokens).ok())
-    .filter(|tokens| *tokens > 0);
-    Some(ProviderModel {
-        name: name.to_owned(),
-        display_name: display_name.map(str::to_owned),
-        context_window,
-        abilities: abilities(entry),
-        enabled: true,
-    })
+    .find_map(|path| entry.pointer(path)?.as_u64());
+    models::model(name, text("display_name").or_else(|| text("name")), context_window, abilities(entry))
 }
 
 /// What OpenRouter (`supported_parameters`, `architecture`), Mistral (`capabilities`) and others say of a model.
@@ -91,7 +62,7 @@ mod tests {
     use super::*;
 
     fn names(body: &str) -> Vec<String> {
-        read(body.as_bytes()).unwrap().into_iter().map(|model| model.name).collect()
+        models::sorted(read(body.as_bytes()).unwrap()).into_iter().map(|model| model.name).collect()
     }
 
     #[test]

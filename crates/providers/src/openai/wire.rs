@@ -7,11 +7,13 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use stoa_model::completion::{CompletionRequest, FinishReason, PromptMessage, Usage};
+use stoa_model::completion::{CompletionRequest, FinishReason, PromptMessage};
 use stoa_model::format::Format;
 use stoa_model::json::Json;
 use stoa_model::think::Think;
 use stoa_model::tools::{ToolCall, ToolChoice, Tools};
+
+use crate::parts::{self, Part};
 
 #[derive(Serialize)]
 pub(crate) struct WireRequest<'a> {
@@ -50,13 +52,46 @@ pub(crate) struct WireRequest<'a> {
 #[derive(Serialize)]
 struct WireMessage<'a> {
     role: &'static str,
-    content: Option<&'a str>,
+    content: Option<WireContent<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WireCall<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_call_id: Option<&'a str>,
+}
+
+/// Plain wherever it can be: not every server understands parts.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum WireContent<'a> {
+    Text(&'a str),
+    Parts(Vec<WirePart<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum WirePart<'a> {
+    Text { text: &'a str },
+    ImageUrl { image_url: WireUrl },
+}
+
+#[derive(Serialize)]
+struct WireUrl {
+    url: String,
+}
+
+impl<'a> From<&'a PromptMessage> for WireContent<'a> {
+    fn from(message: &'a PromptMessage) -> Self {
+        if message.images.is_empty() {
+            return Self::Text(&message.text);
+        }
+        let part = |part| match part {
+            Part::Text(text) => WirePart::Text { text },
+            Part::Image(image) => WirePart::ImageUrl { image_url: WireUrl { url: image.to_data_url() } },
+        };
+        Self::Parts(parts::of(message).into_iter().map(part).collect())
+    }
 }
 
 /// A call in both directions.
@@ -114,7 +149,7 @@ impl<'a> From<&'a PromptMessage> for WireMessage<'a> {
         let says_nothing = message.text.is_empty() && !message.tool_calls.is_empty();
         Self {
             role: message.role.as_str(),
-            content: (!says_nothing).then_some(message.text.as_str()),
+            content: (!says_nothing).then(|| message.into()),
             reasoning_content: message.reasoning.as_deref(),
             tool_calls: message.tool_calls.iter().map(|call| WireCall::new(call, None)).collect(),
             tool_call_id: message.tool_call_id.as_deref(),
@@ -323,44 +358,6 @@ fn collect_text(value: &Value, into: &mut String) {
         Value::Array(parts) => parts.iter().for_each(|part| collect_text(&part["text"], into)),
         _ => {}
     }
-}
-
-/// Reads the counts of a `usage` object in any of its dialects. `None` when it holds none.
-pub(crate) fn usage(value: &Value) -> Option<Usage> {
-    let count = |paths: &[&str]| paths.iter().find_map(|path| value.pointer(path)).and_then(whole_number);
-    let prompt_tokens = count(&["/prompt_tokens", "/input_tokens"]);
-    let completion_tokens = count(&["/completion_tokens", "/output_tokens"]);
-    if prompt_tokens.is_none() && completion_tokens.is_none() {
-        return None;
-    }
-    let (prompt_tokens, completion_tokens) = (prompt_tokens.unwrap_or(0), completion_tokens.unwrap_or(0));
-    Some(Usage {
-        prompt_tokens,
-        completion_tokens,
-        cached_tokens: count(&[
-            "/prompt_tokens_details/cached_tokens",
-            "/prompt_cache_hit_tokens",
-            "/input_tokens_details/cached_tokens",
-            "/cached_tokens",
-        ])
-        .unwrap_or(0)
-        .min(prompt_tokens),
-        reasoning_tokens: count(&[
-            "/completion_tokens_details/reasoning_tokens",
-            "/output_tokens_details/reasoning_tokens",
-            "/reasoning_tokens",
-        ])
-        .unwrap_or(0)
-        .min(completion_tokens),
-    })
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
-fn whole_number(value: &Value) -> Option<u64> {
-    const LARGEST: f64 = 9_007_199_254_740_992.0;
-    value
-        .as_u64()
-        .or_else(|| value.as_f64().filter(|number| (0.0..=LARGEST).contains(number)).map(|number| number as u64))
 }
 
 /// `None` for the empty string, which some servers send in every chunk.

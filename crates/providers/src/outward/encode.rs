@@ -3,10 +3,11 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::Serialize;
 use stoa_model::Timestamp;
-use stoa_model::completion::{CompletionEvent, FinishReason, PartKind, Usage};
+use stoa_model::completion::{FinishReason, PartKind, TokenLogProb, Usage};
 use stoa_model::tools::ToolCall;
 
 use super::error::ApiError;
+use super::logprobs::WireLogProbs;
 use crate::openai::WireCall;
 
 /// Which of OpenAI's two requests is answered.
@@ -18,7 +19,7 @@ pub enum Form {
 }
 
 impl Form {
-    const fn chunk(self) -> &'static str {
+    pub(super) const fn chunk(self) -> &'static str {
         match self {
             Self::Chat => "chat.completion.chunk",
             Self::Text => "text_completion",
@@ -83,11 +84,16 @@ impl ChunkEncoder {
 
     /// One delta behind what `out` already holds: several that are ready at once go out in one piece.
     pub fn append_delta(&self, out: &mut BytesMut, part: PartKind, text: &str) {
+        self.append_likely_delta(out, part, text, &[]);
+    }
+
+    /// One delta with how likely its tokens were.
+    pub fn append_likely_delta(&self, out: &mut BytesMut, part: PartKind, text: &str, logprobs: &[TokenLogProb]) {
         if (self.form, part) == (Form::Text, PartKind::Reasoning) {
             return;
         }
         out.put_slice(&self.head);
-        self.write_delta(out, part, text);
+        self.write_delta(out, part, text, logprobs);
     }
 
     /// A whole call of a tool; `index` is its place among those of the answer.
@@ -146,17 +152,23 @@ impl ChunkEncoder {
         out
     }
 
-    fn write_delta(&self, out: &mut BytesMut, part: PartKind, text: &str) {
+    fn write_delta(&self, out: &mut BytesMut, part: PartKind, text: &str, logprobs: &[TokenLogProb]) {
         out.put_slice(match (self.form, part) {
             (Form::Text, _) => PLAIN,
             (Form::Chat, PartKind::Text) => TEXT,
             (Form::Chat, PartKind::Reasoning) => REASONING,
         });
         write_json_text(out, text);
-        out.put_slice(match self.form {
-            Form::Chat => AFTER_DELTA,
-            Form::Text => AFTER_PLAIN,
-        });
+        match (self.form, WireLogProbs::new(logprobs)) {
+            (Form::Chat, None) => out.put_slice(AFTER_DELTA),
+            (Form::Chat, Some(logprobs)) => {
+                out.put_slice(br#"},"logprobs":"#);
+                // Texts and numbers alone always serialise.
+                out.put_slice(&serde_json::to_vec(&logprobs).unwrap_or_default());
+                out.put_slice(br#","finish_reason":null}]"#);
+            }
+            (Form::Text, _) => out.put_slice(AFTER_PLAIN),
+        }
         self.close(out);
     }
 
@@ -173,7 +185,7 @@ impl ChunkEncoder {
 }
 
 /// A JSON string. Most tokens need no escape and are copied whole.
-fn write_json_text(out: &mut BytesMut, text: &str) {
+pub(super) fn write_json_text(out: &mut BytesMut, text: &str) {
     let plain = text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\');
     if plain {
         out.put_u8(b'"');
@@ -185,7 +197,7 @@ fn write_json_text(out: &mut BytesMut, text: &str) {
     }
 }
 
-const fn reason_name(reason: FinishReason) -> &'static str {
+pub(super) const fn reason_name(reason: FinishReason) -> &'static str {
     match reason {
         FinishReason::Stop => "stop",
         FinishReason::Length => "length",
@@ -195,7 +207,7 @@ const fn reason_name(reason: FinishReason) -> &'static str {
 }
 
 #[derive(Serialize)]
-struct WireUsage {
+pub(super) struct WireUsage {
     prompt_tokens: u64,
     completion_tokens: u64,
     total_tokens: u64,
@@ -223,137 +235,4 @@ impl From<Usage> for WireUsage {
             completion_tokens_details: CompletionDetails { reasoning_tokens: usage.reasoning_tokens },
         }
     }
-}
-
-/// Gathers the events of an answer that is not streamed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Collector {
-    text: String,
-    reasoning: String,
-    calls: Vec<ToolCall>,
-    usage: Option<Usage>,
-    finish: Option<FinishReason>,
-}
-
-impl Collector {
-    pub fn push(&mut self, event: CompletionEvent) {
-        match event {
-            CompletionEvent::Delta { part: PartKind::Text, text } => self.text.push_str(&text),
-            CompletionEvent::Delta { part: PartKind::Reasoning, text } => self.reasoning.push_str(&text),
-            CompletionEvent::ToolCall(call) => self.calls.push(call),
-            CompletionEvent::Local(_) => {}
-            CompletionEvent::Usage(usage) => self.usage = Some(usage),
-            CompletionEvent::Finish(reason) => self.finish = Some(reason),
-        }
-    }
-
-    /// The JSON of the whole answer.
-    pub fn to_json(&self, form: Form, id: &str, model: &str, created: Timestamp) -> Vec<u8> {
-        match form {
-            Form::Chat => self.chat(id, model, created),
-            Form::Text => self.plain(id, model, created),
-        }
-    }
-
-    fn plain(&self, id: &str, model: &str, created: Timestamp) -> Vec<u8> {
-        let answer = serde_json::json!({
-            "id": id,
-            "object": Form::Text.chunk(),
-            "created": created.as_seconds(),
-            "model": model,
-            "choices": [{
-                "index": 0,
-                "text": self.text,
-                "logprobs": null,
-                "finish_reason": reason_name(self.finish.unwrap_or(FinishReason::Stop)),
-            }],
-            "usage": self.usage.map(WireUsage::from),
-        });
-        answer.to_string().into_bytes()
-    }
-
-    fn chat(&self, id: &str, model: &str, created: Timestamp) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Answer<'a> {
-            id: &'a str,
-            object: &'static str,
-            created: i64,
-            model: &'a str,
-            choices: [Choice<'a>; 1],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            usage: Option<WireUsage>,
-        }
-        #[derive(Serialize)]
-        struct Choice<'a> {
-            index: u32,
-            message: Message<'a>,
-            logprobs: (),
-            finish_reason: &'static str,
-        }
-        #[derive(Serialize)]
-        struct Message<'a> {
-            role: &'static str,
-            content: Option<&'a str>,
-            #[serde(skip_serializing_if = "str::is_empty")]
-            reasoning_content: &'a str,
-            #[serde(skip_serializing_if = "Vec::is_empty")]
-            tool_calls: Vec<WireCall<'a>>,
-            refusal: (),
-        }
-        let only_calls = self.text.is_empty() && !self.calls.is_empty();
-        let message = Message {
-            role: "assistant",
-            content: (!only_calls).then_some(self.text.as_str()),
-            reasoning_content: &self.reasoning,
-            tool_calls: self.calls.iter().map(|call| WireCall::new(call, None)).collect(),
-            refusal: (),
-        };
-        let finish_reason = reason_name(self.finish.unwrap_or(FinishReason::Stop));
-        let answer = Answer {
-            id,
-            object: "chat.completion",
-            created: created.as_seconds(),
-            model,
-            choices: [Choice { index: 0, message, logprobs: (), finish_reason }],
-            usage: self.usage.map(WireUsage::from),
-        };
-        // Texts and numbers alone always serialise.
-        serde_json::to_vec(&answer).unwrap_or_default()
-    }
-}
-
-/// One line of the model list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListedModel<'a> {
-    /// `slug/name`.
-    pub id: &'a str,
-    pub created: Timestamp,
-    pub owned_by: &'a str,
-}
-
-/// The JSON of `GET /v1/models`.
-pub fn encode_models<'a>(models: impl IntoIterator<Item = ListedModel<'a>>) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct List<'a> {
-        object: &'static str,
-        data: Vec<Entry<'a>>,
-    }
-    #[derive(Serialize)]
-    struct Entry<'a> {
-        id: &'a str,
-        object: &'static str,
-        created: i64,
-        owned_by: &'a str,
-    }
-    let data = models
-        .into_iter()
-        .map(|model| Entry {
-            id: model.id,
-            object: "model",
-            created: model.created.as_seconds(),
-            owned_by: model.owned_by,
-        })
-        .collect();
-    // Texts and numbers alone always serialise.
-    serde_json::to_vec(&List { object: "list", data }).unwrap_or_default()
 }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use stoa_model::completion::{PromptMessage, PromptRole};
 use stoa_model::tools::ToolCall;
 
+use super::content::{Content, check_images};
 use super::error::ApiError;
 use super::request::{Fields, MAX_MESSAGES, read, shown, unsupported};
 
@@ -22,12 +23,13 @@ pub(super) fn messages(value: &str) -> Result<Vec<PromptMessage>, ApiError> {
     }
     let message = |(index, value): (usize, &&RawValue)| message(&format!("messages[{index}]"), value.get());
     let mut messages = raw.iter().enumerate().map(message).collect::<Result<Vec<_>, _>>()?;
+    check_images("messages", &messages)?;
     name_tools(&mut messages);
     Ok(messages)
 }
 
 /// Says of each answer of a tool which tool it was: this protocol names the call alone, and some templates need both.
-fn name_tools(messages: &mut [PromptMessage]) {
+pub(super) fn name_tools(messages: &mut [PromptMessage]) {
     let mut names: HashMap<String, String> = HashMap::new();
     for message in messages {
         names.extend(message.tool_calls.iter().map(|call| (call.id.clone(), call.name.clone())));
@@ -47,7 +49,10 @@ fn message(path: &str, value: &str) -> Result<PromptMessage, ApiError> {
         match name.as_str() {
             _ if value == "null" => {}
             "role" => role = Some(message_role(&path, value)?),
-            "content" => (said.text, has_content) = (content(&path, value)?, true),
+            "content" => {
+                let content = content(&path, value)?;
+                (said.text, said.images, has_content) = (content.text, content.images, true);
+            }
             "reasoning_content" | "reasoning" => said.reasoning = Some(read(&path, value, "a text")?),
             "tool_calls" => said.tool_calls = calls(&path, value)?,
             "tool_call_id" => said.tool_call_id = Some(read(&path, value, "a text")?),
@@ -71,6 +76,10 @@ fn message(path: &str, value: &str) -> Result<PromptMessage, ApiError> {
     }
     if said.role != PromptRole::Tool && said.tool_name.is_some() {
         return Err(unsupported(&format!("{path}.name")));
+    }
+    if said.role != PromptRole::User && !said.images.is_empty() {
+        let path = format!("{path}.content");
+        return Err(ApiError::invalid("invalid_value", &path, "Only a `user` shows images."));
     }
     if said.role != PromptRole::Assistant && !said.tool_calls.is_empty() {
         let path = format!("{path}.tool_calls");
@@ -97,13 +106,14 @@ fn message_role(path: &str, value: &str) -> Result<PromptRole, ApiError> {
     }
 }
 
-/// A text, or parts of kind `text`, which are put together line by line.
-fn content(path: &str, value: &str) -> Result<String, ApiError> {
+/// A text, or parts of it with pictures between them.
+fn content(path: &str, value: &str) -> Result<Content, ApiError> {
+    let mut content = Content::default();
     if value.starts_with('"') {
-        return read(path, value, "a text");
+        content.push_text(&read::<String>(path, value, "a text")?);
+        return Ok(content);
     }
     let parts: Vec<&RawValue> = read(path, value, "a text or a list of parts")?;
-    let mut text = String::new();
     for (index, part) in parts.iter().enumerate() {
         let path = format!("{path}[{index}]");
         let part: Value = read(&path, part.get(), "a part")?;
@@ -111,8 +121,17 @@ fn content(path: &str, value: &str) -> Result<String, ApiError> {
         let piece = match kind {
             "text" => part["text"].as_str(),
             "refusal" => part["refusal"].as_str(),
+            "image_url" => {
+                let path = format!("{path}.image_url.url");
+                let url = part["image_url"]["url"].as_str();
+                let url =
+                    url.ok_or_else(|| ApiError::invalid("invalid_type", &path, format!("`{path}` must be a text.")))?;
+                content.push_url(&path, url)?;
+                continue;
+            }
             _ => {
-                let message = format!("Parts of the type {} are not supported: only `text`.", shown(kind));
+                let message =
+                    format!("Parts of the type {} are not supported: only `text` and `image_url`.", shown(kind));
                 return Err(ApiError::invalid("unsupported_value", format!("{path}.type"), message));
             }
         };
@@ -120,12 +139,9 @@ fn content(path: &str, value: &str) -> Result<String, ApiError> {
             let message = format!("`{path}` must hold a text.");
             return Err(ApiError::invalid("invalid_type", path, message));
         };
-        if index > 0 {
-            text.push('\n');
-        }
-        text.push_str(piece);
+        content.push_text(piece);
     }
-    Ok(text)
+    Ok(content)
 }
 
 fn calls(path: &str, value: &str) -> Result<Vec<ToolCall>, ApiError> {

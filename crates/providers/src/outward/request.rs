@@ -29,6 +29,8 @@ pub struct ChatRequest {
     pub stop: Vec<String>,
     pub seed: Option<u32>,
     pub form: AnswerForm,
+    /// Tells how likely each token was, beside so many of the likeliest.
+    pub logprobs: Option<u8>,
     pub stream: bool,
     /// Whether a stream ends with a chunk of usage.
     pub include_usage: bool,
@@ -68,6 +70,8 @@ struct Draft {
     stop: Vec<String>,
     seed: Option<u32>,
     form: AnswerForm,
+    logprobs: bool,
+    top_logprobs: Option<u8>,
     stream: bool,
     include_usage: Option<bool>,
 }
@@ -105,6 +109,8 @@ impl Draft {
             "parallel_tool_calls" => self.form.tools.one_call = !read::<bool>(name, value, "true or false")?,
             "response_format" => self.form.format = form::response_format(value)?,
             "reasoning_effort" => self.form.think = Some(form::reasoning_effort(value)?),
+            "logprobs" => self.logprobs = read(name, value, "true or false")?,
+            "top_logprobs" => self.top_logprobs = Some(top_logprobs(name, value)?),
             // Labels: they change nothing in the answer.
             "user"
             | "metadata"
@@ -144,7 +150,12 @@ impl Draft {
             let message = "`stream_options` is only allowed when `stream` is true.";
             return Err(ApiError::invalid("invalid_value", "stream_options", message));
         }
+        if self.top_logprobs.is_some_and(|top| top > 0) && !self.logprobs {
+            let message = "`top_logprobs` is only allowed when `logprobs` is true.";
+            return Err(ApiError::invalid("invalid_value", "top_logprobs", message));
+        }
         Ok(ChatRequest {
+            logprobs: self.logprobs.then(|| self.top_logprobs.unwrap_or(0)),
             model,
             messages,
             parameters: self.parameters,
@@ -204,13 +215,21 @@ pub(super) fn is_default(name: &str, value: &str) -> bool {
     match name {
         "n" | "best_of" => value == 1,
         "echo" | "logprobs" => value == false,
-        "top_logprobs" => value == 0,
         "logit_bias" => value.as_object().is_some_and(serde_json::Map::is_empty),
         "functions" => value.as_array().is_some_and(Vec::is_empty),
         "function_call" => value == "none" || value == "auto",
         "modalities" => value == serde_json::json!(["text"]),
         _ => false,
     }
+}
+
+pub(super) fn top_logprobs(name: &str, value: &str) -> Result<u8, ApiError> {
+    const EXPECTED: &str = "a whole number from 0 to 20";
+    let top: u8 = read(name, value, EXPECTED)?;
+    if top > 20 {
+        return Err(ApiError::invalid("invalid_value", name, format!("`{name}` must be {EXPECTED}, but is {top}.")));
+    }
+    Ok(top)
 }
 
 pub(super) fn model(value: &str) -> Result<String, ApiError> {
@@ -223,23 +242,28 @@ pub(super) fn model(value: &str) -> Result<String, ApiError> {
 }
 
 pub(super) fn stop(value: &str) -> Result<Vec<String>, ApiError> {
+    stops("stop", value)
+}
+
+/// The texts that end an answer, whatever they are called.
+pub(super) fn stops(name: &str, value: &str) -> Result<Vec<String>, ApiError> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Stop {
         One(String),
         Many(Vec<String>),
     }
-    let stops = match read("stop", value, "a text or a list of texts")? {
+    let stops = match read(name, value, "a text or a list of texts")? {
         Stop::One(stop) => vec![stop],
         Stop::Many(stops) => stops,
     };
     if stops.len() > MAX_STOPS {
-        let message = format!("`stop` holds {} texts; {MAX_STOPS} are the most.", stops.len());
-        return Err(ApiError::invalid("array_above_max_length", "stop", message));
+        let message = format!("`{name}` holds {} texts; {MAX_STOPS} are the most.", stops.len());
+        return Err(ApiError::invalid("array_above_max_length", name, message));
     }
     if stops.iter().any(|stop| stop.is_empty() || stop.len() > MAX_STOP_BYTES) {
-        let message = format!("Each text of `stop` must have 1 to {MAX_STOP_BYTES} bytes.");
-        return Err(ApiError::invalid("invalid_value", "stop", message));
+        let message = format!("Each text of `{name}` must have 1 to {MAX_STOP_BYTES} bytes.");
+        return Err(ApiError::invalid("invalid_value", name, message));
     }
     Ok(stops)
 }

@@ -5,10 +5,10 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::CONTENT_TYPE;
 use stoa_dispatch::Call;
 use stoa_model::completion::{LocalOptions, Timers};
-use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, Form};
+use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, ChunkEvents, Form};
 
 use super::stream::{answer_id, collect, streamed};
-use super::{Refusal, Surface, body, caller};
+use super::{Refusal, Surface, body, caller, check_sight, only_local};
 use crate::app::App;
 
 pub(super) async fn complete(State(app): State<App>, request: Request) -> Result<Response, Refusal> {
@@ -16,15 +16,20 @@ pub(super) async fn complete(State(app): State<App>, request: Request) -> Result
     let principal = caller(&parts, &app).await?;
     let surface = Surface::of(&parts);
     let request = ChatRequest::parse(&body(Request::from_parts(parts, rest)).await?)?;
+    let model = surface.model_id(&request.model);
+    if request.logprobs.is_some() {
+        only_local(&model, "logprobs")?;
+    }
+    check_sight(&app, &principal, &model, &request.messages)?;
     let call = Call {
-        model: surface.model_id(&request.model),
+        model,
         messages: request.messages,
         parameters: request.parameters,
         stop: request.stop,
         seed: request.seed,
         form: request.form,
         timers: Timers::default(),
-        local: LocalOptions::default(),
+        local: LocalOptions { logprobs: request.logprobs, ..LocalOptions::default() },
         generation: None,
         receipt: None,
     };
@@ -32,7 +37,7 @@ pub(super) async fn complete(State(app): State<App>, request: Request) -> Result
     let id = answer_id("chatcmpl-");
     if request.stream {
         let encoder = ChunkEncoder::new(Form::Chat, &id, &request.model, app.now(), request.include_usage);
-        return Ok(streamed(events, encoder));
+        return Ok(streamed(events, ChunkEvents::new(encoder)));
     }
     let answer = collect(events).await.map_err(|error| ApiError::from(&error))?;
     let json = answer.to_json(Form::Chat, &id, &request.model, app.now());

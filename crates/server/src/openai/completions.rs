@@ -6,10 +6,10 @@ use http::header::CONTENT_TYPE;
 use stoa_dispatch::Call;
 use stoa_model::completion::{AnswerForm, LocalOptions, PromptMessage, PromptRole, Timers};
 use stoa_model::provider::LOCAL_SLUG;
-use stoa_providers::outward::{ApiError, ChunkEncoder, Form, TextRequest};
+use stoa_providers::outward::{ApiError, ChunkEncoder, ChunkEvents, Form, TextRequest};
 
 use super::stream::{answer_id, collect, streamed};
-use super::{Refusal, Surface, body, caller};
+use super::{Refusal, Surface, body, caller, only_local};
 use crate::app::App;
 
 pub(super) async fn complete(State(app): State<App>, request: Request) -> Result<Response, Refusal> {
@@ -19,9 +19,8 @@ pub(super) async fn complete(State(app): State<App>, request: Request) -> Result
     let request = TextRequest::parse(&body(Request::from_parts(parts, rest)).await?)?;
     let model = surface.model_id(&request.model);
     let local = model.strip_prefix(LOCAL_SLUG).and_then(|name| name.strip_prefix('/'));
-    if request.suffix.is_some() && local.is_none() {
-        let message = "`suffix` is for models of this machine: leave it out.";
-        return Err(ApiError::invalid("unsupported_parameter", "suffix", message).into());
+    if request.suffix.is_some() {
+        only_local(&model, "suffix")?;
     }
     // To a model that can chat, the text is what its user says; a base model reads it as it is.
     let reads_text = match local {
@@ -51,10 +50,8 @@ pub(super) async fn complete(State(app): State<App>, request: Request) -> Result
     let events = app.dispatch.call(&principal, call).await.map_err(|error| ApiError::from(&error))?;
     let id = answer_id("cmpl-");
     if request.stream {
-        return Ok(streamed(
-            events,
-            ChunkEncoder::new(Form::Text, &id, &request.model, app.now(), request.include_usage),
-        ));
+        let encoder = ChunkEncoder::new(Form::Text, &id, &request.model, app.now(), request.include_usage);
+        return Ok(streamed(events, ChunkEvents::new(encoder)));
     }
     let answer = collect(events).await.map_err(|error| ApiError::from(&error))?;
     Ok(([(CONTENT_TYPE, "application/json")], answer.to_json(Form::Text, &id, &request.model, app.now()))

@@ -6,7 +6,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use stoa_model::Timestamp;
 use stoa_model::provider::AvailableModel;
-use stoa_providers::outward::{ApiError, ListedModel, encode_models};
+use stoa_providers::outward::{ApiError, ListedModel, encode_anthropic_models, encode_models};
 
 use super::{Refusal, Surface, caller};
 use crate::app::App;
@@ -15,6 +15,11 @@ pub(super) async fn list_models(State(app): State<App>, parts: Parts) -> Result<
     let principal = caller(&parts, &app).await?;
     let models = app.dispatch.models(&principal);
     let surface = Surface::of(&parts);
+    // Both protocols have their list here; clients of Anthropic tell its version with everything they ask.
+    if parts.headers.contains_key("anthropic-version") {
+        let listed = |model| listed(surface, model).map(|listed| (listed, model.display_name.as_str()));
+        return Ok(json(encode_anthropic_models(models.iter().filter_map(listed))));
+    }
     Ok(json(encode_models(models.iter().filter_map(|model| listed(surface, model)))))
 }
 

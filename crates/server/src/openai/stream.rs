@@ -10,13 +10,13 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use rand::Rng as _;
 use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream, LocalEvent};
-use stoa_providers::outward::{ApiError, ChunkEncoder, Collector};
+use stoa_providers::outward::{ApiError, Collector, EventEncoder};
 use tokio::time::Instant;
 
 /// Silence after which a stream says that it lives, for the proxies between.
 const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(15);
 
-pub(super) async fn collect(mut events: CompletionStream) -> Result<Collector, CompletionError> {
+pub(crate) async fn collect(mut events: CompletionStream) -> Result<Collector, CompletionError> {
     let mut answer = Collector::default();
     while let Some(event) = events.next().await {
         let event = event?;
@@ -30,12 +30,9 @@ pub(super) async fn collect(mut events: CompletionStream) -> Result<Collector, C
 }
 
 /// A stream on its way out. Dropping it, as when the client leaves, cancels the call.
-struct Outgoing {
+struct Outgoing<E> {
     events: CompletionStream,
-    encoder: ChunkEncoder,
-    usage: Option<stoa_model::completion::Usage>,
-    /// Calls of tools so far.
-    calls: usize,
+    encoder: E,
     progress: Progress,
 }
 
@@ -46,8 +43,8 @@ enum Progress {
     Over,
 }
 
-pub(super) fn streamed(events: CompletionStream, encoder: ChunkEncoder) -> Response {
-    let outgoing = Outgoing { events, encoder, usage: None, calls: 0, progress: Progress::Beginning };
+pub(crate) fn streamed(events: CompletionStream, encoder: impl EventEncoder + 'static) -> Response {
+    let outgoing = Outgoing { events, encoder, progress: Progress::Beginning };
     let body = stream::unfold(outgoing, |mut outgoing| async move {
         let bytes = outgoing.next().await?;
         Some((Ok::<_, std::convert::Infallible>(bytes), outgoing))
@@ -60,14 +57,16 @@ pub(super) fn streamed(events: CompletionStream, encoder: ChunkEncoder) -> Respo
     response
 }
 
-impl Outgoing {
+impl<E: EventEncoder> Outgoing<E> {
     /// The next piece: everything that is ready, in one.
     async fn next(&mut self) -> Option<Bytes> {
         match self.progress {
             Progress::Over => return None,
             Progress::Beginning => {
                 self.progress = Progress::Running;
-                return Some(self.encoder.start());
+                let mut out = BytesMut::new();
+                self.encoder.begin(&mut out);
+                return Some(out.freeze());
             }
             Progress::Running => {}
         }
@@ -75,7 +74,7 @@ impl Outgoing {
         let deadline = Instant::now() + HEARTBEAT;
         match tokio::time::timeout_at(deadline, self.events.next()).await {
             Ok(event) => self.write(&mut out, event),
-            Err(_) => out.extend_from_slice(b": \n\n"),
+            Err(_) => out.extend_from_slice(self.encoder.keep_alive()),
         }
         // What is there already goes along.
         while self.progress == Progress::Running && out.len() < 16 * 1024 {
@@ -89,24 +88,15 @@ impl Outgoing {
 
     fn write(&mut self, out: &mut BytesMut, event: Option<Result<CompletionEvent, CompletionError>>) {
         match event {
-            Some(Ok(CompletionEvent::Delta { part, text })) => self.encoder.append_delta(out, part, &text),
-            Some(Ok(CompletionEvent::ToolCall(call))) => {
-                self.encoder.append_call(out, self.calls, &call);
-                self.calls += 1;
-            }
             // A comment: to be seen by whoever looks, and passed over by every client.
             Some(Ok(CompletionEvent::Local(LocalEvent::Queued { ahead }))) => {
                 out.extend_from_slice(format!(": {ahead} before this in the queue\n\n").as_bytes());
             }
-            Some(Ok(CompletionEvent::Local(_))) => {}
-            Some(Ok(CompletionEvent::Usage(usage))) => self.usage = Some(usage),
-            Some(Ok(CompletionEvent::Finish(reason))) => {
-                out.extend_from_slice(&self.encoder.finish(reason));
-                if let Some(usage) = self.usage.and_then(|usage| self.encoder.usage(usage)) {
-                    out.extend_from_slice(&usage);
+            Some(Ok(event)) => {
+                if matches!(event, CompletionEvent::Finish(_)) {
+                    self.progress = Progress::Over;
                 }
-                out.extend_from_slice(&ChunkEncoder::done());
-                self.progress = Progress::Over;
+                self.encoder.event(out, event);
             }
             Some(Err(error)) => self.fail(out, &error),
             None => self.fail(out, &CompletionError::CutOff),
@@ -114,13 +104,13 @@ impl Outgoing {
     }
 
     fn fail(&mut self, out: &mut BytesMut, error: &CompletionError) {
-        out.extend_from_slice(&ChunkEncoder::error(&ApiError::from(error)));
+        self.encoder.fail(out, &ApiError::from(error));
         self.progress = Progress::Over;
     }
 }
 
 /// An id as OpenAI's begin.
-pub(super) fn answer_id(prefix: &str) -> String {
+pub(crate) fn answer_id(prefix: &str) -> String {
     let mut bytes = [0; 18];
     rand::rng().fill_bytes(&mut bytes);
     format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))

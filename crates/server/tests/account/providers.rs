@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use stoa_mock_openai::Mock;
+use stoa_model::provider::ProviderKind;
 use stoa_storage::testing::TestDatabase;
 use stoa_storage::{Engine, on_both_engines};
 
@@ -44,6 +45,30 @@ on_both_engines! {
         owner.get(&path).await.is(404, "not_found");
         owner.delete(&path).await.is(404, "not_found");
         assert_eq!(owner.get("/api/v1/providers").await.body, json!({"items": []}));
+    }
+
+    async fn every_protocol_is_kept_and_spoken(test: TestDatabase) {
+        let (_house, mut owner) = House::with_owner(test).await;
+        let server = Mock::default().key(KEY).serve().await.unwrap();
+        allow(&mut owner, &server.address().to_string()).await;
+        for kind in ProviderKind::ALL.map(ProviderKind::as_str) {
+            let given = json!({"name": kind, "slug": kind, "kind": kind, "api_key": KEY,
+                "base_url": format!("http://{}", server.address())});
+            let made = owner.post("/api/v1/providers", given).await.good(201);
+            let path = format!("/api/v1/providers/{}", made.id());
+            assert_eq!(owner.get(&path).await.good(200).body["kind"], kind);
+            let checked = owner.post(&format!("{path}/check"), json!({"model": "echo"})).await.good(200);
+            assert_eq!(checked.body["ok"], true, "{kind}: {}", checked.text);
+            let fetched = owner.post(&format!("{path}/models/fetch"), json!({})).await;
+            if kind == "azure" {
+                fetched.is(502, "invalid_request");
+            } else {
+                let models = fetched.good(200).body["models"].as_array().unwrap().len();
+                assert!(models > 10, "{kind}: {models}");
+            }
+        }
+        let strange = json!({"name": "x", "slug": "x", "kind": "telepathy", "base_url": "https://example.com"});
+        owner.post("/api/v1/providers", strange).await.is(400, "invalid_request");
     }
 
     async fn models_are_written_by_hand_and_offered(test: TestDatabase) {

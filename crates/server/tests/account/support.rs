@@ -22,10 +22,10 @@ use stoa_model::{Clock, Timestamp};
 use stoa_model_store::gguf::fixture::good;
 use stoa_model_store::{ModelSearch, Pulls, Registries, RegistryOptions, Store};
 use stoa_models::{Runtime, RuntimeOptions, WorkerProgram};
-use stoa_providers::openai::{ApiKey, BaseUrl, OpenAiProvider, Settings};
+use stoa_providers::{Provider, Settings};
 use stoa_server::{App, AppOptions, LocalModelService, application};
-use stoa_storage::StoredProvider;
 use stoa_storage::testing::TestDatabase;
+use stoa_storage::{Secret, StoredProvider};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -59,9 +59,9 @@ struct Providers(Egress);
 
 impl UpstreamFactory for Providers {
     fn upstream(&self, stored: &StoredProvider) -> Arc<dyn Upstream> {
-        let base_url = BaseUrl::parse(&stored.provider.base_url).unwrap();
-        let api_key = stored.api_key.as_ref().and_then(|key| ApiKey::parse(key.expose()).unwrap());
-        OpenAiProvider::new(self.0.clone(), Settings { base_url, api_key, think_tags: true })
+        let provider = &stored.provider;
+        let api_key = stored.api_key.as_ref().map(Secret::expose).unwrap_or_default();
+        Provider::new(self.0.clone(), Settings::parse(provider.kind, &provider.base_url, api_key).unwrap())
     }
 }
 

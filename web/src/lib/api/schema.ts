@@ -1011,7 +1011,7 @@ export interface components {
 			/** @description Sealed, and never shown again. Many servers of one's own want none. */
 			api_key?: string | null;
 			/**
-			 * @description `http` or `https`, without user name, query and fragment; at most 2,048 bytes.
+			 * @description `http` or `https`, without user name and fragment, and without query but `api-version`; at most 2,048 bytes.
 			 * @example https://api.openai.com/v1
 			 */
 			base_url: string;
@@ -1395,7 +1395,7 @@ export interface components {
 		 * @description The protocol that a provider speaks.
 		 * @enum {string}
 		 */
-		ProviderKind: 'openai';
+		ProviderKind: 'openai' | 'responses' | 'azure' | 'anthropic' | 'gemini' | 'ollama';
 		ProviderList: {
 			items: components['schemas']['Provider'][];
 		};
@@ -1535,7 +1535,7 @@ export interface components {
 		UpdateProvider: {
 			/** @description A new key; null takes the present one away; absent leaves it. */
 			api_key?: string | null;
-			/** @description `http` or `https`, without user name, query and fragment; at most 2,048 bytes. */
+			/** @description `http` or `https`, without user name and fragment, and without query but `api-version`; at most 2,048 bytes. */
 			base_url?: string | null;
 			enabled?: boolean | null;
 			/** @description 1 to 100 characters. */

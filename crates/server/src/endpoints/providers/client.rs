@@ -3,19 +3,15 @@
 use std::sync::Arc;
 
 use stoa_model::completion::CompletionError;
-use stoa_model::provider::ProviderKind;
-use stoa_providers::openai::{ApiKey, BaseUrl, OpenAiProvider, Settings};
-use stoa_storage::StoredProvider;
+use stoa_providers::{Provider, Settings};
+use stoa_storage::{Secret, StoredProvider};
 
 use crate::app::App;
 
-pub(super) fn client(app: &App, stored: &StoredProvider) -> Result<Arc<OpenAiProvider>, CompletionError> {
-    let invalid = |detail: String| CompletionError::Invalid { detail };
-    let ProviderKind::Openai = stored.provider.kind;
-    let base_url = BaseUrl::parse(&stored.provider.base_url).map_err(|error| invalid(error.to_string()))?;
-    let api_key = match &stored.api_key {
-        Some(key) => ApiKey::parse(key.expose()).map_err(|error| invalid(error.to_string()))?,
-        None => None,
-    };
-    Ok(OpenAiProvider::new(app.egress.clone(), Settings { base_url, api_key, think_tags: true }))
+pub(super) fn client(app: &App, stored: &StoredProvider) -> Result<Arc<Provider>, CompletionError> {
+    let provider = &stored.provider;
+    let api_key = stored.api_key.as_ref().map(Secret::expose).unwrap_or_default();
+    let settings = Settings::parse(provider.kind, &provider.base_url, api_key)
+        .map_err(|error| CompletionError::Invalid { detail: error.to_string() })?;
+    Ok(Provider::new(app.egress.clone(), settings))
 }

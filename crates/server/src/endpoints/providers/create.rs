@@ -22,7 +22,7 @@ pub(crate) struct CreateProvider {
     #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,31}$")]
     slug: String,
     kind: ProviderKind,
-    /// `http` or `https`, without user name, query and fragment; at most 2,048 bytes.
+    /// `http` or `https`, without user name and fragment, and without query but `api-version`; at most 2,048 bytes.
     #[schema(examples("https://api.openai.com/v1"))]
     base_url: String,
     /// Sealed, and never shown again. Many servers of one's own want none.

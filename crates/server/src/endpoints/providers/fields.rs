@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 
 use stoa_identity::validation::{self, Report};
-use stoa_model::provider::{Ability, LOCAL_SLUG, ProviderModel};
-use stoa_providers::openai::{ApiKey, BaseUrl};
+use stoa_model::provider::{Ability, LOCAL_SLUG, ProviderKind, ProviderModel};
+use stoa_providers::{ApiKey, BaseUrl};
 use stoa_storage::Secret;
 
 const SLUG_BYTES: usize = 32;
 const BASE_URL_BYTES: usize = 2_048;
+/// The one query that a base URL may have.
+const VERSION: &str = "api-version=";
 const API_KEY_BYTES: usize = 4_096;
 const MODEL_NAME_BYTES: usize = 256;
 const DISPLAY_NAME_CHARS: usize = 200;
@@ -43,10 +45,15 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err("Leave out spaces and control characters.".to_owned());
     }
-    if text.contains(['?', '#']) {
-        return Err("Leave out what follows a `?` or `#`.".to_owned());
+    // A version, as Azure has them, is no secret; anything else may be one.
+    let (_, query) = text.split_once('?').unwrap_or((text, VERSION));
+    let version = query.strip_prefix(VERSION);
+    let is_version = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    if text.contains('#') || !version.is_some_and(|version| version.bytes().all(is_version)) {
+        return Err(format!("Leave out what follows a `?` or `#`, unless it is `{VERSION}…`."));
     }
-    match BaseUrl::parse(text) {
+    // Which protocol is spoken there changes what the path means, not what a URL is.
+    match BaseUrl::parse(ProviderKind::Openai, text) {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(format!("Enter a URL such as https://api.openai.com/v1: {error}.")),
     }
@@ -144,7 +151,12 @@ mod tests {
 
     #[test]
     fn a_base_url_is_http_and_nothing_but_a_place() {
-        for good in ["https://api.openai.com/v1", " http://127.0.0.1:8080 ", "http://[::1]:9/v1"] {
+        for good in [
+            "https://api.openai.com/v1",
+            " http://127.0.0.1:8080 ",
+            "http://[::1]:9/v1",
+            "https://x.openai.azure.com?api-version=2025-04-01-preview",
+        ] {
             assert_eq!(base_url(good).as_deref(), Ok(good.trim()));
         }
         let long = format!("https://example.com/{}", "x".repeat(2_048));
@@ -156,6 +168,8 @@ mod tests {
             "https://user:key@example.com",
             "https://user@example.com",
             "https://example.com/v1?key=1",
+            "https://example.com/v1?api-version=1&key=1",
+            "https://example.com/v1?api-version=1#x",
             "https://example.com/v1#x",
             "https://exam\nple.com",
             "https://example.com/a b",

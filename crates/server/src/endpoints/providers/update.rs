@@ -18,7 +18,7 @@ use crate::problem::{Problem, ProblemBody, Result};
 pub(crate) struct UpdateProvider {
     /// 1 to 100 characters.
     name: Option<String>,
-    /// `http` or `https`, without user name, query and fragment; at most 2,048 bytes.
+    /// `http` or `https`, without user name and fragment, and without query but `api-version`; at most 2,048 bytes.
     base_url: Option<String>,
     /// A new key; null takes the present one away; absent leaves it.
     #[serde(default)]

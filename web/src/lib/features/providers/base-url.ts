@@ -2,11 +2,11 @@
 export function normaliseBaseUrl(text: string): string {
 	return text
 		.trim()
-		.replace(/\/(?:chat\/completions|completions|models|embeddings)\/?$/, '')
+		.replace(/\/(?:chat\/completions|completions|responses|messages|models|embeddings)\/?$/, '')
 		.replace(/\/+$/, '');
 }
 
-/** Whether a text is a base URL that the server takes: http or https, without account, query or fragment. */
+/** Whether a text is a base URL that the server takes: http or https, without account and fragment, and without query but a version. */
 export function isBaseUrl(text: string): boolean {
 	let url: URL;
 	try {
@@ -14,6 +14,7 @@ export function isBaseUrl(text: string): boolean {
 	} catch {
 		return false;
 	}
-	const plain = url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+	const version = url.search === '' || /^\?api-version=[\w.-]+$/.test(url.search);
+	const plain = url.username === '' && url.password === '' && version && url.hash === '';
 	return (url.protocol === 'https:' || url.protocol === 'http:') && url.hostname !== '' && plain;
 }

@@ -40,13 +40,26 @@ pub(crate) fn of_object(object: &Value, secret: Option<&str>) -> CompletionError
         .find_map(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()))
         .and_then(|code| u16::try_from(code).ok())
         .filter(|code| (400..600).contains(code))
-        .unwrap_or_else(|| match inner.get("type").and_then(Value::as_str) {
-            Some("rate_limit_error" | "rate_limit_exceeded" | "requests" | "tokens") => 429,
-            Some("invalid_request_error") => 400,
-            Some("overloaded_error") => 503,
-            _ => 500,
+        .unwrap_or_else(|| {
+            let mut words = ["type", "code"].iter().filter_map(|key| inner.get(key).and_then(Value::as_str));
+            words.find_map(status_of_word).unwrap_or(500)
         });
     CompletionError::Refused { status, detail, retry_after: None }
+}
+
+/// The status that would have gone with an error of that type or code.
+fn status_of_word(word: &str) -> Option<u16> {
+    Some(match word {
+        "rate_limit_error" | "rate_limit_exceeded" | "requests" | "tokens" => 429,
+        "invalid_request_error" | "invalid_prompt" => 400,
+        "authentication_error" => 401,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "overloaded_error" => 503,
+        "timeout_error" => 504,
+        _ => return None,
+    })
 }
 
 /// What a failed connection means. `started`: whether the answer had begun.
@@ -154,8 +167,15 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     wait.map(|wait| wait.min(MAX_RETRY_AFTER))
 }
 
-/// The two numbers of OpenAI's and vLLM's message about a prompt that does not fit, which has no field for them.
+/// The two numbers of the message about a prompt that does not fit, which has no field for them: OpenAI's and vLLM's,
+/// Anthropic's, and Gemini's.
 fn exceeded_context(message: &str) -> Option<(u64, u64)> {
+    if let Some(prompt) = number_behind(message, "prompt is too long: ") {
+        return Some((prompt, number_before(message, " maximum")?));
+    }
+    if let Some(prompt) = number_behind(message, "input token count (") {
+        return Some((prompt, number_behind(message, "maximum number of tokens allowed (")?));
+    }
     let window = number_behind(message, "maximum context length is ")?;
     let prompt = number_behind(message, "your messages resulted in ")
         .or_else(|| number_before(message, " in the messages"))
@@ -243,6 +263,20 @@ mod tests {
         let body = br#"{"error":{"message":"This model's maximum context length is 8192 tokens. However, your messages resulted in 10000 tokens. Please reduce the length of the messages.","code":"context_length_exceeded"}}"#;
         let error = of_answer(StatusCode::BAD_REQUEST, &HeaderMap::new(), body, None);
         assert_eq!(error, CompletionError::TooLong { prompt_tokens: 10_000, context_window: 8_192 });
+    }
+
+    #[test]
+    fn every_vendors_words_for_it_are_known() {
+        for (message, numbers) in [
+            ("prompt is too long: 210000 tokens > 200000 maximum", (210_000, 200_000)),
+            (
+                "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+                (1_200_000, 1_048_576),
+            ),
+        ] {
+            assert_eq!(exceeded_context(message), Some(numbers), "{message}");
+        }
+        assert_eq!(exceeded_context("prompt is too long: say less"), None);
     }
 
     #[test]

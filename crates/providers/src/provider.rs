@@ -1,13 +1,16 @@
 //! A provider of models over HTTP: opens answers, lists models, and tries itself out.
 
-use std::fmt;
+mod base_url;
+pub(crate) mod failure;
+mod settings;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION};
+use http::header::{CONTENT_ENCODING, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
-use stoa_egress::{CappedBody, Egress, EgressError, Host, Limits, Redirects, Request, Target};
+use stoa_egress::{CappedBody, Egress, Limits, Redirects, Request};
 use stoa_model::completion::{
     AnswerForm, CompletionError, CompletionEvent, CompletionRequest, CompletionStream, LocalOptions, OpenFuture,
     Parameters, PromptMessage, Timers, Upstream,
@@ -16,61 +19,33 @@ use stoa_model::conversation::MessageRole;
 use stoa_model::provider::ProviderModel;
 use tokio::time::Instant;
 
-use super::answer::Interpreter;
-use super::base_url::BaseUrl;
-use super::stream::AnswerStream;
-use super::wire::WireRequest;
-use super::{failure, list};
+pub use base_url::{BaseUrl, BaseUrlError};
+pub use settings::{ApiKey, InvalidApiKey, Settings, SettingsError};
+
+use crate::answer::{AnswerStream, Progress, Reading};
+use crate::models;
+use crate::protocol::{self, Protocol};
 
 /// The longest answer, in bytes on the wire.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 const MAX_LIST_BYTES: u64 = 16 * 1024 * 1024;
+/// More pages of models are not asked for.
+const MAX_LIST_PAGES: usize = 20;
 /// As much of an error page as is read for its message, and how long that may take.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 const ERROR_WITHIN: Duration = Duration::from_secs(5);
 const LIST_WITHIN: Duration = Duration::from_secs(30);
 
-/// A provider's key. It shows itself to nobody.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(String);
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// What a call accepts: a stream, or a whole answer from a server that does not stream.
+pub(crate) const STREAM: HeaderValue = HeaderValue::from_static("text/event-stream, application/json");
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the API key holds a character that no key can have; copy it again, without quotes and line breaks")]
-pub struct InvalidApiKey;
-
-impl ApiKey {
-    /// `None` when there is nothing but blanks: many servers of one's own want no key.
-    pub fn parse(text: &str) -> Result<Option<Self>, InvalidApiKey> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Ok(None);
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(InvalidApiKey);
-        }
-        Ok(Some(Self(text.to_owned())))
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(…)")
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct Settings {
-    pub base_url: BaseUrl,
-    pub api_key: Option<ApiKey>,
-    /// Whether `<think>…</think>` at the beginning of an answer is reasoning.
-    pub think_tags: bool,
-}
-
-/// One provider that speaks the OpenAI protocol. Connections are those of its [`Egress`].
+/// One provider. Connections are those of its [`Egress`].
 #[derive(Debug)]
-pub struct OpenAiProvider {
+pub struct Provider {
     egress: Egress,
     settings: Settings,
+    protocol: Box<dyn Protocol>,
 }
 
 /// A successful check: `model` answered, its first event after `latency`.
@@ -89,14 +64,14 @@ pub struct CheckFailed {
     pub error: CompletionError,
 }
 
-impl OpenAiProvider {
+impl Provider {
     pub fn new(egress: Egress, settings: Settings) -> Arc<Self> {
-        Arc::new(Self { egress, settings })
+        let protocol = protocol::of(settings.kind);
+        Arc::new(Self { egress, settings, protocol })
     }
 
-    /// Asks for the model list.
+    /// Asks for the model list, page by page, sorted by name.
     pub async fn list_models(&self) -> Result<Vec<ProviderModel>, CompletionError> {
-        let request = self.authorized(Request::get(self.target("models")?)).header(ACCEPT, JSON);
         let limits = Limits {
             head: LIST_WITHIN,
             idle: LIST_WITHIN,
@@ -105,10 +80,20 @@ impl OpenAiProvider {
             redirects: Redirects::Safe(5),
             ..Limits::default()
         };
-        let answer = self.send(request, limits).await?;
-        let answer = self.accepted(answer).await?;
-        let body = answer.into_body().collect().await.map_err(|error| failure::of_egress(error, true))?;
-        list::read(&body)
+        let (mut models, mut page) = (Vec::new(), None);
+        for _ in 0..MAX_LIST_PAGES {
+            let request = self.protocol.list(&self.settings, page.as_deref())?;
+            let answer = self.send(request, limits).await?;
+            let answer = self.accepted(answer).await?;
+            let body = answer.into_body().collect().await.map_err(|error| failure::of_egress(error, true))?;
+            let listed = self.protocol.read_list(&body)?;
+            models.extend(listed.models);
+            if listed.next.is_none() {
+                return Ok(models::sorted(models));
+            }
+            page = listed.next;
+        }
+        Err(CompletionError::Protocol { detail: format!("its model list has more than {MAX_LIST_PAGES} pages") })
     }
 
     /// Makes one real, tiny call and leaves as soon as the model begins to answer. Without `model`, the first of the list.
@@ -152,11 +137,7 @@ impl OpenAiProvider {
 
     async fn start(self: Arc<Self>, request: CompletionRequest) -> Result<CompletionStream, CompletionError> {
         let timers = request.timers;
-        let body = serde_json::to_vec(&WireRequest::new(&request, self.is_openai()))
-            .map_err(|error| CompletionError::Invalid { detail: error.to_string() })?;
-        let outgoing = Request::post(self.target("chat/completions")?, body)
-            .header(CONTENT_TYPE, JSON)
-            .header(ACCEPT, HeaderValue::from_static("text/event-stream, application/json"));
+        let outgoing = self.protocol.call(&self.settings, &request)?;
         let limits = Limits {
             connect: timers.connect,
             head: timers.first_token,
@@ -166,11 +147,13 @@ impl OpenAiProvider {
             body_bytes: MAX_ANSWER_BYTES,
             redirects: Redirects::None,
         };
-        let answer = self.send(self.authorized(outgoing), limits).await?;
+        let answer = self.send(outgoing, limits).await?;
         let answer = self.accepted(answer).await?;
-        let secret = self.settings.api_key.as_ref().map(|key| key.0.clone());
-        let interpreter = Interpreter::new(self.settings.think_tags, secret);
-        Ok(Box::pin(AnswerStream::new(answer.into_body(), interpreter, timers)))
+        let secret = self.settings.secret().map(str::to_owned);
+        let token = format!("{:016x}_", rand::random::<u64>());
+        let progress = Progress::new(self.settings.think_tags, &token, secret);
+        let reading = Reading::with(self.protocol.framing(), self.protocol.interpreter(progress));
+        Ok(Box::pin(AnswerStream::new(answer.into_body(), reading, timers)))
     }
 
     async fn send(&self, request: Request, limits: Limits) -> Result<Response<CappedBody>, CompletionError> {
@@ -196,38 +179,11 @@ impl OpenAiProvider {
             return Err(CompletionError::Refused { status: head.status.as_u16(), detail, retry_after: None });
         }
         let body = body.collect_some(MAX_ERROR_BYTES, ERROR_WITHIN).await;
-        let secret = self.settings.api_key.as_ref().map(|key| key.0.as_str());
-        Err(failure::of_answer(head.status, &head.headers, &body, secret))
-    }
-
-    fn authorized(&self, request: Request) -> Request {
-        let Some(key) = &self.settings.api_key else { return request };
-        match HeaderValue::from_str(&format!("Bearer {}", key.0)) {
-            Ok(mut value) => {
-                value.set_sensitive(true);
-                request.header(AUTHORIZATION, value)
-            }
-            // `ApiKey::parse` lets only visible ASCII through.
-            Err(_) => request,
-        }
-    }
-
-    fn target(&self, endpoint: &str) -> Result<Target, CompletionError> {
-        self.settings.base_url.join(endpoint).map_err(|error| failure::of_egress(EgressError::Target(error), false))
-    }
-
-    /// OpenAI's own service, which no longer knows `max_tokens`.
-    fn is_openai(&self) -> bool {
-        match self.settings.base_url.target().host() {
-            Host::Name(name) => name == "api.openai.com" || name.ends_with(".openai.azure.com"),
-            Host::Address(_) => false,
-        }
+        Err(failure::of_answer(head.status, &head.headers, &body, self.settings.secret()))
     }
 }
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-impl Upstream for OpenAiProvider {
+impl Upstream for Provider {
     fn open(self: Arc<Self>, request: CompletionRequest) -> OpenFuture<'static> {
         Box::pin(self.start(request))
     }

@@ -1,4 +1,4 @@
-//! An answer as it comes in: bytes to events to meaning, under the timers of the call.
+//! An answer as it comes in, under the timers of the call.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -13,22 +13,18 @@ use stoa_egress::CappedBody;
 use stoa_model::completion::{CompletionError, CompletionEvent, TimedStep, Timers};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::answer::Interpreter;
-use super::failure;
-use crate::sse::{Caps, DecodeError, Decoder};
+use super::Reading;
+use crate::provider::failure;
 
 /// Behind the finish reason, usage and end mark have this long to come; then the answer counts as whole without them.
 const TAIL: Duration = Duration::from_secs(5);
 /// Pieces of the body looked at before others get their turn.
 const PIECES_A_TURN: usize = 32;
-/// The longest answer that comes as one piece of JSON.
-const MAX_WHOLE_BYTES: usize = 16 * 1024 * 1024;
 
 pub(crate) struct AnswerStream {
     /// Gone when there is nothing more to read.
     body: Option<CappedBody>,
-    form: Form,
-    interpreter: Interpreter,
+    reading: Reading,
     ready: VecDeque<CompletionEvent>,
     failure: Option<CompletionError>,
     timers: Timers,
@@ -41,20 +37,12 @@ pub(crate) struct AnswerStream {
     alarm: Pin<Box<Sleep>>,
 }
 
-/// What the bytes are, judged by the first that is no blank: servers' content types cannot be trusted.
-enum Form {
-    Unknown,
-    Events(Decoder),
-    Whole(Vec<u8>),
-}
-
 impl AnswerStream {
-    pub(crate) fn new(body: CappedBody, interpreter: Interpreter, timers: Timers) -> Self {
+    pub(crate) fn new(body: CappedBody, reading: Reading, timers: Timers) -> Self {
         let limit = body.sent_at() + timers.first_token.min(timers.total);
         Self {
             body: Some(body),
-            form: Form::Unknown,
-            interpreter,
+            reading,
             ready: VecDeque::new(),
             failure: None,
             timers,
@@ -66,73 +54,27 @@ impl AnswerStream {
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), CompletionError> {
-        if matches!(self.form, Form::Unknown) {
-            let beginning = bytes.trim_ascii_start();
-            let beginning = beginning.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(beginning).trim_ascii_start();
-            self.form = match beginning.first() {
-                None => return Ok(()),
-                Some(b'{' | b'[' | b'<') => Form::Whole(Vec::new()),
-                Some(_) => Form::Events(Decoder::new(Caps::default())),
-            };
+        if self.reading.push(bytes, &mut self.ready)? {
+            self.note_event();
         }
-        match &mut self.form {
-            Form::Unknown => Ok(()),
-            Form::Whole(whole) => {
-                if whole.len() + bytes.len() > MAX_WHOLE_BYTES {
-                    let detail = format!("it is longer than {} MiB", MAX_WHOLE_BYTES >> 20);
-                    return Err(CompletionError::Protocol { detail });
-                }
-                whole.extend_from_slice(bytes);
-                Ok(())
-            }
-            Form::Events(decoder) => {
-                decoder.push(bytes);
-                let mut any = false;
-                while let Some(event) = decoder.next_event().map_err(too_long)? {
-                    any = true;
-                    self.interpreter.event(event.name, event.data, &mut self.ready)?;
-                }
-                if any {
-                    self.note_event();
-                }
-                Ok(())
-            }
-        }
+        Ok(())
     }
 
     fn note_event(&mut self) {
         self.seen_event = true;
-        let wait = if self.interpreter.is_finishing() { self.timers.idle.min(TAIL) } else { self.timers.idle };
+        let wait = if self.reading.is_finishing() { self.timers.idle.min(TAIL) } else { self.timers.idle };
         self.limit = Instant::now() + wait.min(self.timers.total);
         if self.alarm.deadline() > self.limit {
             self.alarm.as_mut().reset(self.limit);
         }
     }
 
-    /// The body has ended as it should.
-    fn end(&mut self) -> Result<(), CompletionError> {
-        match &mut self.form {
-            Form::Unknown => self.interpreter.close(&mut self.ready),
-            Form::Whole(whole) if whole.trim_ascii_start().first() == Some(&b'<') => {
-                let detail = failure::message_of(whole).unwrap_or_default();
-                Err(CompletionError::Protocol { detail: format!("it is {detail}") })
-            }
-            Form::Whole(whole) => self.interpreter.whole(whole, &mut self.ready),
-            Form::Events(decoder) => {
-                if let Some(event) = decoder.finish().map_err(too_long)? {
-                    self.interpreter.event(event.name, event.data, &mut self.ready)?;
-                }
-                self.interpreter.close(&mut self.ready)
-            }
-        }
-    }
-
     /// The body has ended as it should not. An answer whose finish reason came is whole all the same.
     fn broken(&mut self, error: CompletionError) {
-        if self.interpreter.is_finishing() {
-            self.fail_with(|this| this.interpreter.close(&mut this.ready));
+        if self.reading.is_finishing() {
+            self.fail_with(|this| this.reading.close(&mut this.ready));
         } else {
-            self.interpreter.abandon(&mut self.ready);
+            self.reading.abandon(&mut self.ready);
             self.failure = Some(error);
         }
     }
@@ -181,7 +123,7 @@ impl AnswerStream {
                 }
                 Poll::Ready(None) => {
                     self.body = None;
-                    self.fail_with(Self::end);
+                    self.fail_with(|this| this.reading.end(&mut this.ready));
                 }
                 Poll::Ready(Some(Err(error))) => {
                     self.body = None;
@@ -200,7 +142,7 @@ impl AnswerStream {
             }
             if self.failure.is_some() {
                 self.body = None;
-            } else if self.interpreter.is_over()
+            } else if self.reading.is_over()
                 && let Some(body) = self.body.take()
             {
                 body.drain();
@@ -236,8 +178,4 @@ impl Stream for AnswerStream {
             }
         }
     }
-}
-
-fn too_long(error: DecodeError) -> CompletionError {
-    CompletionError::Protocol { detail: error.to_string() }
 }
