@@ -21,6 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("stoa-web-assets", &[]),
     ("stoa-mock-openai", &[]),
     ("stoa-models-llama", &["stoa-model", "stoa-models"]),
+    ("stoa-pictures", &[]),
     ("stoa-model-store", &["stoa-egress", "stoa-model"]),
     ("stoa-models", &["stoa-go-template", "stoa-model", "stoa-model-store"]),
     ("stoa-storage", &["stoa-model"]),
