@@ -66,6 +66,13 @@ pub struct StoredModel {
     pub modified_at: SystemTime,
 }
 
+impl StoredModel {
+    /// What two names of the same model have in common: the weights, and the eye.
+    pub fn content(&self) -> (Digest, Option<Digest>) {
+        (self.digest.clone(), self.projector.as_ref().map(|projector| projector.digest.clone()))
+    }
+}
+
 /// The eye of a model: a file of its own.
 #[derive(Clone, Debug)]
 pub struct StoredProjector {

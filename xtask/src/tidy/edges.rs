@@ -20,7 +20,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("stoa-telemetry", &[]),
     ("stoa-web-assets", &[]),
     ("stoa-mock-openai", &[]),
-    ("stoa-models-llama", &["stoa-model", "stoa-models"]),
+    ("stoa-models-llama", &["stoa-model", "stoa-models", "stoa-pictures"]),
     ("stoa-pictures", &[]),
     ("stoa-model-store", &["stoa-egress", "stoa-model"]),
     ("stoa-models", &["stoa-go-template", "stoa-model", "stoa-model-store"]),
