@@ -4,15 +4,19 @@ STOA_BIN and MOCK_OPENAI_BIN name the programs (target/debug by default); withou
 is skipped. The last line is `N passed, M failed, K skipped`.
 """
 
+import base64
 import hashlib
 import http.client
 import json
 import math
 import pathlib
+import struct
 import subprocess
 import sys
+import tempfile
 import unittest
 import urllib.parse
+import zlib
 
 import ollama
 import openai
@@ -21,6 +25,7 @@ from server import LOCAL_NAME, MODEL_FILE, Stoa, eventually
 from suite import run
 
 RANKER_FILE = pathlib.Path(__file__).with_name("ranker.gguf")
+SEER_FILE, EYE_FILE = (pathlib.Path(__file__).with_name(name) for name in ("seer.gguf", "seer-eye.gguf"))
 QUESTION = [{"role": "user", "content": "What is 2+2?"}]
 GREEDY = {"temperature": 0, "num_predict": 16}
 # SmolLM's own template tells it of no tools.
@@ -297,6 +302,90 @@ class Ranking(WithStoa):
         self.assertEqual(len({result["relevance_score"] for result in cut["results"]}), 1, cut)
 
 
+def png(red, green, blue):
+    """A square of one colour."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = (b"\0" + bytes([red, green, blue]) * 20) * 20
+    header = struct.pack(">IIBBBBB", 20, 20, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+class Seeing(WithStoa):
+    """A tiny model made by hand with its eye, which says the colour that it is shown."""
+
+    COLOURS = {" red": png(255, 0, 0), " green": png(0, 255, 0), " blue": png(0, 0, 255)}
+    GREEDY = {"temperature": 0, "num_predict": 4}
+
+    def setUp(self):
+        manager = self.manager
+        files = {file.name: manager.create_blob(file) for file in (SEER_FILE, EYE_FILE)}
+        manager.create("seer", files=files)
+        self.addCleanup(manager.delete, "seer")
+
+    def test_what_a_chat_shows_decides_what_is_said(self):
+        for word, image in self.COLOURS.items():
+            with self.subTest(word):
+                message = ollama.Message(role="user", content="What colour is it?", images=[ollama.Image(value=image)])
+                answer = self.client.chat("seer", [message], options=self.GREEDY)
+                self.assertEqual(answer.message.content, word)
+                chunks = self.client.chat("seer", [message], options=self.GREEDY, stream=True)
+                self.assertEqual("".join(chunk.message.content for chunk in chunks), word)
+
+    def test_a_prompt_is_completed_with_what_it_shows(self):
+        for word, image in self.COLOURS.items():
+            with self.subTest(word):
+                answer = self.client.generate("seer", "What colour is it?", images=[image], options=self.GREEDY)
+                self.assertEqual(answer.response, word)
+        shown = self.client.generate("seer", images=[self.COLOURS[" blue"]], options=self.GREEDY)
+        self.assertEqual(shown.response, " blue", "an image alone is a prompt")
+
+    def test_a_model_that_sees_says_so(self):
+        shown = self.client.show("seer")
+        self.assertIn("vision", shown.capabilities)
+        self.assertNotIn("vision", self.client.show(LOCAL_NAME).capabilities)
+        raw = json.loads(self.raw("POST", "/api/show", {"model": "seer"})[1])
+        self.assertEqual(raw["projector_info"]["clip.projector_type"], "mlp")
+        self.assertNotIn("projector_info", json.loads(self.raw("POST", "/api/show", {"model": LOCAL_NAME})[1]))
+
+    def test_what_cannot_be_seen_is_refused(self):
+        blue = self.COLOURS[" blue"]
+        text = base64.b64encode(blue).decode()
+        question = {"role": "user", "content": "What colour is it?"}
+        for model, images, words in (
+            (LOCAL_NAME, [text], "does not support images"),
+            ("seer", [f"data:image/png;base64,{text}"], "`data:`"),
+            ("seer", ["%%%"], "base64"),
+            ("seer", [base64.b64encode(b"<svg/>").decode()], "PNG, JPEG, WebP or GIF"),
+            ("seer", [text, base64.b64encode(blue[:60]).decode()], "image 2 cannot be used"),
+            ("seer", [text] * 33, "at most 32"),
+            ("seer", [7], "base64"),
+        ):
+            with self.subTest(words):
+                asked = {"model": model, "messages": [{**question, "images": images}], "stream": False}
+                status, answer = self.raw("POST", "/api/chat", asked)
+                self.assertEqual(status, 400, answer)
+                self.assertIn(words, json.loads(answer)["error"])
+        self.assertIn("does not support images", self.refused(400, self.client.generate, LOCAL_NAME, "x", images=[blue]))
+        self.assertIn("raw", self.refused(400, self.client.generate, "seer", "x", images=[blue], raw=True))
+        # A text that looks like what stands for an image shows nothing.
+        answer = self.client.chat("seer", [{"role": "user", "content": "<__media__>"}], options=self.GREEDY)
+        self.assertNotIn(answer.message.content, self.COLOURS)
+
+    def test_a_blob_that_is_no_eye_makes_no_model(self):
+        manager = self.manager
+        digest = manager.create_blob(SEER_FILE)
+        broken = EYE_FILE.read_bytes().replace(b"clip.vision.patch_size\x04\0\0\0\x04", b"clip.vision.patch_size\x04\0\0\0\0")
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(broken)
+            file.flush()
+            eye = manager.create_blob(file.name)
+        told = self.refused(400, manager.create, "blind", files={"seer.gguf": digest, "eye.gguf": eye})
+        self.assertIn("clip.vision.patch_size", told)
+
+
 class Managing(WithStoa):
     def test_nobody_changes_models_without_the_right_key(self):
         infer = self.stoa.new_key("infer")["key"]
@@ -487,4 +576,4 @@ class OpenAi(WithStoa):
 
 
 if __name__ == "__main__":
-    sys.exit(run(WithStoa, (Listing, Answers, Ranking, Managing, Guard, JavaScript, OpenAi), []))
+    sys.exit(run(WithStoa, (Listing, Answers, Ranking, Seeing, Managing, Guard, JavaScript, OpenAi), []))

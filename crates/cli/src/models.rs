@@ -25,6 +25,9 @@ pub(crate) enum ModelCommand {
     /// Copies a GGUF file into the store.
     Import {
         file: PathBuf,
+        /// The eye of a model that sees images: a GGUF file, often called `mmproj`.
+        #[arg(long)]
+        projector: Option<PathBuf>,
         /// What it is called from then on, such as `smollm2:135m`. The file's name when absent.
         #[arg(long)]
         name: Option<String>,
@@ -74,16 +77,19 @@ pub(crate) fn run(command: ModelCommand, config: &Config) -> anyhow::Result<Stri
             .with_context(|| format!("the model store {} cannot be opened", config.models_dir.display()))
     };
     match command {
-        ModelCommand::Import { file, name } => {
+        ModelCommand::Import { file, projector, name } => {
             let name = match name {
                 Some(name) => name,
                 None => name_of(&file).context("the file has no name to call the model by; give one with --name")?,
             };
             let name: ModelName = name.parse().with_context(|| format!("`{name}` is no name for a model"))?;
             let mut report = progress();
-            let model = open()?
-                .import(&file, &name, &mut report)
-                .with_context(|| format!("{} cannot be imported", file.display()))?;
+            let store = open()?;
+            let imported = match &projector {
+                None => store.import(&file, &name, &mut report),
+                Some(projector) => store.import_with_projector(&file, projector, &name, &mut report),
+            };
+            let model = imported.with_context(|| format!("{} cannot be imported", file.display()))?;
             Ok(format!("imported {} ({})\n", model.name, size(model.size_bytes)))
         }
         ModelCommand::Pull { name } => transfer(&name, open()?, config, |registries, name| {

@@ -4,6 +4,7 @@
 //! against a limit and against what is left of the file before anything is read or reserved for it, and every tensor
 //! must lie inside the file exactly where the engine will look for it.
 
+mod projector;
 mod reader;
 mod shape;
 mod summary;
@@ -14,6 +15,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use reader::{Reader, Value};
 
+pub use projector::Projector;
 pub use summary::{Summary, TensorSummary};
 
 const MAGIC: [u8; 4] = *b"GGUF";
@@ -89,6 +91,10 @@ pub enum GgufError {
     Split { parts: u64 },
     #[error("it is {kind}, not a model")]
     NotAModel { kind: String },
+    #[error("it is no projector: its architecture is `{architecture}`")]
+    NotAProjector { architecture: String },
+    #[error("it is a projector that {detail}")]
+    UnusableProjector { detail: String },
 }
 
 /// What a model's file says about the model.
@@ -124,7 +130,26 @@ pub struct Gguf {
 
 impl Gguf {
     /// Reads and checks a whole header. `file` is read from its beginning; the tensors themselves are not read.
-    pub fn read<R: Read + Seek>(mut file: R) -> Result<Self, GgufError> {
+    pub fn read<R: Read + Seek>(file: R) -> Result<Self, GgufError> {
+        let Header { mut reader, metadata, parameters } = Header::read(file, &mut |_| {})?;
+        let tokens = metadata.tokens(&mut reader)?;
+        let gguf = metadata.describe(parameters, tokens)?;
+        let context_numbers = shape::check(&metadata, &mut reader, &gguf)?;
+        Ok(Self { context_numbers, ..gguf })
+    }
+}
+
+/// What a model and a projector have in common, checked.
+struct Header<R> {
+    reader: Reader<R>,
+    metadata: Metadata,
+    /// Weights in all tensors.
+    parameters: u64,
+}
+
+impl<R: Read + Seek> Header<R> {
+    /// `tensor` is shown every tensor.
+    fn read(mut file: R, tensor: &mut dyn FnMut(&tensor::Info)) -> Result<Self, GgufError> {
         let length = file.seek(SeekFrom::End(0))?;
         file.seek(SeekFrom::Start(0))?;
         let mut reader = Reader::new(file, length);
@@ -138,11 +163,8 @@ impl Gguf {
             metadata.read_pair(&mut reader)?;
         }
         let alignment = metadata.alignment()?;
-        let parameters = read_tensors(&mut reader, tensors, alignment)?;
-        let tokens = metadata.tokens(&mut reader)?;
-        let gguf = metadata.describe(parameters, tokens)?;
-        let context_numbers = shape::check(&metadata, &mut reader, &gguf)?;
-        Ok(Self { context_numbers, ..gguf })
+        let parameters = read_tensors(&mut reader, tensors, alignment, tensor)?;
+        Ok(Self { reader, metadata, parameters })
     }
 }
 
@@ -185,6 +207,7 @@ impl Metadata {
         if key.starts_with("general.")
             || key.starts_with("tokenizer.")
             || key.starts_with("split.")
+            || key.starts_with("clip.")
             // One number for each layer.
             || key.ends_with(".attention.head_count")
             || key.ends_with(".attention.head_count_kv")
@@ -289,7 +312,12 @@ impl Metadata {
 }
 
 /// Checks every tensor's place and answers how many weights there are.
-fn read_tensors<R: Read + Seek>(reader: &mut Reader<R>, count: u64, alignment: u64) -> Result<u64, GgufError> {
+fn read_tensors<R: Read + Seek>(
+    reader: &mut Reader<R>,
+    count: u64,
+    alignment: u64,
+    tensor: &mut dyn FnMut(&tensor::Info),
+) -> Result<u64, GgufError> {
     if count == 0 {
         return Err(GgufError::NoTensors);
     }
@@ -321,6 +349,7 @@ fn read_tensors<R: Read + Seek>(reader: &mut Reader<R>, count: u64, alignment: u
         if unpadded > reader.length() {
             return Err(GgufError::TensorOutsideFile { name: info.name, end: unpadded, length: reader.length() });
         }
+        tensor(&info);
     }
     Ok(parameters)
 }

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use crate::gguf::Gguf;
+use crate::gguf::{Gguf, GgufError, Projector};
 
 pub use blob::{BlobUpload, Uploaded};
 pub(crate) use blob::{blocking, blocking_among};
@@ -57,6 +57,8 @@ pub struct StoredModel {
     /// Where the weights lie.
     pub path: PathBuf,
     pub gguf: Arc<Gguf>,
+    /// Its eye, if it has one that can be used.
+    pub projector: Option<StoredProjector>,
     /// Of the manifest, as its registry wrote it: what Ollama calls the digest of the model.
     pub manifest_digest: Digest,
     /// Of all blobs that belong to it.
@@ -64,12 +66,31 @@ pub struct StoredModel {
     pub modified_at: SystemTime,
 }
 
+impl StoredModel {
+    /// What two names of the same model have in common: the weights, and the eye.
+    pub fn content(&self) -> (Digest, Option<Digest>) {
+        (self.digest.clone(), self.projector.as_ref().map(|projector| projector.digest.clone()))
+    }
+}
+
+/// The eye of a model: a file of its own.
+#[derive(Clone, Debug)]
+pub struct StoredProjector {
+    pub digest: Digest,
+    pub size_bytes: u64,
+    pub path: PathBuf,
+    pub header: Arc<Projector>,
+}
+
+type Headers<T> = Mutex<HashMap<Digest, Arc<T>>>;
+
 /// A directory of models. Calls block on the disk: use them off the async threads.
 #[derive(Debug)]
 pub struct Store {
     directory: PathBuf,
     /// What files say about themselves, by content, so that a header is read once.
-    headers: Mutex<HashMap<Digest, Arc<Gguf>>>,
+    headers: Headers<Gguf>,
+    eyes: Headers<Projector>,
     /// Damage that has been logged: the list is read every few seconds, and says everything once.
     known_damage: Mutex<HashSet<(ModelName, String)>>,
 }
@@ -82,7 +103,8 @@ impl Store {
             let path = directory.join(part);
             fs::create_dir_all(&path).map_err(StoreError::io("making the directory", &path))?;
         }
-        let store = Self { directory, headers: Mutex::default(), known_damage: Mutex::default() };
+        let store =
+            Self { directory, headers: Mutex::default(), eyes: Mutex::default(), known_damage: Mutex::default() };
         store.sweep();
         Ok(store)
     }
@@ -128,32 +150,26 @@ impl Store {
             detail: "it names no weights".to_owned(),
         })?;
         let path = self.blob_path(&layer.digest);
-        let gguf = self.header(name, &layer.digest, &path)?;
+        let gguf = header(&self.headers, name, &layer.digest, &path, Gguf::read)?;
         Ok(StoredModel {
             name: name.clone(),
             digest: layer.digest.clone(),
             size_bytes: layer.size,
             path,
             gguf,
+            projector: tag.manifest.layer("projector").and_then(|layer| self.projector(name, layer)),
             manifest_digest: tag.digest,
             total_bytes: tag.manifest.total_bytes(),
             modified_at: tag.modified_at,
         })
     }
 
-    fn header(&self, name: &ModelName, digest: &Digest, path: &Path) -> Result<Arc<Gguf>, StoreError> {
-        let known = self.headers.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
-        if let Some(gguf) = known.filter(|_| path.exists()) {
-            return Ok(gguf);
-        }
-        let file = File::open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => StoreError::MissingBlob { name: name.to_string(), digest: digest.clone() },
-            _ => StoreError::io("opening a blob", path)(error),
-        })?;
-        let gguf = Gguf::read(file).map_err(|source| StoreError::Gguf { path: path.to_owned(), source })?;
-        let gguf = Arc::new(gguf);
-        self.headers.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), Arc::clone(&gguf));
-        Ok(gguf)
+    /// One that cannot be used makes a model blind, not useless: it is logged and left out.
+    fn projector(&self, name: &ModelName, layer: &Layer) -> Option<StoredProjector> {
+        let path = self.blob_path(&layer.digest);
+        let header = header(&self.eyes, name, &layer.digest, &path, Projector::read);
+        let header = header.inspect_err(|error| self.note_damage(name, error)).ok()?;
+        Some(StoredProjector { digest: layer.digest.clone(), size_bytes: layer.size, path, header })
     }
 
     fn blobs(&self) -> PathBuf {
@@ -172,6 +188,28 @@ impl Store {
         file.lock().map_err(StoreError::io("locking", &path))?;
         Ok(file)
     }
+}
+
+/// What a blob says of itself, read once.
+fn header<T>(
+    known: &Headers<T>,
+    name: &ModelName,
+    digest: &Digest,
+    path: &Path,
+    read: fn(File) -> Result<T, GgufError>,
+) -> Result<Arc<T>, StoreError> {
+    let header = known.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned();
+    if let Some(header) = header.filter(|_| path.exists()) {
+        return Ok(header);
+    }
+    let file = File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => StoreError::MissingBlob { name: name.to_string(), digest: digest.clone() },
+        _ => StoreError::io("opening a blob", path)(error),
+    })?;
+    let header = read(file).map_err(|source| StoreError::Gguf { path: path.to_owned(), source })?;
+    let header = Arc::new(header);
+    known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.clone(), Arc::clone(&header));
+    Ok(header)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use stoa_models::protocol::{Confinement, LoadFailure};
 enum ConfinementError {
     #[error("its privileges could not be given up")]
     Privileges(#[source] rustix::io::Errno),
-    #[error("the model cannot be found")]
+    #[error("a file of the model cannot be found")]
     Model(#[from] landlock::PathFdError),
     #[error("Landlock refused the rules")]
     Rules(#[from] landlock::RulesetError),
@@ -27,10 +27,10 @@ enum ConfinementError {
     NotInForce,
 }
 
-/// From here on, this thread and all that it starts see `model` and no other file, and make no system call but those that
+/// From here on, this thread and all that it starts see `model`, its `projector`, and no other file, and make no system call but those that
 /// computing needs. What is open already stays open.
-pub(crate) fn lock_in(model: &Path) -> Result<Confinement, LoadFailure> {
-    confine(model).map_err(|error| {
+pub(crate) fn lock_in(model: &Path, projector: Option<&Path>) -> Result<Confinement, LoadFailure> {
+    confine(std::iter::once(model).chain(projector)).map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "the worker cannot lock itself in");
         match error {
             ConfinementError::Model(_) => LoadFailure::Model,
@@ -39,9 +39,9 @@ pub(crate) fn lock_in(model: &Path) -> Result<Confinement, LoadFailure> {
     })
 }
 
-fn confine(model: &Path) -> Result<Confinement, ConfinementError> {
+fn confine<'p>(files: impl Iterator<Item = &'p Path>) -> Result<Confinement, ConfinementError> {
     privileges::drop_all().map_err(ConfinementError::Privileges)?;
-    let landlock = files::restrict_to(model)?;
+    let landlock = files::restrict_to(files)?;
     system_calls::restrict()?;
     match rustix::thread::secure_computing_mode() {
         Ok(SecureComputingMode::Filter) => Ok(Confinement { landlock, seccomp: true }),

@@ -1,6 +1,10 @@
 //! llama.cpp behind one door: a model, and one context in which many sequences run at once.
 
 mod calculator;
+mod context;
+mod eye;
+mod gallery;
+mod glance;
 mod guide;
 mod model;
 mod output;
@@ -13,10 +17,10 @@ mod sequence;
 mod session;
 mod slot;
 mod texts;
+mod unit;
 
-use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use llama_cpp_2::LogOptions;
@@ -29,15 +33,26 @@ use stoa_models::memory::{CONTEXT_BYTES, reserved_tokens, slots};
 use stoa_models::protocol::{LoadFailure, MAX_SLOTS, Submission};
 use stoa_models::template::TemplateSources;
 
+use crate::link::Vitals;
+
+use context::{Context, Size};
+use gallery::Gallery;
 use guide::Guides;
 
+pub(crate) use eye::Eye;
+pub(crate) use glance::{Seen, looks, watch};
 pub(crate) use prepare::{Prepared, PreparedText, Preparer, Watch};
 pub(crate) use session::Session;
 pub(crate) use texts::TextQueue;
 
+/// Tokens of one call where an image must be computed in one: as many as the models that are known make of one.
+const IMAGE_CALL_TOKENS: u32 = 2_048;
+
 /// A submission, and when it came.
 pub(crate) struct Request {
     pub(crate) asked: Box<Submission>,
+    /// The bytes of its images.
+    pub(crate) images: Vec<Vec<u8>>,
     pub(crate) submitted: Instant,
 }
 
@@ -105,7 +120,7 @@ impl Engine {
 
     /// A context over the model, in which each sequence has at most the tokens that the model was made for. Where there
     /// is no memory for as many sequences as were hoped for, there are fewer.
-    pub(crate) fn session(&self, room: Room) -> Result<Session<'_>, LoadFailure> {
+    pub(crate) fn session<'e>(&'e self, eye: Option<&'e Eye<'e>>, room: Room) -> Result<Session<'e>, LoadFailure> {
         let window = self.window(room.context_window);
         let reserved = reserved_tokens(window);
         let per_slot = model::context_bytes_per_token(&self.model).saturating_mul(u64::from(reserved));
@@ -113,29 +128,35 @@ impl Engine {
             Some(slots) => slots.clamp(1, MAX_SLOTS),
             None => slots(per_slot, room.context_bytes.unwrap_or(CONTEXT_BYTES), room.free_bytes),
         };
+        // Where the parts of an image see each other, all of it is one call.
+        let call = if eye.is_some_and(Eye::both_ways) { IMAGE_CALL_TOKENS } else { session::CALL_TOKENS };
         loop {
-            let parameters = context(room.threads)
-                .with_n_ctx(NonZeroU32::new(reserved.saturating_mul(slots)))
-                .with_n_batch(session::CALL_TOKENS.min(reserved))
-                .with_n_ubatch(session::CALL_TOKENS.min(reserved))
-                .with_n_seq_max(slots)
-                // Each sequence has keys and values of its own, so that what one says never changes another's numbers.
-                .with_kv_unified(false);
-            match self.model.new_context(&self.backend, parameters) {
-                Ok(context) => return Ok(Session::new(&self.model, context, window, slots)),
-                Err(error) if room.slots.is_none() && slots > 1 => {
-                    tracing::warn!(%error, slots, "llama.cpp cannot make a context for so many sequences");
+            let size = Size {
+                tokens: reserved.saturating_mul(slots),
+                call: call.min(reserved),
+                sequences: slots,
+                threads: room.threads,
+            };
+            match Context::new(&self.model, &self.backend, size) {
+                Some(context) => return Ok(Session::new(&self.model, context, window, slots)),
+                None if room.slots.is_none() && slots > 1 => {
+                    tracing::warn!(slots, "llama.cpp cannot make a context for so many sequences");
                     slots /= 2;
                 }
-                Err(error) => {
-                    tracing::error!(%error, "llama.cpp cannot make a context");
+                None => {
+                    tracing::error!("llama.cpp cannot make a context");
                     return Err(LoadFailure::Context { context_window: window });
                 }
             }
         }
     }
 
-    pub(crate) fn preparer(&self, context_window: u32) -> Preparer<'_> {
+    /// The eye of the model, from a file of its own.
+    pub(crate) fn eye(&self, path: &Path, threads: u32, vitals: Arc<Vitals>) -> Result<Eye<'_>, LoadFailure> {
+        Eye::load(path, &self.model, threads, vitals)
+    }
+
+    pub(crate) fn preparer<'e>(&'e self, eye: Option<&'e Eye<'e>>, context_window: u32) -> Preparer<'e> {
         Preparer {
             model: &self.model,
             traits: model::Traits::of(&self.model),
@@ -144,6 +165,7 @@ impl Engine {
             guides: Guides::new(&self.model),
             window: self.window(context_window),
             pair_form: pair::PairForm::of(&self.model),
+            gallery: Gallery { eye, decoding: Mutex::default() },
         }
     }
 

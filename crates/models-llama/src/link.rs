@@ -7,9 +7,12 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use stoa_models::protocol::{Command, Decoder, FrameError, LoadFailure, Refusal, Report, VERSION, encode};
+use stoa_model::image::MAX_IMAGES;
+use stoa_models::protocol::{
+    Command, Decoder, Frame, FrameError, LoadFailure, MAX_IMAGES_BYTES, Refusal, Report, Submission, VERSION, encode,
+};
 
-use crate::engine::{Order, Prepared, PreparedText, Request};
+use crate::engine::{Order, Prepared, PreparedText, Request, Seen};
 
 /// What may wait for the engine: a few things for each of the sequences that may run at once.
 const WAITING: usize = 256;
@@ -22,6 +25,8 @@ pub(crate) enum LinkError {
     Socket(#[from] std::io::Error),
     #[error("the server sent something unreadable")]
     Frame(#[from] FrameError),
+    #[error("the server sent more images than a prompt may have")]
+    TooManyImages,
 }
 
 /// What the reading thread tells about the engine when the server asks for a sign of life.
@@ -37,6 +42,11 @@ impl Vitals {
         self.steps.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn set_busy(&self, busy: bool) {
         self.busy.store(busy, Ordering::Relaxed);
     }
@@ -49,8 +59,24 @@ impl Vitals {
 /// What the engine is told: by the server, and by threads that prepared something for it.
 pub(crate) enum Input {
     Command(Command),
-    Prompt { request: Request, prepared: Result<Option<Prepared>, Refusal> },
-    Texts { order: Order, prepared: Result<Option<Vec<PreparedText>>, Refusal> },
+    /// A submission, which came with these images.
+    Submit {
+        asked: Box<Submission>,
+        images: Vec<Vec<u8>>,
+    },
+    /// What the eye has made of the image that is next in a sequence.
+    Seen {
+        sequence: u64,
+        seen: Seen,
+    },
+    Prompt {
+        request: Request,
+        prepared: Result<Option<Prepared>, Refusal>,
+    },
+    Texts {
+        order: Order,
+        prepared: Result<Option<Vec<PreparedText>>, Refusal>,
+    },
 }
 
 /// The writing half, shared by the engine and the reading thread.
@@ -115,6 +141,8 @@ struct Reader {
 impl Reader {
     fn run(mut self) -> Result<(), LinkError> {
         let mut decoder = Decoder::default();
+        // Those of the submission that is next.
+        let mut images = Vec::new();
         let mut bytes = vec![0; READ_BYTES];
         loop {
             let length = self.socket.read(&mut bytes)?;
@@ -122,7 +150,17 @@ impl Reader {
                 return Ok(());
             }
             decoder.push(&bytes[..length]);
-            while let Some(command) = decoder.next_message()? {
+            while let Some(frame) = decoder.next_frame()? {
+                let command = match frame {
+                    Frame::Message(command) => command,
+                    Frame::Image(image) => {
+                        images.push(image);
+                        if images.len() > MAX_IMAGES || images.iter().map(Vec::len).sum::<usize>() > MAX_IMAGES_BYTES {
+                            return Err(LinkError::TooManyImages);
+                        }
+                        continue;
+                    }
+                };
                 match command {
                     Command::Hello { version: VERSION } => {}
                     Command::Hello { version } => {
@@ -136,6 +174,9 @@ impl Reader {
                         context_tokens: self.vitals.context_tokens.load(Ordering::Relaxed),
                     })?,
                     // The engine is gone only when the process is about to end.
+                    Command::Submit(asked) => {
+                        drop(self.sender.send(Input::Submit { asked, images: std::mem::take(&mut images) }));
+                    }
                     command => drop(self.sender.send(Input::Command(command))),
                 }
             }

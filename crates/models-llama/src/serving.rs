@@ -10,7 +10,7 @@ use std::time::Instant;
 use stoa_model::completion::Usage;
 use stoa_models::protocol::{Command, Outcome, Refusal, Report};
 
-use crate::engine::{Embed, Order, Preparer, Request, Rerank, Session, TextQueue, Watch};
+use crate::engine::{self, Embed, Eye, Order, Preparer, Request, Rerank, Session, TextQueue, Watch};
 use crate::link::{Input, Link, LinkError};
 
 /// llama.cpp's way of splitting text may go deep; this is what a program's first thread has.
@@ -18,12 +18,22 @@ const STACK_BYTES: usize = 8 * 1024 * 1024;
 
 /// Serves until the server says that it is over.
 pub(crate) fn serve(
-    session: Session<'_>,
+    mut session: Session<'_>,
     texts: TextQueue<'_>,
     preparer: &Preparer<'_>,
+    eye: Option<&Eye<'_>>,
     link: &Link,
 ) -> Result<(), LinkError> {
     thread::scope(|scope| {
+        if let Some(eye) = eye {
+            let (looks, asked) = engine::looks();
+            let sender = link.sender.clone();
+            thread::Builder::new().name("eye".to_owned()).spawn_scoped(scope, move || {
+                // The loop is gone only when the process is about to end.
+                engine::watch(eye, &asked, |sequence, seen| drop(sender.send(Input::Seen { sequence, seen })));
+            })?;
+            session.ask_at(looks, eye.both_ways());
+        }
         let mut serving =
             Serving { scope, preparer, link, session, texts, preparing: HashMap::new(), reports: Vec::new() };
         let ended = serving.run();
@@ -31,6 +41,7 @@ pub(crate) fn serve(
         for cancelled in serving.preparing.values() {
             cancelled.store(true, Ordering::Relaxed);
         }
+        serving.session.abandon();
         ended
     })
 }
@@ -55,7 +66,7 @@ enum Next {
 impl<'scope> Serving<'scope, '_, '_> {
     fn run(&mut self) -> Result<(), LinkError> {
         while matches!(self.listen()?, Next::Step) {
-            if self.session.running() > 0 {
+            if self.session.is_ready() {
                 self.session.step(&self.link.vitals, &mut self.reports);
             }
             self.texts.step(&self.link.vitals, &mut self.reports);
@@ -66,8 +77,9 @@ impl<'scope> Serving<'scope, '_, '_> {
     /// Takes everything that has come, and waits for something when there is nothing to compute.
     fn listen(&mut self) -> Result<Next, LinkError> {
         loop {
-            let computing = self.session.running() + self.texts.running() > 0;
-            self.link.vitals.set_busy(computing || !self.preparing.is_empty());
+            let computing = self.session.is_ready() || self.texts.running() > 0;
+            // Whoever waits for an image makes progress with its computation.
+            self.link.vitals.set_busy(computing || self.session.running() > 0 || !self.preparing.is_empty());
             self.link.vitals.set_context_tokens(self.session.held_tokens());
             let input = match self.link.inputs.try_recv() {
                 Err(TryRecvError::Empty) => {
@@ -82,6 +94,15 @@ impl<'scope> Serving<'scope, '_, '_> {
             match input {
                 Ok(Input::Command(Command::Shutdown)) | Err(_) => return Ok(Next::Over),
                 Ok(Input::Command(command)) => self.take(command),
+                Ok(Input::Submit { asked, images }) => {
+                    let sequence = asked.sequence;
+                    let request = Request { asked, images, submitted: Instant::now() };
+                    self.prepare(sequence, |preparer, watch| {
+                        let prepared = preparer.prompt(&request, watch);
+                        Input::Prompt { request, prepared }
+                    });
+                }
+                Ok(Input::Seen { sequence, seen }) => self.session.see(sequence, seen, &mut self.reports),
                 Ok(Input::Prompt { request, prepared }) => {
                     // A cancelled one has been told of already.
                     if self.preparing.remove(&request.asked.sequence).is_some() {
@@ -108,14 +129,6 @@ impl<'scope> Serving<'scope, '_, '_> {
 
     fn take(&mut self, command: Command) {
         match command {
-            Command::Submit(asked) => {
-                let sequence = asked.sequence;
-                let request = Request { asked, submitted: Instant::now() };
-                self.prepare(sequence, |preparer, watch| {
-                    let prepared = preparer.prompt(&request, watch);
-                    Input::Prompt { request, prepared }
-                });
-            }
             Command::Embed { sequence, inputs, truncate, dimensions } => {
                 let order = Order { sequence, dimensions, submitted: Instant::now() };
                 let embed = Embed { inputs, truncate, dimensions };
@@ -133,8 +146,8 @@ impl<'scope> Serving<'scope, '_, '_> {
                 });
             }
             Command::Cancel { sequence } => self.cancel(sequence),
-            // The reading thread answers these itself.
-            Command::Hello { .. } | Command::Ping { .. } | Command::Shutdown => {}
+            // The reading thread answers these itself, and hands submissions over with their images.
+            Command::Submit(_) | Command::Hello { .. } | Command::Ping { .. } | Command::Shutdown => {}
         }
     }
 

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
@@ -77,7 +78,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>, locked_in: impl FnOnce()) 
     let threads = arguments.threads.filter(|threads| *threads > 0).unwrap_or_else(cores::usable);
     let memory = Memory::of_this_process();
     // Before the first thread, as Landlock and seccomp hold for the thread that asks and those that it starts.
-    let confinement = confinement::lock_in(&arguments.model);
+    let confinement = confinement::lock_in(&arguments.model, arguments.projector.as_deref());
     if confinement.is_ok() {
         locked_in();
     }
@@ -107,19 +108,25 @@ fn serve(
 
     // Dropped in the reverse order: what has a context before the model, the model before the backend.
     let engine = Engine::load(&arguments.model, loading(link.reports.clone()))?;
-    let session = engine.session(Room {
-        context_window: arguments.context_window,
-        slots: arguments.slots,
-        context_bytes: arguments.context_bytes,
-        free_bytes: memory.available_bytes(),
-        threads,
-    })?;
+    let eye =
+        arguments.projector.as_deref().map(|path| engine.eye(path, threads, Arc::clone(&link.vitals))).transpose()?;
+    let eye = eye.as_ref();
+    let session = engine.session(
+        eye,
+        Room {
+            context_window: arguments.context_window,
+            slots: arguments.slots,
+            context_bytes: arguments.context_bytes,
+            free_bytes: memory.available_bytes(),
+            threads,
+        },
+    )?;
     let window = session.context_window();
     let slots = u32::try_from(session.slots()).unwrap_or(u32::MAX);
-    let preparer = engine.preparer(window);
+    let preparer = engine.preparer(eye, window);
     let texts = TextQueue::new(&engine, window, threads);
     link.reports.send(&Report::Ready { context_window: window, slots, confinement })?;
-    serving::serve(session, texts, &preparer, link)?;
+    serving::serve(session, texts, &preparer, eye, link)?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! What the server and a worker say to each other: length-prefixed JSON frames over a Unix socket.
 //!
-//! A frame is a 32-bit little-endian length and that many bytes of JSON. Both sides say `hello` with their version
+//! A frame is a 32-bit little-endian length and that many bytes of JSON. The images of a prompt come as they are, each in a
+//! frame of its own, right before the submission that they belong to. Both sides say `hello` with their version
 //! first, and hang up on any other than their own: a worker is started by the very program that talks to it.
 
 mod arguments;
@@ -10,6 +11,7 @@ mod sampling;
 
 use serde::{Deserialize, Serialize};
 use stoa_model::completion::{FinishReason, PromptMessage, TokenLogProb, Usage};
+use stoa_model::image::Image;
 use stoa_model::json::Json;
 use stoa_model::think::Think;
 
@@ -17,14 +19,17 @@ use crate::text::ToolFormat;
 
 pub use arguments::{ArgumentError, Processor, WorkerArguments};
 pub use confinement::{Confinement, Landlock};
-pub use frame::{Decoder, FrameError, MAX_FRAME_BYTES, encode};
+pub use frame::{Decoder, Frame, FrameError, MAX_FRAME_BYTES, encode, image_prefix};
 pub use sampling::{Sampling, SamplingOutOfRange};
 
 /// The version of this protocol; raised with every change of a message.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// The longest prompt in bytes that may reach the tokenizer.
 pub const MAX_PROMPT_BYTES: usize = 4 * 1024 * 1024;
+
+/// Bytes of all images of one prompt.
+pub const MAX_IMAGES_BYTES: usize = 32 * 1024 * 1024;
 
 /// The longest stop string in bytes.
 pub const MAX_STOP_BYTES: usize = 256;
@@ -189,6 +194,8 @@ pub enum LoadFailure {
     Confinement { detail: String },
     #[error("llama.cpp cannot load the model")]
     Model,
+    #[error("llama.cpp cannot load the model's projector, or the two do not belong together")]
+    Projector,
     #[error("there is not enough memory for a context of {context_window} tokens")]
     Context { context_window: u32 },
     #[error("the server speaks version {server} of the worker protocol, the worker {worker}")]
@@ -219,6 +226,11 @@ pub enum Refusal {
     NoRanking,
     #[error("the model makes embeddings only, and writes no text")]
     NoText,
+    #[error("the model does not support images")]
+    NoEye,
+    /// Counted from 0, but told from 1.
+    #[error("image {} cannot be used: {detail}", index + 1)]
+    Image { index: u64, detail: String },
     #[error("the embedding has {dimensions} dimensions, not {wanted}")]
     Dimensions { wanted: u32, dimensions: u32 },
     #[error("the embedding of text {index} is not made of numbers")]
@@ -236,6 +248,8 @@ pub struct Submission {
     /// Chosen by the server, and not used again on this connection.
     pub sequence: u64,
     pub prompt: Prompt,
+    /// Where its images stand, in the order in which they came before this.
+    pub images: Vec<Placed>,
     pub sampling: Sampling,
     pub max_tokens: Option<u32>,
     pub stop: Vec<String>,
@@ -254,6 +268,16 @@ pub struct Submission {
     pub now_ms: i64,
 }
 
+/// The place of an image in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Placed {
+    /// The message, counted from 0.
+    pub message: usize,
+    /// The byte of the message's text that it stands before.
+    pub at: usize,
+}
+
 /// What a sequence begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "form", rename_all = "snake_case", deny_unknown_fields)]
@@ -268,6 +292,7 @@ pub enum Prompt {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Talk {
+    /// Without their images, which travel by themselves.
     pub messages: Vec<PromptMessage>,
     pub layer: Layer,
     /// Each as OpenAI and Ollama write it: `{"type":"function","function":{…}}`.
@@ -300,5 +325,16 @@ impl Prompt {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Takes out the images, in their order.
+    pub fn take_images(&mut self) -> (Vec<Placed>, Vec<Image>) {
+        let Self::Messages(talk) = self else { return (Vec::new(), Vec::new()) };
+        let messages = talk.messages.iter_mut().enumerate();
+        let images = messages.flat_map(|(message, taken)| {
+            let images = std::mem::take(&mut taken.images);
+            images.into_iter().map(move |image| (Placed { message, at: image.at }, image))
+        });
+        images.unzip()
     }
 }

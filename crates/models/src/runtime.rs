@@ -26,13 +26,14 @@ use stoa_model::completion::{
     CompletionError, CompletionRequest, CompletionStream, KeepAlive, LocalTimings, OpenFuture, PromptMessage, Upstream,
 };
 use stoa_model::format::Format;
+use stoa_model::image::MAX_IMAGES;
 use stoa_model::provider::Ability;
 use stoa_model::{Clock, UserId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::protocol::{MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Sampling, Submission};
+use crate::protocol::{MAX_IMAGES_BYTES, MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Sampling, Submission};
 use admission::Admission;
 use job::{Completion, Job, Outlet, Part, Task};
 use lane::{Lane, LaneContext, LaneShared};
@@ -94,8 +95,8 @@ pub struct Runtime {
     tasks: TaskTracker,
 }
 
-/// Lanes by the content of their model: two names of one file share a worker.
-type Lanes = Arc<Mutex<HashMap<Digest, Arc<LaneShared>>>>;
+/// Lanes by the content of their model: two names of one file share a worker, if they share the eye as well.
+type Lanes = Arc<Mutex<HashMap<(Digest, Option<Digest>), Arc<LaneShared>>>>;
 
 impl Runtime {
     /// `tracker` runs every task of the runtime. Fails when the thread that starts workers cannot be started; must be
@@ -182,9 +183,9 @@ impl Runtime {
         }
     }
 
-    /// Ends the worker of a model as soon as what runs there has ended, if it has one; nothing more begins until then.
+    /// Ends all workers over these weights as soon as what runs there has ended; nothing more begins until then.
     pub fn unload(&self, digest: &Digest) {
-        if let Some(lane) = locked(&self.lanes).get(digest) {
+        for (_, lane) in locked(&self.lanes).iter().filter(|((weights, _), _)| weights == digest) {
             lane.evict();
         }
     }
@@ -270,7 +271,8 @@ impl Runtime {
         }
         let opened = tokio::time::Instant::now();
         let (model, profile) = self.profile(std::mem::take(&mut request.model)).await?;
-        let prompt = profile.prompt(&model.name.to_string(), &mut request)?;
+        let mut prompt = profile.prompt(&model.name.to_string(), &mut request)?;
+        let (places, images) = prompt.take_images();
         let (events, answer) = mpsc::unbounded_channel();
         let sampling = Sampling::new(&request.parameters, &request.local, request.seed.unwrap_or_else(rand::random));
         // Whoever names a seed wants the same answer again. A kept prompt rounds differently from a new one, and steps
@@ -281,6 +283,7 @@ impl Runtime {
         let submission = Submission {
             sequence: 0,
             prompt,
+            images: places,
             sampling,
             max_tokens: request.parameters.max_tokens,
             stop: request.stop,
@@ -291,7 +294,7 @@ impl Runtime {
             schema,
             now_ms: 0,
         };
-        let completion = Box::new(Completion { submission, tools: form.tools });
+        let completion = Box::new(Completion { submission, images, tools: form.tools });
         let job = Job::new(Task::Complete(completion), request.local.keep_alive, Outlet::Answer(events), opened);
         self.enqueue(&model, request.tenant, job)?;
         Ok(answer::stream(answer, request.timers, opened))
@@ -299,12 +302,13 @@ impl Runtime {
 
     fn enqueue(&self, model: &StoredModel, tenant: Option<UserId>, job: Job) -> Result<(), CompletionError> {
         let mut lanes = locked(&self.lanes);
-        if let Some(lane) = lanes.get(&model.digest) {
+        let content = model.content();
+        if let Some(lane) = lanes.get(&content) {
             return lane.enqueue(tenant, job, &self.context.options);
         }
         let lane = Arc::new(LaneShared::new(model.clone(), &self.context.options));
         lane.enqueue(tenant, job, &self.context.options)?;
-        lanes.insert(model.digest.clone(), Arc::clone(&lane));
+        lanes.insert(content, Arc::clone(&lane));
         let task = Lane::new(lane, Arc::clone(&self.context), Arc::clone(&self.lanes)).run();
         self.tracker.spawn(self.tasks.track_future(task));
         Ok(())
@@ -338,7 +342,15 @@ fn check(request: &CompletionRequest) -> Result<(), CompletionError> {
     request.form.tools.check().map_err(|error| invalid(error.to_string()))?;
     let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let local = length(&request.local.prompt) + length(&request.local.suffix);
-    let bytes = request.messages.iter().map(PromptMessage::bytes).sum::<usize>() + local;
+    let images = || request.messages.iter().flat_map(|message| &message.images);
+    let (count, image_bytes) = (images().count(), images().map(|image| image.bytes().len()).sum::<usize>());
+    if count > MAX_IMAGES || image_bytes > MAX_IMAGES_BYTES {
+        return Err(invalid(format!(
+            "there are {count} images of {image_bytes} bytes; local models take at most {MAX_IMAGES} of {MAX_IMAGES_BYTES} \
+             bytes together"
+        )));
+    }
+    let bytes = request.messages.iter().map(PromptMessage::bytes).sum::<usize>() - image_bytes + local;
     if bytes > MAX_PROMPT_BYTES {
         return Err(invalid(format!("the prompt has {bytes} bytes; local models take at most {MAX_PROMPT_BYTES}")));
     }

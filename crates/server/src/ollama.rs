@@ -14,6 +14,7 @@ mod embed;
 mod error;
 mod generate;
 mod guard;
+mod images;
 mod progress;
 mod ps;
 mod pull;
@@ -30,6 +31,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, delete, get, head, post};
 use serde::de::DeserializeOwned;
+use stoa_models::protocol::MAX_IMAGES_BYTES;
 
 use crate::app::App;
 use crate::local_models::LocalModelService;
@@ -40,6 +42,9 @@ pub(crate) use caller::at_the_machine;
 
 /// Bytes of a JSON request.
 const BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// The same where images may be in it: four letters are three of their bytes.
+const BODY_WITH_IMAGES_BYTES: usize = BODY_BYTES + MAX_IMAGES_BYTES / 3 * 4 + 1024;
 
 /// How this door behaves.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +96,15 @@ pub fn ollama_application(app: App, options: OllamaOptions) -> Router {
 
 /// A JSON body. Fields that nobody knows are passed over, as Ollama does.
 async fn body<T: DeserializeOwned>(request: axum::extract::Request) -> Result<T, Refusal> {
-    let bytes = crate::extract::read_body(request, BODY_BYTES).await?;
+    body_within(request, BODY_BYTES).await
+}
+
+async fn body_with_images<T: DeserializeOwned>(request: axum::extract::Request) -> Result<T, Refusal> {
+    body_within(request, BODY_WITH_IMAGES_BYTES).await
+}
+
+async fn body_within<T: DeserializeOwned>(request: axum::extract::Request, limit: usize) -> Result<T, Refusal> {
+    let bytes = crate::extract::read_body(request, limit).await?;
     if bytes.trim_ascii().is_empty() {
         return Err(Refusal::invalid("missing request body"));
     }

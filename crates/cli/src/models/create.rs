@@ -16,19 +16,28 @@ pub(super) fn create(store: &Store, name: &str, file: &Path) -> anyhow::Result<S
     let name: ModelName = name.parse().with_context(|| format!("`{name}` is no name for a model"))?;
     let modelfile = read(file).with_context(|| format!("{} cannot be used", file.display()))?;
     let mut new = understood(&modelfile)?;
-    let [from] = modelfile.from.as_slice() else { bail!("a Modelfile with several `FROM` cannot be used here yet") };
     // A file is named as seen from the Modelfile.
-    let weights = beside(file, from);
-    if weights.is_file() {
-        let mut report = progress();
-        store
-            .import(&weights, &name, &mut report)
-            .with_context(|| format!("{} cannot be imported", weights.display()))?;
-        new.from = Some(name.clone());
-    } else {
-        let parent: ModelName = from.parse().with_context(|| format!("`{from}` is neither a file nor a model"))?;
-        store.find(from).with_context(|| format!("there is neither a file {} nor a model", weights.display()))?;
-        new.from = Some(parent);
+    let files: Vec<PathBuf> = modelfile.from.iter().map(|from| beside(file, from)).collect();
+    let mut report = progress();
+    match (modelfile.from.as_slice(), files.as_slice()) {
+        (_, [weights, projector]) if weights.is_file() && projector.is_file() => {
+            store
+                .import_with_projector(weights, projector, &name, &mut report)
+                .with_context(|| format!("{} and {} cannot be imported", weights.display(), projector.display()))?;
+            new.from = Some(name.clone());
+        }
+        (_, [weights]) if weights.is_file() => {
+            store
+                .import(weights, &name, &mut report)
+                .with_context(|| format!("{} cannot be imported", weights.display()))?;
+            new.from = Some(name.clone());
+        }
+        ([from], [weights]) => {
+            let parent: ModelName = from.parse().with_context(|| format!("`{from}` is neither a file nor a model"))?;
+            store.find(from).with_context(|| format!("there is neither a file {} nor a model", weights.display()))?;
+            new.from = Some(parent);
+        }
+        _ => bail!("several `FROM` must be two files: the weights of a model and its projector"),
     }
     let made = store.create(&name, &new, &mut |_| {}).with_context(|| format!("{name} cannot be made"))?;
     Ok(format!("created {}\n", made.name))

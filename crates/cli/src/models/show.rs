@@ -22,6 +22,9 @@ pub(super) fn show(store: &Store, name: &str) -> anyhow::Result<String> {
     line("parameters", &gguf.parameters.to_string());
     line("quantization", &gguf.quantization);
     line("context", &format!("{} tokens", gguf.context_length));
+    if let Some(projector) = &model.projector {
+        line("projector", &format!("{}, {}", projector.header.kind, size(projector.size_bytes)));
+    }
     line("size", &size(model.total_bytes));
     line("digest", &model.manifest_digest.to_string());
     for (name, value) in &details.parameters {

@@ -98,6 +98,14 @@ impl File {
     }
 
     #[must_use]
+    pub fn with_f32s(self, key: &str, values: &[f32]) -> Self {
+        let mut bytes = [9_u32.to_le_bytes(), 6_u32.to_le_bytes()].concat();
+        bytes.extend((values.len() as u64).to_le_bytes());
+        bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+        self.with(key, bytes)
+    }
+
+    #[must_use]
     pub fn without(mut self, key: &str) -> Self {
         self.keys.retain(|(name, _)| name != key);
         self
@@ -165,4 +173,27 @@ pub fn good() -> File {
     let mut file = File::good();
     file.data = usize::try_from(FIRST_TENSOR_BYTES.next_multiple_of(32)).unwrap() + 64;
     file
+}
+
+/// The header of a small eye; all its weights are zero.
+pub fn eye() -> File {
+    File::empty()
+        .with_text("general.architecture", "clip")
+        .with_text("general.type", "mmproj")
+        .with_text("general.name", "Tiny Eye")
+        .with_bool("clip.has_vision_encoder", true)
+        .with_bool("clip.use_gelu", true)
+        .with_text("clip.projector_type", "mlp")
+        .with_u32("clip.vision.image_size", 8)
+        .with_u32("clip.vision.patch_size", 4)
+        .with_u32("clip.vision.embedding_length", 8)
+        .with_u32("clip.vision.feed_forward_length", 16)
+        .with_u32("clip.vision.block_count", 2)
+        .with_u32("clip.vision.attention.head_count", 2)
+        .with_u32("clip.vision.projection_dim", 8)
+        .with_f32("clip.vision.attention.layer_norm_epsilon", 1e-5)
+        .with_f32s("clip.vision.image_mean", &[0.5; 3])
+        .with_f32s("clip.vision.image_std", &[0.5; 3])
+        .with_numbers("v.patch_embd.weight", &[4, 4, 3, 8], &[0.0; 384])
+        .with_numbers("v.position_embd.weight", &[8, 4], &[0.0; 32])
 }

@@ -23,7 +23,10 @@ pub(super) enum Value {
         /// Of the first element, in bytes from the start of the file.
         position: u64,
     },
-    /// A number below zero, a fraction or a truth value: read, but nothing here needs it.
+    Bool(bool),
+    /// A fraction of 32 bits.
+    Float(f32),
+    /// A number below zero or a longer fraction: read, but nothing here needs it.
     Other,
 }
 
@@ -120,7 +123,9 @@ impl<R: Read + Seek> Reader<R> {
             3 => Ok(signed(i64::from(i16::from_le_bytes(self.bytes()?)), 16)),
             5 => Ok(signed(i64::from(i32::from_le_bytes(self.bytes()?)), 31)),
             11 => Ok(signed(i64::from_le_bytes(self.bytes()?), 63)),
-            6 | 7 | 12 => {
+            FLOAT32 => Ok(Value::Float(f32::from_le_bytes(self.bytes()?))),
+            7 => Ok(Value::Bool(self.bytes::<1>()? != [0])),
+            12 => {
                 self.skip(scalar_bytes(kind).unwrap_or(0))?;
                 Ok(Value::Other)
             }

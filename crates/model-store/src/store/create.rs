@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::details::{Layers, MAX_TEXT_BYTES};
 use super::{Digest, Layer, Manifest, ModelName, Store, StoreError, StoredMessage, StoredModel, manifest};
-use crate::gguf::{Gguf, GgufError};
+use crate::gguf::{Gguf, GgufError, Projector};
 
 /// What a new model is made of. What is not given is taken from the model it starts from.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +81,10 @@ impl Store {
             std::io::ErrorKind::NotFound => StoreError::NoSuchBlob { digest: digest.clone() },
             _ => StoreError::io("reading a blob", &path)(error),
         })?;
+        if role == "projector" {
+            let checked = Projector::read(file).map(|_| None);
+            return checked.map_err(|source| StoreError::UnusableBlob { digest: digest.clone(), source });
+        }
         match Gguf::read(file) {
             Ok(gguf) => Ok(Some(gguf)),
             // The whole of it has been found good by the time that something is missed in it.
@@ -169,7 +173,9 @@ impl Making<'_> {
                     "model"
                 }
                 Err(StoreError::UnusableBlob { source, digest }) => {
-                    role_of(&source).ok_or(StoreError::UnusableBlob { source, digest })?
+                    let role = role_of(&source).ok_or(StoreError::UnusableBlob { source, digest: digest.clone() })?;
+                    self.store.check_weights(&digest, role)?;
+                    role
                 }
                 Err(error) => return Err(error),
             };

@@ -10,8 +10,8 @@ use rustix::fs::{AtFlags, CWD, OFlags};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
-use super::{Digest, Manifest, ModelName, Store, StoreError, StoredModel, durable};
-use crate::gguf::Gguf;
+use super::{Digest, Layer, Manifest, ModelName, Store, StoreError, StoredModel, durable};
+use crate::gguf::{Gguf, Projector};
 
 const CHUNK_BYTES: usize = 1024 * 1024;
 
@@ -20,6 +20,14 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 pub struct Progress {
     pub done_bytes: u64,
     pub total_bytes: u64,
+}
+
+/// A file on its way into the store.
+struct Brought<T> {
+    copy: NamedTempFile,
+    digest: Digest,
+    size: u64,
+    header: T,
 }
 
 impl Store {
@@ -32,18 +40,53 @@ impl Store {
         name: &ModelName,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<StoredModel, StoreError> {
-        let mut source = open_model(path)?;
+        let weights = self.bring(path, read_model, progress)?;
+        let _lock = self.lock()?;
+        let (layer, gguf) = self.settle("model", weights)?;
+        self.register(name, layer, None, &gguf)
+    }
+
+    /// The same with the eye of the model, which is a file of its own.
+    pub fn import_with_projector(
+        &self,
+        path: &Path,
+        projector: &Path,
+        name: &ModelName,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<StoredModel, StoreError> {
+        // The smaller one first: it is the one that people mistake.
+        let eye = self.bring(projector, read_projector, progress)?;
+        let weights = self.bring(path, read_model, progress)?;
+        let _lock = self.lock()?;
+        let (eye, _) = self.settle("projector", eye)?;
+        let (layer, gguf) = self.settle("model", weights)?;
+        self.register(name, layer, Some(eye), &gguf)
+    }
+
+    /// Copies a file that `check` takes beside its place.
+    fn bring<T>(
+        &self,
+        path: &Path,
+        check: fn(&mut File, &Path) -> Result<T, StoreError>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Brought<T>, StoreError> {
+        let mut source = open_regular(path)?;
+        check(&mut source, path)?;
         let mut copy = durable::temporary(&self.blobs())?;
         let (digest, size) = self.copy_and_sum(&mut source, path, &mut copy, progress)?;
-        let gguf = read_model(copy.as_file_mut(), path)?;
+        let header = check(copy.as_file_mut(), path)?;
+        Ok(Brought { copy, digest, size, header })
+    }
 
-        let _lock = self.lock()?;
+    /// Puts what was brought into its place. The caller holds the lock.
+    fn settle<T>(&self, role: &str, brought: Brought<T>) -> Result<(Layer, T), StoreError> {
+        let Brought { copy, digest, size, header } = brought;
         if self.blob_size(&digest) == Some(size) {
             drop(copy);
         } else {
             durable::put(copy, &self.blob_path(&digest))?;
         }
-        self.register(name, digest, size, &gguf)
+        Ok((Layer::new(role, digest, size), header))
     }
 
     /// As [`Store::import`], but where no copy can share the file's blocks, the very file becomes the blob, by another
@@ -81,12 +124,18 @@ impl Store {
             }
             durable::sync_directory(&self.blobs())?;
         }
-        self.register(name, digest, size, &gguf)
+        self.register(name, Layer::new("model", digest, size), None, &gguf)
     }
 
-    /// Gives weights that are in the store a name. The caller holds the lock.
-    fn register(&self, name: &ModelName, weights: Digest, size: u64, gguf: &Gguf) -> Result<StoredModel, StoreError> {
-        let (manifest, config) = Manifest::of(weights, size, gguf);
+    /// Gives what is in the store a name. The caller holds the lock.
+    fn register(
+        &self,
+        name: &ModelName,
+        weights: Layer,
+        projector: Option<Layer>,
+        gguf: &Gguf,
+    ) -> Result<StoredModel, StoreError> {
+        let (manifest, config) = Manifest::of(weights, projector, gguf);
         let kept = self.put_blob(&config).and_then(|_| self.put_manifest(name, &manifest));
         let loaded = kept.and_then(|name| self.load(&name));
         if loaded.is_err() {
@@ -142,6 +191,10 @@ fn open_model(path: &Path) -> Result<File, StoreError> {
 
 fn read_model(file: &mut File, path: &Path) -> Result<Gguf, StoreError> {
     Gguf::read(file).map_err(|source| StoreError::Gguf { path: path.to_owned(), source })
+}
+
+fn read_projector(file: &mut File, path: &Path) -> Result<Projector, StoreError> {
+    Projector::read(file).map_err(|source| StoreError::Gguf { path: path.to_owned(), source })
 }
 
 /// Gives an open file another name. The file itself, wherever its path leads by now.

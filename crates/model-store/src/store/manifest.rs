@@ -56,10 +56,11 @@ impl Manifest {
         Self { schema_version: 2, media_type: MANIFEST_TYPE.to_owned(), config, layers }
     }
 
-    /// The manifest of a model that is one file of weights, and the blob of its configuration.
-    pub(super) fn of(weights: Digest, size: u64, gguf: &Gguf) -> (Self, Vec<u8>) {
-        let config = config(&weights, gguf).to_string().into_bytes();
-        let manifest = Self::new(&config, vec![Layer::new("model", weights, size)]);
+    /// The manifest of a model that is a file of weights, with its projector if it has one; and the blob of its
+    /// configuration.
+    pub(super) fn of(weights: Layer, projector: Option<Layer>, gguf: &Gguf) -> (Self, Vec<u8>) {
+        let config = config(&weights.digest, gguf).to_string().into_bytes();
+        let manifest = Self::new(&config, std::iter::once(weights).chain(projector).collect());
         (manifest, config)
     }
 

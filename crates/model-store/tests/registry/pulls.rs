@@ -5,7 +5,7 @@ use std::fs;
 use stoa_model_store::registry::{PullEvent, RegistryError, RegistryOptions};
 use stoa_model_store::{Digest, StoreError};
 
-use crate::gguf::fixture::good;
+use crate::gguf::fixture::{eye, good};
 use crate::support::{Distribution, House, KIB, Model, quick, statuses};
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn weights_that_must_not_be_seen_never_become_a_model() {
         house.assert_empty();
     }
     let name = registry.name("library/seeing:latest");
-    let projector = good().with_text("general.type", "mmproj").with_u32("general.alignment", 0).bytes();
+    let projector = eye().with_u32("general.alignment", 0).bytes();
     Model::of(0).with("application/vnd.ollama.image.projector", projector).upload(&registry, &name).await;
     let error = house.pull(&name).await.unwrap_err();
     assert!(matches!(&*error, RegistryError::Store(StoreError::UnusableBlob { .. })), "{error}");
@@ -102,8 +102,7 @@ async fn weights_that_must_not_be_seen_never_become_a_model() {
 async fn a_model_with_its_projector_is_taken() {
     let registry = Distribution::start();
     let name = registry.name("library/seeing:latest");
-    let projector = good().without("general.name").with_text("general.architecture", "clip");
-    let projector = projector.without("tokenizer.ggml.tokens").bytes();
+    let projector = eye().without("general.type").bytes();
     let model = Model::of(0).with("application/vnd.ollama.image.projector", projector);
     model.upload(&registry, &name).await;
     let house = House::new([registry.authority.as_str()]);

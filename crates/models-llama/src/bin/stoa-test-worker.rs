@@ -91,6 +91,7 @@ fn by_system_calls() {
         ("capset", libc::SYS_capset, [0; 6]),
         ("setuid", libc::SYS_setuid, [0; 6]),
         ("limit_others", libc::SYS_prlimit64, [parent, 7, 0, 0, 0, 0]),
+        ("slow_parent", libc::SYS_setpriority, [0, parent, 19, 0, 0, 0]),
         ("shared_memory", libc::SYS_shmget, [0, 4_096, 0o1600, 0, 0, 0]),
     ];
     for (what, number, arguments) in calls {

@@ -1,4 +1,4 @@
-//! What Landlock keeps from the worker: every file but its model, every port, the signals and sockets of others.
+//! What Landlock keeps from the worker: every file but its model's, every port, the signals and sockets of others.
 
 use std::path::Path;
 
@@ -14,14 +14,16 @@ use super::ConfinementError;
 const WHOLE: ABI = ABI::V6;
 
 /// Denies what this kernel knows of it.
-pub(super) fn restrict_to(model: &Path) -> Result<Landlock, ConfinementError> {
+pub(super) fn restrict_to<'p>(files: impl Iterator<Item = &'p Path>) -> Result<Landlock, ConfinementError> {
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(WHOLE))?
         .handle_access(AccessNet::from_all(WHOLE))?
         .scope(Scope::from_all(WHOLE))?
         .create()?;
-    rules = rules.add_rule(PathBeneath::new(PathFd::new(model)?, AccessFs::ReadFile))?;
+    for file in files {
+        rules = rules.add_rule(PathBeneath::new(PathFd::new(file)?, AccessFs::ReadFile))?;
+    }
     let status = rules.restrict_self()?;
     let abi = match status.landlock {
         LandlockStatus::Available { effective_abi, .. } => effective_abi as u32,

@@ -13,9 +13,12 @@ use stoa_models::protocol::{
 use stoa_models::template::{PromptTemplate, TemplateInput, TemplateSources};
 use stoa_models::text::ToolFormat;
 
+use super::eye::Piece;
+use super::gallery::{Gallery, Marks};
 use super::guide::{Guide, Guides, Thoughts};
 use super::model::{Pooling, Traits};
 use super::pair::PairForm;
+use super::unit::Units;
 use super::{Embed, Request};
 use crate::link::Vitals;
 
@@ -34,7 +37,7 @@ const MOST_TEMPLATES: usize = 16;
 
 /// A prompt taken apart.
 pub(crate) struct Prepared {
-    pub(super) tokens: Vec<LlamaToken>,
+    pub(super) units: Units,
     pub(super) in_reasoning: bool,
     pub(super) tool_format: Option<ToolFormat>,
     /// Tokens whose text is shown although they are special.
@@ -60,6 +63,7 @@ pub(crate) struct Preparer<'engine> {
     pub(super) window: u32,
     /// How a query and a document are put together.
     pub(super) pair_form: PairForm,
+    pub(super) gallery: Gallery<'engine>,
 }
 
 /// A prompt as text, and what its template tells of the answer.
@@ -85,16 +89,22 @@ impl Preparer<'_> {
         if !self.traits.writes {
             return Err(Refusal::NoText);
         }
-        let written = self.write(&request.asked)?;
-        let Some(tokens) = self.tokenize(&written.text, watch)? else { return Ok(None) };
-        if tokens.is_empty() {
+        let marks = self.gallery.marks(&request.asked.images)?;
+        let written = self.write(&request.asked, &marks)?;
+        let units = if request.images.is_empty() {
+            self.tokenize(&written.text, watch)?.map(Units::of_tokens)
+        } else {
+            self.show(&written.text, &marks, &request.images, watch)?
+        };
+        let Some(units) = units else { return Ok(None) };
+        if units.units.is_empty() {
             return Err(match request.asked.prompt {
                 Prompt::Messages { .. } => Refusal::Template { detail: "it renders nothing".to_owned() },
                 Prompt::Raw { .. } => Refusal::Sampling { detail: "the prompt is empty".to_owned() },
             });
         }
-        if !fits(tokens.len(), self.window) {
-            return Err(self.too_long(tokens.len()));
+        if !fits(units.units.len(), self.window) {
+            return Err(self.too_long(units.units.len()));
         }
         let in_reasoning = written.text.trim_end().ends_with(OPENS_REASONING);
         let thoughts = match self.mark(OPENS_REASONING) {
@@ -109,17 +119,17 @@ impl Preparer<'_> {
         let calls = tool_format.filter(|_| written.template.is_some_and(|(_, offers_tools)| offers_tools));
         let shown = VISIBLE_MARKS.into_iter().chain(calls.into_iter().flat_map(ToolFormat::marks));
         let marks = shown.filter_map(|mark| self.mark(mark)).collect();
-        Ok(Some(Prepared { tokens, in_reasoning, tool_format, marks, guide }))
+        Ok(Some(Prepared { units, in_reasoning, tool_format, marks, guide }))
     }
 
-    fn write(&self, request: &Submission) -> Result<Written, Refusal> {
+    fn write(&self, request: &Submission, marks: &Marks) -> Result<Written, Refusal> {
         let talk = match &request.prompt {
             Prompt::Raw { text } => return Ok(Written { text: text.clone(), template: None, may_think: false }),
             Prompt::Messages(talk) => talk,
         };
         let template = self.template(&talk.layer)?;
         let text = template
-            .render(&TemplateInput::from(talk), Timestamp::from_millis(request.now_ms))
+            .render(&marks.set(TemplateInput::from(talk), &request.images)?, Timestamp::from_millis(request.now_ms))
             .map_err(|error| Refusal::Template { detail: error.to_string() })?;
         let may_think = template.capabilities().thinking && talk.think.is_none_or(stoa_model::think::Think::is_on);
         Ok(Written { text, template: Some((template, !talk.tools.is_empty())), may_think })
@@ -171,6 +181,18 @@ impl Preparer<'_> {
         }
         watch.vitals.step();
         Ok(Some(tokens))
+    }
+
+    /// The same of a prompt with images. What is too long without them is refused before one is decoded.
+    fn show(&self, text: &str, marks: &Marks, images: &[Vec<u8>], watch: &Watch<'_>) -> Result<Option<Units>, Refusal> {
+        if self.tokenize(&marks.without(text)?, watch)?.is_none() {
+            return Ok(None);
+        }
+        let Some(pieces) = self.gallery.show(text, marks, images, watch)? else { return Ok(None) };
+        let vocabulary = self.model.vocab();
+        let begins = matches!(pieces.first(), Some(Piece::Text(tokens)) if tokens.first() == Some(&vocabulary.bos()));
+        let first = (vocabulary.should_add_bos() && !begins).then(|| vocabulary.bos());
+        Ok(Some(Units::of_pieces(first, pieces)))
     }
 
     /// About how many tokens a long text has; 0 for a short one. `None` when nobody wants to know any more.

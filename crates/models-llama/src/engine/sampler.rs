@@ -1,6 +1,5 @@
 //! How the next token is chosen, in llama.cpp's own order.
 
-use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::token::data::LlamaTokenData;
@@ -60,22 +59,16 @@ impl Chooser {
         Self::Chain(chain)
     }
 
-    /// The token behind the `output`th token of the last call.
-    pub(super) fn choose(&mut self, context: &LlamaContext<'_>, output: i32) -> LlamaToken {
+    /// The token that follows, by how likely each is; `None` when there is none to choose.
+    pub(super) fn choose(&mut self, logits: &[f32]) -> Option<LlamaToken> {
         match self {
-            Self::Likeliest => likeliest(context.get_logits_ith(output)),
-            Self::Chain(chain) => chain.sample(context, output),
+            Self::Likeliest => Some(likeliest(logits)),
+            Self::Chain(_) => self.choose_among(logits, |_| true),
         }
     }
 
     /// The same of those tokens alone that are allowed; `None` when there are none.
-    pub(super) fn choose_among(
-        &mut self,
-        context: &LlamaContext<'_>,
-        output: i32,
-        allowed: impl Fn(LlamaToken) -> bool,
-    ) -> Option<LlamaToken> {
-        let logits = context.get_logits_ith(output);
+    pub(super) fn choose_among(&mut self, logits: &[f32], allowed: impl Fn(LlamaToken) -> bool) -> Option<LlamaToken> {
         let candidates = (0..).map(LlamaToken).zip(logits).filter(|(token, _)| allowed(*token));
         match self {
             Self::Likeliest => candidates.max_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(token, _)| token),

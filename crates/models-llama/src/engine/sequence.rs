@@ -1,13 +1,15 @@
 //! One running sequence: how it chooses its tokens, what it has said, and when it ends.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
-use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::vocab::LlamaVocab;
 use stoa_model::completion::Usage;
 use stoa_models::protocol::{Outcome, Report};
 
+use super::context::Context;
+use super::glance::Glance;
 use super::guide::Guide;
 use super::output::{Output, logprob};
 use super::sampler::Chooser;
@@ -23,6 +25,10 @@ pub(super) struct Sequence {
     /// A call that it shared has failed. It is computed alone once, to find out whose fault that was.
     pub(super) suspect: bool,
     pub(super) chooser: Chooser,
+    /// The images of its prompt that are not computed yet.
+    pub(super) glances: VecDeque<Glance>,
+    /// The position of the next token of its answer.
+    pub(super) next: i32,
     /// What the answer must look like.
     pub(super) guide: Option<Box<Guide>>,
     /// Tokens whose text is shown although they are special.
@@ -42,17 +48,18 @@ impl Sequence {
     /// Fails when no token can go on as it must.
     pub(super) fn choose(
         &mut self,
-        context: &LlamaContext<'_>,
+        context: &Context<'_>,
         place: i32,
         vocabulary: &LlamaVocab<'_>,
         reports: &mut Vec<Report>,
     ) -> Result<Option<LlamaToken>, String> {
         self.answering.get_or_insert_with(Instant::now);
+        let logits = context.logits(place).ok_or("there is nothing to choose from")?;
         let token = match &mut self.guide {
-            None => self.chooser.choose(context, place),
+            None => self.chooser.choose(logits).ok_or("no token can follow")?,
             Some(guide) => {
                 let allowed = guide.allowed()?;
-                let chosen = self.chooser.choose_among(context, place, |token| allowed.allows(token, vocabulary));
+                let chosen = self.chooser.choose_among(logits, |token| allowed.allows(token, vocabulary));
                 chosen.ok_or("no token can follow")?
             }
         };
@@ -61,7 +68,7 @@ impl Sequence {
             return Ok(None);
         }
         self.usage.completion_tokens += 1;
-        let likely = self.logprobs.map(|top| logprob(vocabulary, context.get_logits_ith(place), token, top));
+        let likely = self.logprobs.map(|top| logprob(vocabulary, logits, token, top));
         let piece = vocabulary.token_to_piece(token, self.marks.contains(&token), None);
         self.output.push(&piece, likely, reports);
         if let Some(guide) = &mut self.guide {

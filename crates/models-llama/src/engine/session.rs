@@ -1,15 +1,16 @@
 //! The context and all sequences that run in it, step by step.
 
+mod images;
+
 use std::time::Instant;
 
-use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
-use llama_cpp_2::token::LlamaToken;
 use stoa_model::completion::Usage;
 use stoa_models::protocol::{Outcome, Refusal, Report};
 
 use super::Request;
+use super::context::{Batch, Context, Vectors};
+use super::glance::{Glance, Looks, Seen};
 use super::output::Output;
 use super::pace::Pace;
 use super::plan::{Limits, Need, Share, plan};
@@ -17,18 +18,20 @@ use super::prepare::{Prepared, fits};
 use super::sampler::Chooser;
 use super::sequence::Sequence;
 use super::slot::{Slot, choose};
+use super::unit::Unit;
 use crate::link::Vitals;
 
 /// The most tokens of one call of llama.cpp.
 pub(super) const CALL_TOKENS: u32 = 512;
 
-/// The batch and the context are dropped before the model they lean on.
 pub(crate) struct Session<'engine> {
-    batch: LlamaBatch<'static>,
-    context: LlamaContext<'engine>,
+    batch: Batch,
+    context: Context<'engine>,
     model: &'engine LlamaModel,
     window: u32,
-    slots: Vec<Slot<LlamaToken>>,
+    /// The parts of an image see each other.
+    both_ways: bool,
+    slots: Vec<Slot<Unit>>,
     /// In the order in which they came.
     running: Vec<Sequence>,
     pace: Pace,
@@ -36,22 +39,38 @@ pub(crate) struct Session<'engine> {
     begun: u64,
     /// Steps so far.
     turn: usize,
+    /// Where images are asked for, in a model that sees.
+    looks: Option<Looks>,
 }
 
 impl<'engine> Session<'engine> {
-    pub(super) fn new(model: &'engine LlamaModel, context: LlamaContext<'engine>, window: u32, slots: u32) -> Self {
-        let call = usize::try_from(CALL_TOKENS.min(context.n_batch())).unwrap_or(1).max(1);
+    pub(super) fn new(model: &'engine LlamaModel, context: Context<'engine>, window: u32, slots: u32) -> Self {
+        let call = call_tokens(&context);
         Self {
-            batch: LlamaBatch::new(call, 1),
+            batch: Batch::default(),
             context,
             model,
             window,
+            both_ways: false,
             slots: (0..slots).map(|_| Slot::new()).collect(),
             running: Vec::new(),
             pace: Pace::new(model.n_params(), call),
             begun: 0,
             turn: 0,
+            looks: None,
         }
+    }
+
+    /// From now on, images are asked for there.
+    pub(crate) fn ask_at(&mut self, looks: Looks, both_ways: bool) {
+        self.looks = Some(looks);
+        self.both_ways = both_ways;
+    }
+
+    /// Nobody waits for anything any more.
+    pub(crate) fn abandon(&mut self) {
+        self.running.clear();
+        self.looks = None;
     }
 
     pub(crate) const fn context_window(&self) -> u32 {
@@ -71,6 +90,11 @@ impl<'engine> Session<'engine> {
         self.running.len()
     }
 
+    /// Whether there is something to compute right now: an image may still be on its way.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.running.iter().any(|sequence| self.is_image(sequence) || self.text_tokens(sequence) > 0)
+    }
+
     /// Takes a sequence in. Its computation begins with the next step.
     pub(crate) fn begin(
         &mut self,
@@ -78,12 +102,12 @@ impl<'engine> Session<'engine> {
         prompt: Prepared,
         reports: &mut Vec<Report>,
     ) -> Result<(), Refusal> {
-        let Request { asked: request, submitted } = request;
-        let Prepared { tokens, in_reasoning, tool_format, marks, guide } = prompt;
-        let choice = choose(&self.slots, &tokens, request.cache_scope.as_deref()).ok_or(Refusal::Occupied)?;
-        let kept = self.keep(choice.slot, choice.kept)?;
-        let chooser = Chooser::new(&request.sampling, &tokens, self.model.n_vocab(), self.window);
-        let usage = Usage { prompt_tokens: tokens.len() as u64, cached_tokens: kept as u64, ..Usage::default() };
+        let Request { asked: request, images: _, submitted } = request;
+        let Prepared { units, in_reasoning, tool_format, marks, guide } = prompt;
+        let choice = choose(&self.slots, &units.units, request.cache_scope.as_deref()).ok_or(Refusal::Occupied)?;
+        let kept = self.keep(choice.slot, units.whole(choice.kept));
+        let chooser = Chooser::new(&request.sampling, &units.tokens(), self.model.n_vocab(), self.window);
+        let usage = Usage { prompt_tokens: units.units.len() as u64, cached_tokens: kept as u64, ..Usage::default() };
         reports.push(Report::Started {
             sequence: request.sequence,
             prompt_tokens: usage.prompt_tokens,
@@ -93,10 +117,12 @@ impl<'engine> Session<'engine> {
         });
         self.begun += 1;
         let slot = &mut self.slots[choice.slot];
-        slot.tokens = tokens;
+        slot.tokens = units.units;
         slot.scope = request.cache_scope;
         slot.busy = true;
         slot.used = self.begun;
+        // What is kept has been seen already.
+        let glances = units.images.into_iter().filter(|image| image.end() > kept).map(Glance::new).collect();
         self.running.push(Sequence {
             number: request.sequence,
             slot: choice.slot,
@@ -104,6 +130,8 @@ impl<'engine> Session<'engine> {
             alone: request.alone,
             suspect: false,
             chooser,
+            glances,
+            next: units.next,
             guide,
             marks,
             output: Output::new(request.sequence, request.stop),
@@ -113,6 +141,7 @@ impl<'engine> Session<'engine> {
             submitted,
             answering: None,
         });
+        self.ask(self.running.len() - 1, reports);
         Ok(())
     }
 
@@ -128,23 +157,40 @@ impl<'engine> Session<'engine> {
 
     /// Computes a token of everybody's answer, and a share of the prompts that wait.
     pub(crate) fn step(&mut self, vitals: &Vitals, reports: &mut Vec<Report>) {
-        let needs: Vec<Need> = self.running.iter().map(|sequence| self.need(sequence)).collect();
+        // Whoever waits for an image has nothing to compute.
+        let ready: Vec<usize> =
+            (0..self.running.len()).filter(|index| self.text_tokens(&self.running[*index]) > 0).collect();
+        let needs: Vec<Need> = ready.iter().map(|index| self.need(&self.running[*index])).collect();
+        let images: Vec<u64> =
+            self.running.iter().filter(|sequence| self.is_image(sequence)).map(|sequence| sequence.number).collect();
         let decoding = needs.iter().filter(|need| need.tokens == 1).count();
         self.turn = self.turn.wrapping_add(1);
-        let limits = Limits {
-            call: self.call_tokens(),
-            prompts: self.pace.prompts(needs.len() - decoding, decoding),
-            alone: alone_tokens(self.model.n_params()).min(self.call_tokens()),
+        let mut limits = Limits {
+            call: call_tokens(&self.context),
+            prompts: self.pace.prompts(needs.len() - decoding + images.len(), decoding),
+            alone: alone_tokens(self.model.n_params()).min(call_tokens(&self.context)),
             turn: self.turn,
         };
+        // Of images, one gets on in a step, in turn; what it takes, other prompts do not get.
+        let image =
+            images.get(self.turn % images.len().max(1)).map(|number| (*number, self.image_share(*number, limits)));
+        limits.prompts = limits.prompts.saturating_sub(image.map_or(0, |(_, tokens)| tokens)).max(1);
         // Sequences that end change the places of those behind them, so the calls go by their numbers.
         let calls: Vec<Vec<(u64, usize)>> = plan(&needs, limits)
             .into_iter()
-            .map(|call| call.into_iter().map(|Share { index, tokens }| (self.running[index].number, tokens)).collect())
+            .map(|call| {
+                call.into_iter().map(|Share { index, tokens }| (self.running[ready[index]].number, tokens)).collect()
+            })
             .collect();
         for call in calls {
             if let Err(detail) = self.compute(&call, reports) {
                 self.failed(&call, &detail, reports);
+            }
+            vitals.step();
+        }
+        if let Some((number, tokens)) = image {
+            if let Err(detail) = self.compute_image(number, tokens, reports) {
+                self.failed(&[(number, tokens)], &detail, reports);
             }
             vitals.step();
         }
@@ -153,12 +199,21 @@ impl<'engine> Session<'engine> {
     fn need(&self, sequence: &Sequence) -> Need {
         // The place of the first of theirs is a number that all of theirs have in common.
         let owner = self.running.iter().position(|other| other.owner == sequence.owner).unwrap_or_default();
-        let tokens = self.slots[sequence.slot].pending().max(1);
+        let tokens = self.text_tokens(sequence);
         Need { tokens, alone: sequence.alone || sequence.suspect, owner }
     }
 
-    fn call_tokens(&self) -> usize {
-        usize::try_from(CALL_TOKENS.min(self.context.n_batch())).unwrap_or(1).max(1)
+    /// Tokens that can be computed now: those before the next image.
+    fn text_tokens(&self, sequence: &Sequence) -> usize {
+        let slot = &self.slots[sequence.slot];
+        let end = sequence.glances.front().map_or(slot.tokens.len(), Glance::start);
+        end.saturating_sub(slot.computed)
+    }
+
+    /// Whether an image is what comes next, and is there.
+    fn is_image(&self, sequence: &Sequence) -> bool {
+        let computed = self.slots[sequence.slot].computed;
+        sequence.glances.front().is_some_and(|glance| glance.start() <= computed && glance.vectors().is_some())
     }
 
     /// One call of llama.cpp with so many tokens of each of these sequences, and the next token of those that have then
@@ -170,8 +225,7 @@ impl<'engine> Session<'engine> {
         parts.sort_by_key(|(index, _)| self.running[*index].slot);
         let outputs = self.fill(&parts)?;
         let started = Instant::now();
-        self.context.decode(&mut self.batch).map_err(|error| error.to_string())?;
-        self.context.synchronize();
+        self.context.decode(&mut self.batch)?;
         if parts.iter().any(|(_, tokens)| *tokens > 1) {
             self.pace.note(parts.iter().map(|(_, tokens)| tokens).sum(), started.elapsed());
         }
@@ -197,13 +251,13 @@ impl<'engine> Session<'engine> {
             let slot = &self.slots[place];
             let lane = i32::try_from(place).map_err(|error| error.to_string())?;
             let end = slot.computed + count;
-            for (position, token) in slot.tokens.iter().enumerate().take(end).skip(slot.computed) {
+            for (position, unit) in slot.tokens.iter().enumerate().take(end).skip(slot.computed) {
                 let last = position + 1 == slot.tokens.len();
                 if last {
-                    outputs.push((*index, self.batch.n_tokens()));
+                    outputs.push((*index, i32::try_from(self.batch.len()).map_err(|error| error.to_string())?));
                 }
-                let position = i32::try_from(position).map_err(|error| error.to_string())?;
-                self.batch.add(*token, position, &[lane], last).map_err(|error| error.to_string())?;
+                let token = unit.as_token().ok_or("an image stands among tokens")?;
+                self.batch.add(token, unit.position, lane, last);
             }
         }
         Ok(outputs)
@@ -233,7 +287,8 @@ impl<'engine> Session<'engine> {
             reports.push(sequence.finished(Outcome::Length));
             return;
         }
-        slot.tokens.push(token);
+        slot.tokens.push(Unit::token(token, sequence.next));
+        sequence.next = sequence.next.saturating_add(1);
     }
 
     /// What is done when a call fails: whoever was alone in it is refused, and of several each is tried by itself.
@@ -252,7 +307,7 @@ impl<'engine> Session<'engine> {
             // Whatever the call has left behind must go; what cannot is computed again from the beginning.
             self.running[index].suspect = true;
             let computed = self.slots[place].computed;
-            if !self.truncate(place, computed).unwrap_or(false) {
+            if !self.truncate(place, computed) {
                 self.forget_computed(place);
             }
         }
@@ -272,33 +327,35 @@ impl<'engine> Session<'engine> {
     }
 
     /// Keeps the first `kept` tokens of a slot and forgets the rest. Answers how many could be kept.
-    fn keep(&mut self, place: usize, kept: usize) -> Result<usize, Refusal> {
+    fn keep(&mut self, place: usize, kept: usize) -> usize {
         let lane = i32::try_from(place).unwrap_or(0);
         // A context that has already dropped its beginning (sliding windows, recurrent models) cannot go back.
-        let whole = self.context.kv_cache_seq_pos_min(lane) == 0;
-        if kept > 0 && whole && self.truncate(place, kept)? {
-            return Ok(kept);
+        let whole = self.context.first_position(lane) == 0;
+        if kept > 0 && whole && self.truncate(place, kept) {
+            return kept;
         }
-        self.truncate(place, 0)?;
-        Ok(0)
+        self.truncate(place, 0);
+        0
     }
 
     /// Whether the context could forget just what is behind `kept`; forgetting everything always works.
-    fn truncate(&mut self, place: usize, kept: usize) -> Result<bool, Refusal> {
-        let engine = |detail: String| Refusal::Engine { detail };
-        let lane = u32::try_from(place).map_err(|error| engine(error.to_string()))?;
-        let from = (kept > 0).then(|| u32::try_from(kept).unwrap_or(u32::MAX));
-        let done =
-            self.context.clear_kv_cache_seq(Some(lane), from, None).map_err(|error| engine(error.to_string()))?;
+    fn truncate(&mut self, place: usize, kept: usize) -> bool {
+        let Ok(lane) = i32::try_from(place) else { return false };
+        let slot = &self.slots[place];
+        let done = match slot.tokens.get(kept) {
+            _ if kept == 0 => self.context.forget(lane, 0),
+            Some(behind) => self.context.forget(lane, behind.position),
+            // What is computed to its end has nothing behind it.
+            None => kept == slot.computed,
+        };
         if done {
             self.slots[place].computed = kept;
         }
-        Ok(done)
+        done
     }
 
     fn forget_computed(&mut self, place: usize) {
-        // Nothing but a number that is no sequence could make this fail.
-        let _ = self.truncate(place, 0);
+        self.truncate(place, 0);
         self.slots[place].computed = 0;
     }
 
@@ -307,6 +364,11 @@ impl<'engine> Session<'engine> {
         self.slots[place].tokens.clear();
         self.slots[place].scope = None;
     }
+}
+
+/// The most tokens of one call.
+fn call_tokens(context: &Context<'_>) -> usize {
+    usize::try_from(CALL_TOKENS).unwrap_or(1).min(context.call())
 }
 
 /// How many tokens of a prompt that shares no call are computed at once. A cancellation and all others wait for one such

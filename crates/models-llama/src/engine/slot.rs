@@ -18,11 +18,6 @@ impl<Token> Slot<Token> {
     pub(super) const fn new() -> Self {
         Self { tokens: Vec::new(), computed: 0, scope: None, busy: false, used: 0 }
     }
-
-    /// Tokens that have yet to be computed.
-    pub(super) const fn pending(&self) -> usize {
-        self.tokens.len() - self.computed
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

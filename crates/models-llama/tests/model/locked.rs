@@ -6,20 +6,23 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Command as Program, Stdio};
 
 use rustix::io::Errno;
 use stoa_models::LaneState;
-use stoa_models::protocol::{Command, Confinement, Landlock, LoadFailure, Report, VERSION};
+use stoa_models::protocol::{Command, Confinement, Landlock, LoadFailure, Report, VERSION, WorkerArguments};
 
 use crate::orphans::{Worker, arguments};
+use crate::seer;
 use crate::support::{House, model_path, options, request};
 
 /// What came of each attempt: the number of its error, or 0.
 type Attempts = HashMap<String, i32>;
 
 /// A worker that tries to break out and then serves: what it got before and after the lock, and how it says it is locked.
-fn break_out() -> (Attempts, Attempts, Confinement) {
+/// `file` is one that it must be able to read.
+fn break_out(file: &Path, arguments: &WorkerArguments) -> (Attempts, Attempts, Confinement) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("secret"), "x").unwrap();
@@ -28,8 +31,8 @@ fn break_out() -> (Attempts, Attempts, Confinement) {
         .arg("--break-out")
         .arg(listener.local_addr().unwrap().to_string())
         .arg(folder.path())
-        .arg(model_path())
-        .args(arguments(std::process::id()).to_arguments())
+        .arg(file)
+        .args(arguments.to_arguments())
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::piped())
         .spawn()
@@ -67,7 +70,7 @@ fn break_out() -> (Attempts, Attempts, Confinement) {
 
 #[test]
 fn whoever_takes_a_worker_over_has_its_model_and_nothing_else() {
-    let (before, mut after, confinement) = break_out();
+    let (before, mut after, confinement) = break_out(&model_path(), &arguments(std::process::id()));
     for (what, number) in &before {
         assert_eq!(*number, 0, "{what} can be done without the lock, so that the lock is what forbids it");
     }
@@ -85,6 +88,16 @@ fn whoever_takes_a_worker_over_has_its_model_and_nothing_else() {
     for (what, number) in &after {
         assert_eq!(*number, Errno::PERM.raw_os_error(), "{what} under {confinement}");
     }
+}
+
+#[test]
+fn a_worker_with_an_eye_reads_one_file_more() {
+    let (_folder, model, projector) = seer::save(&seer::eye(seer::EyeSize::TINY));
+    let seeing = WorkerArguments { model, projector: Some(projector.clone()), ..arguments(std::process::id()) };
+    let (_, after, confinement) = break_out(&projector, &seeing);
+    assert_eq!(after["read_model"], 0, "its eye");
+    let refused = if confinement.landlock == Landlock::Absent { 0 } else { Errno::ACCESS.raw_os_error() };
+    assert_eq!((after["read_users"], after["read_beside_model"], after["list"]), (refused, refused, refused));
 }
 
 #[test]

@@ -20,4 +20,6 @@ mod orphans;
 mod ranker;
 mod rerank;
 mod room;
+mod seer;
 mod support;
+mod vision;

@@ -24,6 +24,7 @@ pub(crate) struct Worker {
 pub(crate) fn arguments(parent: u32) -> WorkerArguments {
     WorkerArguments {
         model: model_path(),
+        projector: None,
         context_window: 2_048,
         slots: Some(1),
         context_bytes: None,
@@ -79,6 +80,7 @@ impl Worker {
                 messages: vec![PromptMessage::new(PromptRole::User, "Tell a very long story.")],
                 ..Talk::default()
             }),
+            images: Vec::new(),
             sampling: Sampling::new(&Parameters::default(), &LocalOptions::default(), 1),
             max_tokens: None,
             stop: Vec::new(),

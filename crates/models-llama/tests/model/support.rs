@@ -52,12 +52,24 @@ impl House {
         Self::with_models(options, &[(&model_path(), NAME)])
     }
 
+    /// A house of one model and its eye.
+    pub(crate) fn seeing(options: RuntimeOptions, weights: &Path, projector: &Path) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        store.import_with_projector(weights, projector, &NAME.parse().unwrap(), &mut |_| {}).unwrap();
+        Self::over(store, options, directory)
+    }
+
     pub(crate) fn with_models(options: RuntimeOptions, models: &[(&Path, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
         for (path, name) in models {
             store.import(path, &name.parse().unwrap(), &mut |_| {}).unwrap();
         }
+        Self::over(store, options, directory)
+    }
+
+    fn over(store: Store, options: RuntimeOptions, directory: TempDir) -> Self {
         let runtime = Runtime::new(Arc::new(store), options, TaskTracker::new(), Arc::new(SystemClock)).unwrap();
         Self { runtime, _directory: directory }
     }

@@ -9,6 +9,8 @@ use std::str::FromStr;
 pub struct WorkerArguments {
     /// The file with the model's weights.
     pub model: PathBuf,
+    /// The file with its eye.
+    pub projector: Option<PathBuf>,
     /// Tokens of each sequence, prompt and answer together.
     pub context_window: u32,
     /// Sequences that run at once; as many as `context_bytes` hold when absent.
@@ -47,6 +49,7 @@ pub enum ArgumentError {
 }
 
 const MODEL: &str = "--model";
+const PROJECTOR: &str = "--projector";
 const CONTEXT: &str = "--context";
 const SLOTS: &str = "--slots";
 const CONTEXT_BYTES: &str = "--context-bytes";
@@ -65,6 +68,9 @@ impl WorkerArguments {
             PARENT.into(),
             self.parent.to_string().into(),
         ];
+        if let Some(projector) = &self.projector {
+            arguments.extend([PROJECTOR.into(), projector.clone().into_os_string()]);
+        }
         if let Some(slots) = self.slots {
             arguments.extend([SLOTS.into(), slots.to_string().into()]);
         }
@@ -85,13 +91,14 @@ impl WorkerArguments {
 
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, ArgumentError> {
         let (mut model, mut context_window, mut parent) = (None, None, None);
-        let (mut slots, mut context_bytes) = (None, None);
+        let (mut projector, mut slots, mut context_bytes) = (None, None, None);
         let (mut threads, mut memory_bytes, mut processor) = (None, None, Processor::Best);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let mut value = |name| arguments.next().ok_or(ArgumentError::NoValue(name));
             match argument.to_str() {
                 Some(MODEL) => model = Some(PathBuf::from(value(MODEL)?)),
+                Some(PROJECTOR) => projector = Some(PathBuf::from(value(PROJECTOR)?)),
                 Some(CONTEXT) => context_window = Some(number(CONTEXT, &value(CONTEXT)?)?),
                 Some(SLOTS) => slots = Some(number(SLOTS, &value(SLOTS)?)?),
                 Some(CONTEXT_BYTES) => context_bytes = Some(number(CONTEXT_BYTES, &value(CONTEXT_BYTES)?)?),
@@ -110,6 +117,7 @@ impl WorkerArguments {
         }
         Ok(Self {
             model: model.ok_or(ArgumentError::Missing(MODEL))?,
+            projector,
             context_window: context_window.ok_or(ArgumentError::Missing(CONTEXT))?,
             slots,
             context_bytes,
@@ -133,6 +141,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         let all = WorkerArguments {
             model: "/models/a b.gguf".into(),
+            projector: Some("/models/eye.gguf".into()),
             context_window: 8_192,
             slots: Some(6),
             context_bytes: Some(1 << 30),
@@ -143,6 +152,7 @@ mod tests {
         };
         assert_eq!(WorkerArguments::parse(all.to_arguments()).unwrap(), all);
         let few = WorkerArguments {
+            projector: None,
             slots: None,
             context_bytes: None,
             threads: None,

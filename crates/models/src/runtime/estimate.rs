@@ -1,6 +1,6 @@
 //! What a model will take, told from its file before it is loaded. Once it is, it is measured.
 
-use stoa_model_store::StoredModel;
+use stoa_model_store::{StoredModel, StoredProjector};
 
 use super::options::RuntimeOptions;
 use crate::memory::{CONTEXT_BYTES, reserved_tokens, slots};
@@ -16,6 +16,15 @@ const COMPUTED_BYTES: u64 = 4;
 /// Vectors of a token that are there at once while a layer is computed: its input, what attention makes of it, and the
 /// several times wider ones between.
 const VECTORS: u64 = 16;
+
+/// Vectors of a patch that are there at once while the eye computes a layer.
+const EYE_VECTORS: u64 = 8;
+
+/// Patches of an image where a projector takes any size and does not say how many: what most of those take at most.
+const ANY_PATCHES: u64 = 4_096 * 4;
+
+/// What decoding one image takes; the worker decodes one at a time.
+const DECODING_BYTES: u64 = 256 << 20;
 
 /// The program, its threads and its tokenizer.
 const PROGRAM_BYTES: u64 = 64 << 20;
@@ -33,7 +42,21 @@ pub(super) fn needed_bytes(model: &StoredModel, options: &RuntimeOptions, room_b
     let vectors = (VECTORS * CALL_TOKENS).saturating_mul(u64::from(gguf.embedding_length));
     let chances = slots.saturating_mul(gguf.vocabulary);
     let computing = vectors.saturating_add(chances).saturating_mul(COMPUTED_BYTES);
-    [model.size_bytes, per_slot.saturating_mul(slots), computing, PROGRAM_BYTES]
+    let seeing = model.projector.as_ref().map_or(0, seeing_bytes);
+    [model.size_bytes, per_slot.saturating_mul(slots), computing, seeing, PROGRAM_BYTES]
         .into_iter()
         .fold(0, u64::saturating_add)
+}
+
+/// The eye itself, which is read and not mapped; what it computes in; and an image while it is decoded.
+fn seeing_bytes(projector: &StoredProjector) -> u64 {
+    let eye = &projector.header;
+    let side = u64::from(eye.patch_size).saturating_mul(u64::from(eye.patch_size)).max(1);
+    let patches = match (eye.patches(), eye.max_pixels) {
+        (0, None) => ANY_PATCHES,
+        (patches, pixels) => patches.max(pixels.unwrap_or(0) / side),
+    };
+    let width = EYE_VECTORS * u64::from(eye.embedding_length) + 2 * u64::from(eye.feed_forward_length);
+    let computing = patches.saturating_mul(width).saturating_mul(COMPUTED_BYTES);
+    [projector.size_bytes, computing, DECODING_BYTES].into_iter().fold(0, u64::saturating_add)
 }

@@ -1,6 +1,7 @@
 //! One request on its way to a worker, and whoever waits for what comes of it.
 
 use stoa_model::completion::{CompletionError, CompletionEvent, KeepAlive, LocalEvent, LocalTimings};
+use stoa_model::image::Image;
 use stoa_model::tools::Tools;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
@@ -38,6 +39,8 @@ pub(super) enum Task {
 pub(super) struct Completion {
     /// Its number, its owner and its time are set when it is its turn.
     pub(super) submission: Submission,
+    /// Those that the submission places.
+    pub(super) images: Vec<Image>,
     pub(super) tools: Tools,
 }
 
@@ -54,6 +57,16 @@ pub(super) enum Part {
 pub(super) enum Outlet {
     Answer(UnboundedSender<Event>),
     Parts(UnboundedSender<Result<Part, CompletionError>>),
+}
+
+impl Job {
+    /// Bytes of the images that wait with it.
+    pub(super) fn image_bytes(&self) -> usize {
+        match &self.task {
+            Task::Complete(completion) => completion.images.iter().map(|image| image.bytes().len()).sum(),
+            Task::Embed { .. } | Task::Rerank { .. } | Task::Load => 0,
+        }
+    }
 }
 
 // Nobody may be listening any more, so that nothing said here needs to arrive.

@@ -73,7 +73,7 @@ impl Lane {
             () = shutdown.cancelled() => true,
         };
         if cancelled {
-            locked(&self.lanes).remove(&self.shared.model.digest);
+            locked(&self.lanes).remove(&self.shared.model.content());
             self.shared.drain();
         }
         self.unload().await;
@@ -211,6 +211,7 @@ impl Lane {
         let options = &self.context.options;
         let arguments = WorkerArguments {
             model: self.shared.model.path.clone(),
+            projector: self.shared.model.projector.as_ref().map(|projector| projector.path.clone()),
             context_window: options.context_window(&self.shared.model),
             slots: options.slots,
             context_bytes: options.context_bytes,
@@ -316,7 +317,7 @@ impl Lane {
         if !self.shared.is_empty() {
             return ControlFlow::Continue(());
         }
-        lanes.remove(&self.shared.model.digest);
+        lanes.remove(&self.shared.model.content());
         ControlFlow::Break(())
     }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use stoa_model::completion::CompletionError;
+use stoa_model::image::Image;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -19,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use super::options::RuntimeOptions;
 use super::spawner::Spawner;
 use crate::protocol::{
-    Command, Confinement, Decoder, FrameError, LoadFailure, Report, VERSION, WorkerArguments, encode,
+    Command, Confinement, Decoder, FrameError, LoadFailure, Report, VERSION, WorkerArguments, encode, image_prefix,
 };
 use last_words::LastWords;
 
@@ -213,16 +214,27 @@ impl WorkerProcess {
         self.sequence
     }
 
+    /// Sends the images of a submission, and then the submission.
+    pub(super) async fn send_with(&mut self, images: &[Image], command: &Command) -> Result<(), WorkerFault> {
+        for image in images {
+            self.write(&image_prefix(image.bytes())?).await?;
+            self.write(image.bytes()).await?;
+        }
+        self.send(command).await
+    }
+
     /// Sends a command. A worker that does not take it in time is hung.
     pub(super) async fn send(&mut self, command: &Command) -> Result<(), WorkerFault> {
-        let frame = encode(command)?;
-        match timeout(self.patience.hang, self.writer.write_all(&frame)).await {
-            Ok(Ok(())) => {
-                if matches!(command, Command::Submit(_) | Command::Embed { .. } | Command::Rerank { .. }) {
-                    self.progress.1 = Instant::now();
-                }
-                Ok(())
-            }
+        self.write(&encode(command)?).await?;
+        if matches!(command, Command::Submit(_) | Command::Embed { .. } | Command::Rerank { .. }) {
+            self.progress.1 = Instant::now();
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), WorkerFault> {
+        match timeout(self.patience.hang, self.writer.write_all(bytes)).await {
+            Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(self.died().await),
             Err(_) => Err(self.kill(WorkerFault::Hung { after: self.patience.hang }).await),
         }

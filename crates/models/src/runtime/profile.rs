@@ -25,6 +25,8 @@ pub struct Profile {
     pub capabilities: Capabilities,
     /// Base models cannot: they have no template.
     pub can_chat: bool,
+    /// It has an eye, and a way to be shown something: a template.
+    pub sees: bool,
     template: Option<String>,
     system: Option<String>,
     /// What every conversation begins with.
@@ -72,6 +74,7 @@ impl Profile {
         Self {
             // With a broken one, the worker says what is wrong with it.
             can_chat: !matches!(template, Ok(None)),
+            sees: details.model.projector.is_some() && !matches!(template, Ok(None)),
             capabilities: template.ok().flatten().map(|template| template.capabilities()).unwrap_or_default(),
             template: details.template.filter(|template| !template.trim().is_empty()),
             system: details.system.filter(|system| !system.is_empty()),
@@ -82,7 +85,7 @@ impl Profile {
 
     pub fn abilities(&self) -> Vec<Ability> {
         let Capabilities { tools, thinking, .. } = self.capabilities;
-        [(thinking, Ability::Reasoning), (tools, Ability::Tools)]
+        [(thinking, Ability::Reasoning), (tools, Ability::Tools), (self.sees, Ability::Vision)]
             .into_iter()
             .filter_map(|(has, ability)| has.then_some(ability))
             .collect()
@@ -103,6 +106,10 @@ impl Profile {
                 template.map(|template| template.capabilities()).unwrap_or_default()
             }
         };
+        let shows = request.messages.iter().any(|message| !message.images.is_empty());
+        if shows && !self.sees {
+            return Err(invalid(format!("\"{name}\" does not support images")));
+        }
         if own.is_none() && !self.can_chat {
             return Err(invalid(format!("`{name}` cannot chat: it is a base model without a chat template")));
         }

@@ -40,6 +40,11 @@ impl<User: Clone + Eq + Hash, Item> FairQueue<User, Item> {
         self.turns.iter()
     }
 
+    /// Everything that waits, in no order.
+    pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
+        self.waiting.values().flatten()
+    }
+
     pub(super) fn push(&mut self, user: User, item: Item) -> Result<(), Full> {
         let own = self.waiting.get(&user).map_or(0, VecDeque::len);
         if own >= self.per_user {

@@ -5,7 +5,7 @@ use stoa_model::json::Json;
 use stoa_model::think::Think;
 use stoa_model::tools::ToolCall;
 
-use crate::protocol::Talk;
+use crate::protocol::{Placed, Talk};
 
 pub use stoa_model::completion::PromptRole as Role;
 
@@ -80,6 +80,47 @@ impl From<&Talk> for TemplateInput {
             tools: talk.tools.clone(),
             think: talk.think,
             suffix: talk.suffix.clone(),
+        }
+    }
+}
+
+impl TemplateInput {
+    /// Writes a mark at the place of every image; templates of most models know no other way. `None` when a place is in
+    /// no message, or inside of a character.
+    pub fn marked<'m>(mut self, marks: impl DoubleEndedIterator<Item = (Placed, &'m str)>) -> Option<Self> {
+        // From the last to the first, so that places stay what they are.
+        for (Placed { message, at }, mark) in marks.rev() {
+            let message = self.messages.get_mut(message)?;
+            if !message.content.is_char_boundary(at) {
+                return None;
+            }
+            message.content.insert_str(at, mark);
+            message.images += 1;
+        }
+        Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_stand_where_the_images_do() {
+        let messages = vec![TemplateMessage::new(Role::User, "ab"), TemplateMessage::new(Role::User, "\u{e9}")];
+        let input = TemplateInput { messages, ..TemplateInput::default() };
+        let marked = |places: &[(usize, usize)]| {
+            let marks: Vec<(Placed, String)> = (0..)
+                .zip(places)
+                .map(|(number, (message, at))| (Placed { message: *message, at: *at }, format!("<{number}>")))
+                .collect();
+            let input = input.clone().marked(marks.iter().map(|(place, mark)| (*place, &**mark)))?;
+            Some(input.messages.iter().map(|message| message.content.clone()).collect::<Vec<_>>())
+        };
+        let text = |one: &str, other: &str| Some(vec![one.to_owned(), other.to_owned()]);
+        assert_eq!(marked(&[(0, 0), (0, 0), (0, 1), (1, 2)]), text("<0><1>a<2>b", "\u{e9}<3>"));
+        for nowhere in [(2, 0), (0, 3), (1, 1)] {
+            assert_eq!(marked(&[nowhere]), None, "{nowhere:?}");
         }
     }
 }

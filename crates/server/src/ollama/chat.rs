@@ -13,7 +13,7 @@ use super::answer::Common;
 use super::caller::Caller;
 use super::error::Refusal;
 use super::stream::{Answer, Shape};
-use super::{Ollama, body};
+use super::{Ollama, body_with_images, images};
 
 /// More messages than a model's context holds words.
 const MAX_MESSAGES: usize = 10_000;
@@ -80,7 +80,7 @@ impl TryFrom<Message> for PromptMessage {
         Ok(Self {
             role,
             text: message.content,
-            images: Vec::new(),
+            images: images::read(message.images)?,
             reasoning: message.thinking.filter(|thinking| !thinking.is_empty()),
             tool_calls: message.tool_calls.into_iter().flatten().map(call).collect::<Result<_, _>>()?,
             tool_call_id: message.tool_call_id,
@@ -91,12 +91,9 @@ impl TryFrom<Message> for PromptMessage {
 
 pub(super) async fn chat(State(state): State<Ollama>, caller: Caller, request: Request) -> Result<Response, Refusal> {
     let begun = Instant::now();
-    let request: ChatRequest = body(request).await?;
+    let request: ChatRequest = body_with_images(request).await?;
     let prepared = request.common.prepare(&state.models).await?;
     let name = &request.common.model;
-    if request.messages.iter().any(|message| message.images.as_ref().is_some_and(|images| !images.is_empty())) {
-        return Err(Refusal::invalid(format!("\"{name}\" does not support images here yet")));
-    }
     let answer = Answer { shape: Shape::Chat, model: name.clone(), begun, app: state.app.clone() };
     if request.messages.is_empty() {
         let (reason, loading) = state.load_or_unload(&prepared, caller.0.user_id()).await?;

@@ -14,7 +14,7 @@ use super::answer::Common;
 use super::caller::Caller;
 use super::error::Refusal;
 use super::stream::{Answer, Shape};
-use super::{Ollama, body};
+use super::{Ollama, body_with_images, images};
 
 #[derive(Deserialize)]
 struct GenerateRequest {
@@ -43,16 +43,17 @@ pub(super) async fn generate(
     request: Request,
 ) -> Result<Response, Refusal> {
     let begun = Instant::now();
-    let request: GenerateRequest = body(request).await?;
+    let request: GenerateRequest = body_with_images(request).await?;
     let prepared = request.common.prepare(&state.models).await?;
     let name = &request.common.model;
     let filled = |list: bool, what: &str| {
         if list { Err(Refusal::invalid(format!("\"{name}\" does not support {what}"))) } else { Ok(()) }
     };
-    filled(request.images.as_ref().is_some_and(|images| !images.is_empty()), "images here yet")?;
+    let images = images::read(request.images)?;
+    filled(request.raw && !images.is_empty(), "images in a raw prompt; leave out `raw`")?;
     filled(request.context.as_ref().is_some_and(|context| !context.is_empty()), "`context`; use /api/chat")?;
     let answer = Answer { shape: Shape::Generate, model: name.clone(), begun, app: state.app.clone() };
-    if request.prompt.is_empty() {
+    if request.prompt.is_empty() && images.is_empty() {
         let (reason, loading) = state.load_or_unload(&prepared, caller.0.user_id()).await?;
         return Ok(answer.done(reason, loading));
     }
@@ -62,7 +63,8 @@ pub(super) async fn generate(
         Call { local: LocalOptions { prompt: Some(request.prompt), ..call.local }, ..call }
     } else {
         let system = given(request.system).map(|system| PromptMessage::new(PromptRole::System, system));
-        let messages = system.into_iter().chain([PromptMessage::new(PromptRole::User, request.prompt)]).collect();
+        let asked = PromptMessage { images, ..PromptMessage::new(PromptRole::User, request.prompt) };
+        let messages = system.into_iter().chain([asked]).collect();
         let call = prepared.call(messages, Tools::default());
         let (suffix, template) = (given(request.suffix), given(request.template));
         Call { local: LocalOptions { suffix, template, ..call.local }, ..call }

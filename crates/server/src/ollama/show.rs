@@ -51,6 +51,8 @@ pub(super) struct Shown {
     messages: Vec<StoredMessage>,
     model_info: IndexMap<String, Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    projector_info: Option<IndexMap<String, Json>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tensors: Option<Vec<Tensor>>,
     capabilities: Vec<&'static str>,
     modified_at: Timestamp,
@@ -80,7 +82,12 @@ pub(super) async fn show(
     let details = find(&state.models, &name).await?;
     let (_, profile) = state.models.runtime.profile(name).await?;
     let path = details.model.path.clone();
-    let summary = state.models.on_store(move |_| summary(&path, verbose)).await??;
+    let eye = details.model.projector.as_ref().map(|projector| projector.path.clone());
+    let read = move || {
+        let eye = eye.map(|path| summary(&path, verbose)).transpose()?;
+        Ok::<_, Refusal>((summary(&path, verbose)?, eye.map(|summary| summary.metadata)))
+    };
+    let (summary, projector_info) = state.models.on_store(move |_| read()).await??;
     let gguf = &details.model.gguf;
     let parameters = parameters(&details);
     let mut text = String::new();
@@ -97,6 +104,7 @@ pub(super) async fn show(
         details: Details::of(gguf),
         messages: details.messages.clone(),
         model_info: info(&details, summary),
+        projector_info,
         tensors,
         capabilities: capabilities(gguf, &profile),
         modified_at: moment(details.model.modified_at),

@@ -85,7 +85,7 @@ pub(super) fn capabilities(gguf: &Gguf, profile: &Profile) -> Vec<&'static str> 
         return vec!["rerank"];
     }
     let Capabilities { tools, thinking, insert } = profile.capabilities;
-    let some = [(tools, "tools"), (insert, "insert"), (thinking, "thinking")];
+    let some = [(profile.sees, "vision"), (tools, "tools"), (insert, "insert"), (thinking, "thinking")];
     let some = some.into_iter().filter_map(|(has, name)| has.then_some(name));
     ["completion", "embedding"].into_iter().chain(some).collect()
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use serde_json::json;
 
 use super::*;
+use crate::gguf::fixture::eye;
 
 fn upload(house: &Arc<Store>, bytes: &[u8], digest: &Digest) -> Result<Uploaded, StoreError> {
     let mut upload = house.begin_upload(digest.clone(), 1 << 20)?;
@@ -177,7 +178,7 @@ fn what_cannot_be_made_leaves_nothing() {
 fn a_projector_beside_the_weights_is_known_by_what_it_says_of_itself() {
     let house = House::new();
     let store = shared(&house);
-    let projector = good().with_text("general.type", "mmproj").with_text("general.architecture", "clip");
+    let projector = eye();
     let adapter = good().with_text("general.type", "adapter");
     let files = [good(), projector, adapter].map(|file| file.bytes());
     for file in &files {
@@ -189,6 +190,12 @@ fn a_projector_beside_the_weights_is_known_by_what_it_says_of_itself() {
     for (role, digest) in ["model", "projector", "adapter"].into_iter().zip(&digests) {
         assert_eq!(&manifest.layer(role).unwrap().digest, digest);
     }
+    let seeing = house.store.find("seeing").unwrap().projector.unwrap();
+    assert_eq!((&seeing.digest, &*seeing.header.kind), (&digests[1], "mlp"));
+    let blind = eye().with_u32("clip.vision.patch_size", 0).bytes();
+    upload(&store, &blind, &Digest::of(&blind)).unwrap();
+    let new = NewModel { files: vec![digests[0].clone(), Digest::of(&blind)], ..NewModel::default() };
+    assert!(matches!(create(&house, "bad", &new), Err(StoreError::UnusableBlob { .. })));
     let vocabulary = good().with_text("general.type", "vocab").bytes();
     upload(&store, &vocabulary, &Digest::of(&vocabulary)).unwrap();
     let new = NewModel { files: vec![digests[0].clone(), Digest::of(&vocabulary)], ..NewModel::default() };
@@ -222,4 +229,23 @@ fn a_file_on_another_disk_is_copied() {
     fs::write(&path, good().bytes()).unwrap();
     let model = house.store.import_in_place(&path, &"away".parse().unwrap(), &mut |_| {}).unwrap();
     assert_eq!(fs::metadata(&model.path).unwrap().nlink(), 1);
+}
+
+#[test]
+fn a_model_and_its_eye_are_imported_together() {
+    let house = House::new();
+    let (weights, projector) = (house.file("model.gguf", &good()), house.file("eye.gguf", &eye()));
+    let import = |name: &str, weights, projector| {
+        house.store.import_with_projector(weights, projector, &name.parse().unwrap(), &mut |_| {})
+    };
+    let model = import("seeing", &weights, &projector).unwrap();
+    let eye = model.projector.unwrap();
+    assert_eq!(fs::read(&eye.path).unwrap(), fs::read(&projector).unwrap());
+    assert_eq!(eye.size_bytes, fs::metadata(&projector).unwrap().len());
+    assert!(matches!(import("turned", &projector, &weights), Err(StoreError::Gguf { .. })));
+    assert!(matches!(import("twice", &weights, &weights), Err(StoreError::Gguf { .. })));
+    assert_eq!(house.names(), ["seeing:latest"]);
+    // Damage to the eye leaves a model that is blind.
+    fs::write(&eye.path, b"GGUF").unwrap();
+    assert!(shared(&house).find("seeing").unwrap().projector.is_none());
 }

@@ -53,7 +53,7 @@ impl Running {
     ) -> Result<(), WorkerFault> {
         let sequence = loaded.worker.next_sequence();
         let loading = if loaded.at > job.queued_at { loaded.took } else { std::time::Duration::ZERO };
-        let mut tools = Tools::default();
+        let (mut tools, mut images) = (Tools::default(), Vec::new());
         let command = match std::mem::replace(&mut job.task, Task::Load) {
             Task::Load => {
                 let timings = LocalTimings { waiting: job.queued_at.elapsed(), loading, ..LocalTimings::default() };
@@ -63,8 +63,8 @@ impl Running {
             Task::Embed { inputs, truncate, dimensions } => Command::Embed { sequence, inputs, truncate, dimensions },
             Task::Rerank { query, documents, truncate } => Command::Rerank { sequence, query, documents, truncate },
             Task::Complete(completion) => {
-                let Completion { mut submission, tools: offered } = *completion;
-                tools = offered;
+                let Completion { mut submission, images: shown, tools: offered } = *completion;
+                (tools, images) = (offered, shown);
                 submission.sequence = sequence;
                 submission.owner = tenant.map(|user| user.to_string());
                 submission.now_ms = now.as_millis();
@@ -77,7 +77,7 @@ impl Running {
             sequence
         }));
         self.sequences.insert(sequence, (tenant, Sequence::new(job, loading, tools)));
-        loaded.worker.send(&command).await
+        loaded.worker.send_with(&images, &command).await
     }
 
     /// The next request that nobody wants any more. Waits for ever when there is none.

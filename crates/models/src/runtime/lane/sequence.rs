@@ -132,6 +132,8 @@ fn explain(refusal: &Refusal) -> CompletionError {
         | Refusal::NoEmbeddings
         | Refusal::NoRanking
         | Refusal::NoText
+        | Refusal::NoEye
+        | Refusal::Image { .. }
         | Refusal::Dimensions { .. } => CompletionError::Invalid { detail: refusal.to_string() },
         Refusal::Occupied | Refusal::Engine { .. } | Refusal::NotFinite { .. } | Refusal::NoScore { .. } => {
             CompletionError::WorkerFailed { detail: refusal.to_string() }

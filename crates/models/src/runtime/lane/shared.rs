@@ -23,6 +23,9 @@ use stoa_model_store::StoredModel;
 /// Whoever has asked within this time will likely ask again.
 const STAY: Duration = Duration::from_mins(1);
 
+/// Images that may wait with their requests for one model.
+const MAX_WAITING_IMAGE_BYTES: usize = 256 * 1024 * 1024;
+
 pub(in crate::runtime) struct LaneShared {
     pub(super) model: StoredModel,
     inner: Mutex<Inner>,
@@ -97,7 +100,10 @@ impl LaneShared {
     ) -> Result<(), CompletionError> {
         let mut inner = locked(&self.inner);
         inner.queue.retain(|job| !job.outlet.is_closed());
-        inner.queue.push(tenant, job).map_err(|full| {
+        let images: usize = inner.queue.items().map(Job::image_bytes).sum();
+        let too_large = job.image_bytes() > 0 && images + job.image_bytes() > MAX_WAITING_IMAGE_BYTES;
+        let pushed = if too_large { Err(Full::OfAll) } else { inner.queue.push(tenant, job) };
+        pushed.map_err(|full| {
             let slots = inner.worker.as_ref().map_or(1, |worker| worker.slots.max(1));
             let ahead = u32::try_from(inner.queue.len()).unwrap_or(u32::MAX).div_ceil(slots);
             let wait = inner.average.saturating_mul(ahead).min(options.longest_backoff);
