@@ -123,10 +123,11 @@ async function realModel(all) {
 /** More questions than the model takes at once: whoever waits sees the place in the line, and it gets better. */
 async function line(all) {
 	const page = await enter(all, views['390 px, light']);
-	const ask = async (text) => {
+	const ask = async (text, parameters = {}) => {
 		const { id } = await api(page, all, 'POST', '/conversations', {});
 		const parts = [{ type: 'text', text }];
-		const turn = await api(page, all, 'POST', `/conversations/${id}/messages`, { model: localModel, parts });
+		const body = { model: localModel, parts, parameters };
+		const turn = await api(page, all, 'POST', `/conversations/${id}/messages`, body);
 		return { id, stop: () => api(page, all, 'DELETE', `/generations/${turn.generation_id}`) };
 	};
 	const activity = async () => {
@@ -143,7 +144,8 @@ async function line(all) {
 			return slots > 0;
 		});
 	}
-	const last = await ask('Say hello.');
+	// Short, since a small model may talk on and on.
+	const last = await ask('Say hello.', { max_tokens: 16 });
 	await page.goto(`${all.stoa.origin}/c/${last.id}`);
 	await page.getByText(/requests are before yours/).waitFor();
 	await accessible(page, 'a place in the line');
