@@ -37,20 +37,24 @@ const everyPage = [
 const chat = [
 	/\/src\/lib\/features\/(?:shell|stream|conversations|composer|models)\/(?!SearchDialog|RenameDialog)/,
 	/\/src\/lib\/features\/chat\/(?:ChatView|parts)/,
+	/\/src\/lib\/features\/assistants\/(?:catalogue|face|parts|AssistantFace)/,
 	/\/src\/lib\/features\/network\/allow/i,
 	// Small things that two of the parts that come later share; each would be a file of its own.
-	/\/icons\/chevron-|\/paraglide\/messages\/(?:cancel|tokens)\.js$/
+	/\/icons\/(?:chevron-|play|rotate-cw)|\/paraglide\/registry|\/paraglide\/messages\/(?:cancel|tokens)\.js$/
 ];
+/** Markdown is also what an assistant says first; a conversation that is there should not need two files for that. */
+const messages = [/\/src\/lib\/features\/(?:markdown\/Markdown|chat\/MessageList)\.svelte$/];
 const among = (patterns: RegExp[]) => (id: string) => patterns.some((pattern) => pattern.test(id));
 
 /**
- * What every page needs is one file, and the chat without its messages is another. By itself the bundler makes
- * forty small ones, whose heads and poorer compression cost more than what one page or the other has too much.
+ * What every page needs is one file, the chat without its messages is another, and they are the third. By itself the
+ * bundler makes forty small ones, whose heads and poorer compression cost more than what one page or the other has too much.
  */
 function fewFiles(): Plugin {
 	const groups = [
 		{ name: 'base', test: among(everyPage), priority: 2 },
-		{ name: 'chat', test: among(chat), priority: 1 }
+		{ name: 'chat', test: among(chat), priority: 1 },
+		{ name: 'messages', test: among(messages), priority: 0 }
 	];
 	return {
 		name: 'few-files',

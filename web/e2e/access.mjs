@@ -61,6 +61,7 @@ async function everyStop(all) {
 		'Hide navigation',
 		'New conversation',
 		'Search',
+		'Assistants',
 		'Only one',
 		'Actions for Only one',
 		'Tabitha tabitha@example.com',

@@ -3,6 +3,7 @@
 import { startAll } from './harness.mjs';
 import { accessTests } from './access.mjs';
 import { accountTests } from './account.mjs';
+import { assistantTests } from './assistants.mjs';
 import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { navigationTests } from './navigation.mjs';
@@ -16,6 +17,7 @@ const tests = [
 	...budgetTests,
 	...chatTests,
 	...navigationTests,
+	...assistantTests,
 	...accessTests,
 	...settingsTests,
 	...resilienceTests

@@ -1,5 +1,6 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { call, client, Problem, type Conversation, type Message, type Parameters, type Turn } from '$lib/api';
+import { assistants } from '$lib/features/assistants';
 import { conversations } from '$lib/features/conversations';
 import { TurnSettings } from '$lib/features/parameters';
 import { hub, type LiveGeneration, type Outcome } from '$lib/features/stream';
@@ -65,8 +66,15 @@ export class Thread {
 	/** Counts turns as they begin and as they end: what was asked for before either does not know of it. */
 	#turns = 0;
 
-	constructor(id: string | null) {
+	/** Whom a new conversation is to be with. */
+	#wanted = $state<string | null>(null);
+	readonly assistantId = $derived(this.id ? (this.conversation?.assistant_id ?? null) : this.#wanted);
+	/** One that was deleted is nobody: the conversation goes on without it. */
+	readonly assistant = $derived(assistants.find(this.assistantId));
+
+	constructor(id: string | null, assistant: string | null = null) {
 		this.id = id;
+		this.#wanted = assistant;
 	}
 
 	get conversation(): Conversation | undefined {
@@ -96,7 +104,7 @@ export class Thread {
 			const started = conversation.generating && this.last?.status !== 'running';
 			if (this.loaded && !this.posting && (elsewhere || started)) void this.read();
 		});
-		if (this.id) void this.read();
+		if (this.id || this.#wanted) void this.read();
 		else this.loaded = true;
 		return () => {
 			this.#active = false;
@@ -247,7 +255,9 @@ export class Thread {
 	}
 
 	async #create(): Promise<string> {
-		const made = await call(client.POST('/api/v1/conversations', { body: {} }));
+		const made = await call(
+			client.POST('/api/v1/conversations', { body: { assistant_id: this.assistant?.id } })
+		);
 		this.id = made.id;
 		conversations.put(made);
 		this.settings.take(made);
@@ -286,7 +296,7 @@ export class Thread {
 
 	async #readOnce(): Promise<void> {
 		const id = this.id;
-		if (!id) return;
+		if (!id) return this.#meet();
 		const { signal } = (this.#asking = new AbortController());
 		const turns = this.#turns;
 		try {
@@ -314,6 +324,17 @@ export class Thread {
 		} catch (caught) {
 			if (!signal.aborted) this.problem = Problem.from(caught);
 		}
+	}
+
+	/** Reads about whom a new conversation is to be with, and begins as the server will. */
+	async #meet(): Promise<void> {
+		await assistants.load();
+		this.problem = assistants.loaded ? null : assistants.problem;
+		if (!assistants.loaded) return;
+		const { model = null, parameters = {} } = this.assistant ?? {};
+		if (!this.assistant) this.#wanted = null;
+		else if (!this.loaded) this.settings.begin({ role: '', model, parameters });
+		this.loaded = true;
 	}
 
 	#follow(message: Message): void {

@@ -46,6 +46,7 @@ const conversation: Conversation = {
 	model: null,
 	parameters: {},
 	role: '',
+	assistant_id: null,
 	leaf_id: 'a1',
 	generating: false,
 	unread: false,

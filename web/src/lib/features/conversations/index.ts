@@ -1,4 +1,4 @@
-export { conversations } from './list.svelte';
+export { conversations, conversationsWith } from './list.svelte';
 export { default as ConversationNav } from './ConversationNav.svelte';
 export { default as Search } from './Search.svelte';
 export { default as Rename } from './Rename.svelte';

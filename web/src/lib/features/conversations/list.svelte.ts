@@ -7,7 +7,7 @@ const PAGE = 50;
 
 type Change = Partial<Pick<Conversation, 'title' | 'pinned' | 'model' | 'parameters' | 'role' | 'leaf_id'>>;
 
-/** The conversations of the navigation: pages of the server's list, kept fresh by the event stream. */
+/** Conversations, all or those with one assistant: pages of the server's list, kept fresh by the event stream. */
 class ConversationList {
 	#items = new SvelteMap<string, Conversation>();
 	#now = $state(new Date());
@@ -22,6 +22,13 @@ class ConversationList {
 	#deleted = new Set<string>();
 	/** For each reading that is under way: what was heard of meanwhile, and is newer than what it brings. */
 	#heard = new Set<Set<string>>();
+
+	/** Those with this assistant; all when absent. */
+	readonly #assistant: string | undefined;
+
+	constructor(assistant?: string) {
+		this.#assistant = assistant;
+	}
 
 	/** Loads the first page and follows changes, until the returned function is called. */
 	start(): () => void {
@@ -45,10 +52,13 @@ class ConversationList {
 		this.loading = true;
 		const heard = new Set<string>();
 		this.#heard.add(heard);
+		const assistant = this.#assistant;
 		try {
 			const [page, pinned] = await Promise.all([
-				call(client.GET('/api/v1/conversations', { params: { query: { limit: PAGE } } })),
-				call(client.GET('/api/v1/conversations', { params: { query: { limit: 100, pinned: true } } }))
+				call(client.GET('/api/v1/conversations', { params: { query: { limit: PAGE, assistant } } })),
+				call(
+					client.GET('/api/v1/conversations', { params: { query: { limit: 100, pinned: true, assistant } } })
+				)
 			]);
 			const oldest = Date.parse(page.items.at(-1)?.updated_at ?? '') || 0;
 			const fresh = new Set([...heard, ...[...page.items, ...pinned.items].map(({ id }) => id)]);
@@ -74,7 +84,9 @@ class ConversationList {
 		this.loading = true;
 		try {
 			const page = await call(
-				client.GET('/api/v1/conversations', { params: { query: { limit: PAGE, cursor } } })
+				client.GET('/api/v1/conversations', {
+					params: { query: { limit: PAGE, cursor, assistant: this.#assistant } }
+				})
 			);
 			for (const item of page.items) this.#put(item);
 			this.#next = page.next_cursor ?? null;
@@ -144,6 +156,7 @@ class ConversationList {
 
 	#put(conversation: Conversation): void {
 		if (this.#deleted.has(conversation.id)) return;
+		if (this.#assistant && conversation.assistant_id !== this.#assistant) return;
 		for (const heard of this.#heard) heard.add(conversation.id);
 		this.#items.set(conversation.id, conversation);
 	}
@@ -156,3 +169,8 @@ class ConversationList {
 }
 
 export const conversations = new ConversationList();
+
+/** A list of its own, for a page that shows only those with one assistant. */
+export const conversationsWith = (assistant: string) => new ConversationList(assistant);
+
+export type Listed = typeof conversations;

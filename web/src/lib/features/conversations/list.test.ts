@@ -12,6 +12,7 @@ const conversation = (id: string, updated_at: string): Conversation => ({
 	model: null,
 	parameters: {},
 	role: '',
+	assistant_id: null,
 	leaf_id: null,
 	generating: false,
 	unread: false,

@@ -1,8 +1,8 @@
 import type { Parameters } from '$lib/api';
 import { formatNumber, m } from '$lib/i18n';
 
-export interface Field {
-	name: keyof Parameters;
+/** How a number is chosen on a slider. */
+export interface Scale {
 	label: () => string;
 	hint: () => string;
 	/** Positions of the slider, which need not be the values. */
@@ -14,6 +14,10 @@ export interface Field {
 	toValue: (position: number) => number;
 	toPosition: (value: number) => number;
 	format: (value: number) => string;
+}
+
+export interface Field extends Scale {
+	name: keyof Parameters;
 }
 
 const same = (value: number) => value;

@@ -21,6 +21,11 @@ export class TurnSettings {
 	/** Takes what the server has, except what is being changed here. */
 	take(conversation: Conversation): void {
 		this.#conversation = conversation.id;
+		this.begin(conversation);
+	}
+
+	/** Takes what a conversation that is not made yet will begin with, except what was changed here. */
+	begin(conversation: Pick<Conversation, 'role' | 'parameters' | 'model'>): void {
 		const own = { ...this.#saving, ...this.#unsaved };
 		if (!('role' in own)) this.role = conversation.role;
 		if (!('parameters' in own)) this.parameters = conversation.parameters;
