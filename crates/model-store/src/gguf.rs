@@ -4,6 +4,7 @@
 //! against a limit and against what is left of the file before anything is read or reserved for it, and every tensor
 //! must lie inside the file exactly where the engine will look for it.
 
+mod layers;
 mod reader;
 mod shape;
 mod summary;
@@ -12,8 +13,10 @@ mod tensor;
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek, SeekFrom};
 
+use layers::Gathering;
 use reader::{Reader, Value};
 
+pub use layers::Layers;
 pub use summary::{Summary, TensorSummary};
 
 const MAGIC: [u8; 4] = *b"GGUF";
@@ -33,6 +36,9 @@ const MAX_ARRAY_ELEMENTS: u64 = 16 * 1024 * 1024;
 
 /// ggml keeps tensor names in 64 bytes with a closing zero.
 const MAX_TENSOR_NAME_BYTES: u64 = 63;
+
+/// Layers of a model.
+const MAX_LAYERS: u32 = 4_096;
 
 const MAX_DIMENSIONS: u32 = 4;
 
@@ -111,6 +117,8 @@ pub struct Gguf {
     /// Numbers that it keeps for one token of a sequence: keys and values of all layers. 0 where its memory of a sequence
     /// does not grow.
     pub context_numbers: u64,
+    /// What the weights of each layer take.
+    pub layers: Layers,
     pub chat_template: Option<String>,
     pub bos_token: Option<String>,
     pub eos_token: Option<String>,
@@ -138,11 +146,11 @@ impl Gguf {
             metadata.read_pair(&mut reader)?;
         }
         let alignment = metadata.alignment()?;
-        let parameters = read_tensors(&mut reader, tensors, alignment)?;
+        let (parameters, gathering) = read_tensors(&mut reader, tensors, alignment)?;
         let tokens = metadata.tokens(&mut reader)?;
         let gguf = metadata.describe(parameters, tokens)?;
         let context_numbers = shape::check(&metadata, &mut reader, &gguf)?;
-        Ok(Self { context_numbers, ..gguf })
+        Ok(Self { context_numbers, layers: gathering.layers(gguf.block_count), ..gguf })
     }
 }
 
@@ -273,10 +281,11 @@ impl Metadata {
             quantization: tensor::file_type_name(self.number("general.file_type")?),
             parameters,
             context_length: self.count(of_architecture("context_length"), 1 << 30)?,
-            block_count: self.count(of_architecture("block_count"), 4_096)?,
+            block_count: self.count(of_architecture("block_count"), MAX_LAYERS)?,
             embedding_length: self.count(of_architecture("embedding_length"), 1 << 24)?,
             vocabulary: tokens.count,
             context_numbers: 0,
+            layers: Layers::default(),
             chat_template: self.text("tokenizer.chat_template")?,
             bos_token: tokens.bos,
             eos_token: tokens.eos,
@@ -288,13 +297,18 @@ impl Metadata {
     }
 }
 
-/// Checks every tensor's place and answers how many weights there are.
-fn read_tensors<R: Read + Seek>(reader: &mut Reader<R>, count: u64, alignment: u64) -> Result<u64, GgufError> {
+/// Checks every tensor's place and answers how many weights there are, and to which layers they belong.
+fn read_tensors<R: Read + Seek>(
+    reader: &mut Reader<R>,
+    count: u64,
+    alignment: u64,
+) -> Result<(u64, Gathering), GgufError> {
     if count == 0 {
         return Err(GgufError::NoTensors);
     }
     let mut names = HashSet::new();
     let mut parameters = 0_u64;
+    let mut gathering = Gathering::default();
     // The end of the data so far, from its start. The engine wants the tensors in order and without gaps.
     let mut end = 0_u64;
     for _ in 0..count {
@@ -313,6 +327,7 @@ fn read_tensors<R: Read + Seek>(reader: &mut Reader<R>, count: u64, alignment: u
             .and_then(|size| end.checked_add(size))
             .ok_or_else(too_large)?;
         parameters = parameters.checked_add(info.elements).ok_or_else(too_large)?;
+        gathering.add(&info.name, info.size, usize::try_from(MAX_LAYERS).unwrap_or(usize::MAX));
         // The data begins behind the last entry, so this is exact for the last tensor, which covers the others.
         // Padding behind it may be missing.
         let start = reader.position().checked_next_multiple_of(alignment).ok_or_else(too_large)?;
@@ -322,7 +337,7 @@ fn read_tensors<R: Read + Seek>(reader: &mut Reader<R>, count: u64, alignment: u
             return Err(GgufError::TensorOutsideFile { name: info.name, end: unpadded, length: reader.length() });
         }
     }
-    Ok(parameters)
+    Ok((parameters, gathering))
 }
 
 #[cfg(any(test, feature = "testing"))]
