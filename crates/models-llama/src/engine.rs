@@ -12,6 +12,7 @@ mod sampler;
 mod sequence;
 mod session;
 mod slot;
+mod split;
 mod texts;
 
 use std::num::NonZeroU32;
@@ -23,12 +24,12 @@ use llama_cpp_2::LogOptions;
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
-use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
 use stoa_models::memory::{CONTEXT_BYTES, reserved_tokens, slots};
 use stoa_models::protocol::{LoadFailure, MAX_SLOTS, Submission};
 use stoa_models::template::TemplateSources;
 
+use crate::devices::Given;
 use guide::Guides;
 
 pub(crate) use prepare::{Prepared, PreparedText, Preparer, Watch};
@@ -85,12 +86,15 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// `progress` is told from 0 to 1, and ends the loading by answering `false`.
-    pub(crate) fn load(path: &Path, progress: impl FnMut(f32) -> bool + 'static) -> Result<Self, LoadFailure> {
+    pub(crate) fn load(
+        path: &Path,
+        given: &Given,
+        progress: impl FnMut(f32) -> bool + 'static,
+    ) -> Result<Self, LoadFailure> {
         llama_cpp_2::send_logs_to_tracing(LogOptions::default());
         let load = || {
             let backend = LlamaBackend::init().map_err(|error| error.to_string())?;
-            let parameters = LlamaModelParams::default().with_progress_callback(progress);
-            let model = LlamaModel::load_from_file(&backend, path, &parameters).map_err(|error| error.to_string())?;
+            let model = split::load(&backend, path, given, progress)?;
             Ok(Self { model, backend })
         };
         load().map_err(|error: String| {

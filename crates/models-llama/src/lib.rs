@@ -2,6 +2,7 @@
 
 mod confinement;
 mod cores;
+mod devices;
 mod engine;
 mod link;
 mod processor;
@@ -11,3 +12,6 @@ mod worker;
 
 pub use raw::{RawDecode, RawDecodeError, RawLoad, raw_decode};
 pub use worker::{run_worker, run_worker_with};
+
+/// Workers of this program compute on devices, too, where there are any.
+pub const USES_DEVICES: bool = cfg!(devices);

@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use stoa_models::memory::Memory;
-use stoa_models::protocol::{ArgumentError, Confinement, LoadFailure, Report, VERSION, WorkerArguments};
+use stoa_models::protocol::{
+    ArgumentError, Confinement, LIST_DEVICES, LoadFailure, LockProfile, Report, VERSION, WorkerArguments,
+};
 
+use crate::devices::{self, Given};
 use crate::engine::{Engine, Room, TextQueue};
 use crate::link::{Link, LinkError, Reports};
 use crate::{confinement, cores, processor, serving};
@@ -19,6 +22,9 @@ const OOM_SCORE: &str = "800";
 
 /// Files that may be open at once: the socket and its copies, the model, what tells of memory, and some to spare.
 const OPEN_FILES: u64 = 64;
+
+/// The same where drivers open their devices, libraries and queues.
+const OPEN_FILES_OF_DRIVERS: u64 = 1_024;
 
 /// The shortest time between two signs of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
@@ -43,7 +49,7 @@ enum WorkerError {
 
 /// Runs a worker with `arguments` as [`WorkerArguments::to_arguments`] writes them, and the server's socket as standard
 /// input. Must be called early in `main`, before other threads and before a tracing subscriber: this sets its own,
-/// which writes to standard error, where the server reads.
+/// which writes to standard error, where the server reads. With [`LIST_DEVICES`] alone it tells which devices there are.
 pub fn run_worker(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     run_worker_with(arguments, || {})
 }
@@ -59,6 +65,10 @@ pub fn run_worker_with(arguments: impl IntoIterator<Item = OsString>, locked_in:
         .without_time()
         .finish();
     let _subscriber = tracing::subscriber::set_global_default(subscriber);
+    let mut arguments = arguments.into_iter().peekable();
+    if arguments.next_if(|argument| argument == LIST_DEVICES).is_some() {
+        return devices::tell();
+    }
     match run(arguments, locked_in) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -76,8 +86,9 @@ fn run(arguments: impl IntoIterator<Item = OsString>, locked_in: impl FnOnce()) 
     // What is read outside of the model is read before the lock.
     let threads = arguments.threads.filter(|threads| *threads > 0).unwrap_or_else(cores::usable);
     let memory = Memory::of_this_process();
+    let profile = if arguments.devices.is_empty() { LockProfile::Processor } else { LockProfile::Devices };
     // Before the first thread, as Landlock and seccomp hold for the thread that asks and those that it starts.
-    let confinement = confinement::lock_in(&arguments.model);
+    let confinement = confinement::lock_in(&arguments.model, profile);
     if confinement.is_ok() {
         locked_in();
     }
@@ -106,7 +117,8 @@ fn serve(
     link.reports.send(&Report::Hello { version: VERSION, threads, processor: kernels.to_owned() })?;
 
     // Dropped in the reverse order: what has a context before the model, the model before the backend.
-    let engine = Engine::load(&arguments.model, loading(link.reports.clone()))?;
+    let given = Given::find(&arguments.devices)?;
+    let engine = Engine::load(&arguments.model, &given, loading(link.reports.clone()))?;
     let session = engine.session(Room {
         context_window: arguments.context_window,
         slots: arguments.slots,
@@ -118,8 +130,8 @@ fn serve(
     let slots = u32::try_from(session.slots()).unwrap_or(u32::MAX);
     let preparer = engine.preparer(window);
     let texts = TextQueue::new(&engine, window, threads);
-    link.reports.send(&Report::Ready { context_window: window, slots, confinement })?;
-    serving::serve(session, texts, &preparer, link)?;
+    link.reports.send(&Report::Ready { context_window: window, slots, confinement, devices: given.in_use() })?;
+    serving::serve(session, texts, &preparer, &given, link)?;
     Ok(())
 }
 
@@ -153,7 +165,7 @@ fn limit(arguments: &WorkerArguments) -> Result<(), WorkerError> {
     };
     // A core of gigabytes of weights helps nobody, and holds what people wrote.
     set(Resource::Core, 0)?;
-    set(Resource::Nofile, OPEN_FILES)?;
+    set(Resource::Nofile, if arguments.devices.is_empty() { OPEN_FILES } else { OPEN_FILES_OF_DRIVERS })?;
     set(Resource::Fsize, 0)?;
     if let Some(bytes) = arguments.memory_bytes {
         set(Resource::As, bytes)?;

@@ -6,11 +6,15 @@
 mod admission;
 mod answer;
 mod breaker;
+mod devices;
 mod embed;
+mod engines;
+mod environment;
 mod estimate;
 mod job;
 mod lane;
 mod options;
+mod placement;
 mod process;
 mod profile;
 mod queue;
@@ -34,14 +38,17 @@ use tokio_util::task::TaskTracker;
 
 use crate::protocol::{MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Sampling, Submission};
 use admission::Admission;
+use engines::Engines;
 use job::{Completion, Job, Outlet, Part, Task};
 use lane::{Lane, LaneContext, LaneShared};
 use spawner::Spawner;
 use stoa_model_store::{Digest, Store, StoreError, StoredModel};
 use totals::Totals;
 
+pub use devices::DeviceStatus;
 pub use embed::{EmbedRequest, Embeddings};
-pub use lane::{LaneState, LaneStatus};
+pub use engines::{DeviceChoice, DeviceId, EngineDevice, EngineStatus, NoDeviceChoice};
+pub use lane::{DeviceShare, LaneState, LaneStatus};
 pub use options::{RuntimeOptions, WorkerProgram};
 pub use profile::Profile;
 use profile::Profiles;
@@ -80,6 +87,10 @@ pub struct RuntimeStatus {
     pub memory_bytes: u64,
     /// Models that were unloaded to make room for others.
     pub evictions: u64,
+    /// Programs that compute on devices, as they were when last asked.
+    pub engines: Vec<EngineStatus>,
+    /// What models may take of each of their devices that may be used, and what they take.
+    pub devices: Vec<DeviceStatus>,
     pub totals: RuntimeTotals,
 }
 
@@ -87,6 +98,7 @@ pub struct RuntimeStatus {
 pub struct Runtime {
     store: Arc<Store>,
     profiles: Arc<Profiles>,
+    engines: Arc<Engines>,
     context: Arc<LaneContext>,
     lanes: Lanes,
     tracker: TaskTracker,
@@ -106,18 +118,31 @@ impl Runtime {
         tracker: TaskTracker,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, std::io::Error> {
+        let engines = Arc::new(Engines::find(&options));
+        let profiles = Arc::<Profiles>::default();
         let context = LaneContext {
             spawner: Spawner::start()?,
-            admission: Arc::new(Admission::new(options.memory, options.max_loaded)),
+            admission: Arc::new(Admission::new(&options, Arc::clone(&engines))),
+            store: Arc::clone(&store),
+            profiles: Arc::clone(&profiles),
             totals: Totals::default(),
             shutdown: CancellationToken::new(),
             tracker: tracker.clone(),
             options,
             clock,
         };
+        let (looking, shutdown) = (Arc::clone(&engines), context.shutdown.clone());
+        // Drivers are slow to start, and nobody shall wait for them until a model is asked for.
+        tracker.spawn(async move {
+            tokio::select! {
+                _ = looking.look(Duration::ZERO) => {}
+                () = shutdown.cancelled() => {}
+            }
+        });
         Ok(Arc::new(Self {
             store,
-            profiles: Arc::default(),
+            profiles,
+            engines,
             context: Arc::new(context),
             lanes: Lanes::default(),
             tracker,
@@ -159,6 +184,8 @@ impl Runtime {
             lanes,
             memory_bytes: admission.bound_bytes(),
             evictions: admission.evicted(),
+            devices: self.devices(),
+            engines: self.engines.status(),
             totals: self.context.totals.read(),
         }
     }

@@ -31,6 +31,7 @@ pub(crate) fn arguments(parent: u32) -> WorkerArguments {
         threads: None,
         memory_bytes: None,
         processor: Processor::Baseline,
+        devices: Vec::new(),
     }
 }
 

@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::devices::{DeviceLayers, MAX_DEVICES};
+
 /// The socket is the worker's standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerArguments {
@@ -22,6 +24,8 @@ pub struct WorkerArguments {
     /// Bytes of address space the worker may have.
     pub memory_bytes: Option<u64>,
     pub processor: Processor,
+    /// Layers that are not on the processor: the last ones of the model, in this order.
+    pub devices: Vec<DeviceLayers>,
 }
 
 /// Which instructions the worker computes with.
@@ -54,6 +58,7 @@ const PARENT: &str = "--parent";
 const THREADS: &str = "--threads";
 const MEMORY: &str = "--memory-bytes";
 const PROCESSOR: &str = "--processor";
+const DEVICE: &str = "--device";
 
 impl WorkerArguments {
     pub fn to_arguments(&self) -> Vec<OsString> {
@@ -80,6 +85,9 @@ impl WorkerArguments {
         if self.processor == Processor::Baseline {
             arguments.extend([PROCESSOR.into(), "baseline".into()]);
         }
+        for device in &self.devices {
+            arguments.extend([DEVICE.into(), device.to_string().into()]);
+        }
         arguments
     }
 
@@ -87,6 +95,7 @@ impl WorkerArguments {
         let (mut model, mut context_window, mut parent) = (None, None, None);
         let (mut slots, mut context_bytes) = (None, None);
         let (mut threads, mut memory_bytes, mut processor) = (None, None, Processor::Best);
+        let mut devices: Vec<DeviceLayers> = Vec::new();
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let mut value = |name| arguments.next().ok_or(ArgumentError::NoValue(name));
@@ -105,6 +114,14 @@ impl WorkerArguments {
                         _ => return Err(ArgumentError::Invalid(PROCESSOR)),
                     }
                 }
+                Some(DEVICE) => {
+                    let layers = value(DEVICE)?.to_str().and_then(|text| text.parse().ok());
+                    let layers: DeviceLayers = layers.ok_or(ArgumentError::Invalid(DEVICE))?;
+                    if devices.len() >= MAX_DEVICES || devices.iter().any(|other| other.device == layers.device) {
+                        return Err(ArgumentError::Invalid(DEVICE));
+                    }
+                    devices.push(layers);
+                }
                 _ => return Err(ArgumentError::Unknown(argument.to_string_lossy().into_owned())),
             }
         }
@@ -117,6 +134,7 @@ impl WorkerArguments {
             threads,
             memory_bytes,
             processor,
+            devices,
         })
     }
 }
@@ -140,6 +158,7 @@ mod tests {
             threads: Some(2),
             memory_bytes: Some(1 << 40),
             processor: Processor::Baseline,
+            devices: ["CUDA0=20", "CUDA1=13"].map(|layers| layers.parse().unwrap()).into(),
         };
         assert_eq!(WorkerArguments::parse(all.to_arguments()).unwrap(), all);
         let few = WorkerArguments {
@@ -148,6 +167,7 @@ mod tests {
             threads: None,
             memory_bytes: None,
             processor: Processor::Best,
+            devices: Vec::new(),
             ..all
         };
         assert_eq!(WorkerArguments::parse(few.to_arguments()).unwrap(), few);
@@ -155,7 +175,14 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for arguments in [vec!["--model", "m"], vec!["--context"], vec!["--parent", "x"], vec!["--port", "1"]] {
+        for arguments in [
+            vec!["--model", "m"],
+            vec!["--context"],
+            vec!["--parent", "x"],
+            vec!["--port", "1"],
+            vec!["--device", "CUDA0"],
+            vec!["--device", "A=1", "--device", "A=2"],
+        ] {
             assert!(WorkerArguments::parse(arguments.into_iter().map(OsString::from)).is_err());
         }
     }

@@ -14,10 +14,10 @@ use tokio::process::Child;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::options::RuntimeOptions;
+use super::options::{RuntimeOptions, WorkerProgram};
 use super::spawner::Spawner;
 use crate::protocol::{
-    Command, Confinement, Decoder, FrameError, LoadFailure, Report, VERSION, WorkerArguments, encode,
+    Command, Confinement, Decoder, DeviceUse, FrameError, LoadFailure, Report, VERSION, WorkerArguments, encode,
 };
 use last_words::LastWords;
 
@@ -101,6 +101,7 @@ pub(super) struct WorkerProcess {
     slots: u32,
     context_window: u32,
     confinement: Option<Confinement>,
+    devices: Vec<DeviceUse>,
 }
 
 impl WorkerProcess {
@@ -108,11 +109,11 @@ impl WorkerProcess {
     pub(super) async fn start(
         spawner: &Spawner,
         options: &RuntimeOptions,
-        arguments: WorkerArguments,
+        (program, arguments): (WorkerProgram, WorkerArguments),
         tracker: &TaskTracker,
         begun: impl FnOnce(Option<u32>),
     ) -> Result<Self, WorkerFault> {
-        let started = spawner.spawn(options.worker.clone(), arguments).await.map_err(WorkerFault::Spawn)?;
+        let started = spawner.spawn(program, arguments).await.map_err(WorkerFault::Spawn)?;
         let mut child = started.child;
         begun(child.id());
         started.socket.set_nonblocking(true).map_err(WorkerFault::Socket)?;
@@ -137,6 +138,7 @@ impl WorkerProcess {
             slots: 1,
             context_window: 0,
             confinement: None,
+            devices: Vec::new(),
         };
         worker.load().await?;
         worker.loaded = true;
@@ -163,9 +165,10 @@ impl WorkerProcess {
                     return Err(self.kill(WorkerFault::Version { theirs }).await);
                 }
                 Report::Loading { .. } if greeted => self.progress.1 = Instant::now(),
-                Report::Ready { context_window, slots, confinement } if greeted => {
+                Report::Ready { context_window, slots, confinement, devices } if greeted => {
                     self.progress.1 = Instant::now();
                     self.confinement = Some(confinement);
+                    self.devices = devices;
                     self.slots = slots.max(1);
                     self.context_window = context_window;
                     return Ok(());
@@ -196,6 +199,11 @@ impl WorkerProcess {
     /// How it has locked itself in, once it is loaded.
     pub(super) const fn confinement(&self) -> Option<Confinement> {
         self.confinement
+    }
+
+    /// What it had on devices when it was loaded.
+    pub(super) fn devices(&self) -> &[DeviceUse] {
+        &self.devices
     }
 
     /// A number that no sequence of this worker has had.

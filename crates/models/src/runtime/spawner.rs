@@ -14,12 +14,9 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::environment;
 use super::options::WorkerProgram;
 use crate::protocol::WorkerArguments;
-
-/// How often OpenMP looks before it sleeps at a barrier. On an idle machine 300 is as fast as any larger number. Where
-/// another program wants a core, whoever waits must sleep soon: with OpenMP's default an answer takes four times as long.
-const SPIN_COUNT: &str = "300";
 
 #[derive(Clone, Debug)]
 pub(super) struct Spawner {
@@ -71,17 +68,10 @@ fn spawn(program: &WorkerProgram, arguments: &WorkerArguments) -> io::Result<Spa
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        // The server's environment holds secrets.
-        .env_clear()
-        .env("GOMP_SPINCOUNT", SPIN_COUNT)
-        // On abort, ggml would otherwise start a debugger to print a trace.
-        .env("GGML_NO_BACKTRACE", "1")
         // Ctrl-C in a terminal goes to the server, which then ends its workers in order.
         .process_group(0)
         .kill_on_drop(true);
-    if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
-        command.env("LD_LIBRARY_PATH", path);
-    }
+    environment::clean(&mut command, !arguments.devices.is_empty());
     let child = command.spawn()?;
     Ok(Spawned { child, socket })
 }

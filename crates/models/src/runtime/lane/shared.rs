@@ -9,7 +9,7 @@ use stoa_model::{Clock, Timestamp, UserId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::status::{LaneState, LaneStatus, Latest};
+use super::status::{DeviceShare, LaneState, LaneStatus, Latest};
 use crate::memory::InUse;
 use crate::protocol::Confinement;
 use crate::runtime::job::Job;
@@ -42,6 +42,7 @@ struct Inner {
     leaving: bool,
     worker: Option<Worker>,
     estimated_bytes: Option<u64>,
+    fallback: Option<String>,
     context_window: u32,
     running: usize,
     served: u64,
@@ -53,11 +54,14 @@ struct Inner {
     first_tokens: Latest,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Worker {
     pub(super) id: Option<u32>,
     pub(super) slots: u32,
     pub(super) confinement: Option<Confinement>,
+    pub(super) engine: Option<String>,
+    pub(super) devices: Vec<DeviceShare>,
+    pub(super) layers: u32,
 }
 
 impl LaneShared {
@@ -72,6 +76,7 @@ impl LaneShared {
             leaving: false,
             worker: None,
             estimated_bytes: None,
+            fallback: None,
             context_window: options.context_window(&model),
             running: 0,
             served: 0,
@@ -93,7 +98,7 @@ impl LaneShared {
         let mut inner = locked(&self.inner);
         inner.queue.retain(|job| !job.outlet.is_closed());
         inner.queue.push(tenant, job).map_err(|_| {
-            let slots = inner.worker.map_or(1, |worker| worker.slots.max(1));
+            let slots = inner.worker.as_ref().map_or(1, |worker| worker.slots.max(1));
             let ahead = u32::try_from(inner.queue.len()).unwrap_or(u32::MAX).div_ceil(slots);
             let wait = inner.average.saturating_mul(ahead).min(options.longest_backoff);
             CompletionError::Busy { retry_after: round_up(wait.max(Duration::from_secs(1))) }
@@ -116,7 +121,8 @@ impl LaneShared {
 
     pub(in crate::runtime) fn status(&self, clock: &dyn Clock) -> LaneStatus {
         let inner = locked(&self.inner);
-        let worker_id = inner.worker.and_then(|worker| worker.id);
+        let worker = inner.worker.as_ref();
+        let worker_id = worker.and_then(|worker| worker.id);
         let mut status = LaneStatus {
             model: self.model.name.to_string(),
             digest: self.model.digest.clone(),
@@ -124,16 +130,20 @@ impl LaneShared {
             worker_id,
             resident_bytes: None,
             estimated_bytes: inner.estimated_bytes,
-            confinement: inner.worker.and_then(|worker| worker.confinement),
+            confinement: worker.and_then(|worker| worker.confinement),
+            engine: worker.and_then(|worker| worker.engine.clone()),
+            devices: worker.map(|worker| worker.devices.clone()).unwrap_or_default(),
+            layers: worker.map_or(0, |worker| worker.layers),
+            fallback: inner.fallback.clone(),
             mapped_bytes: None,
             context_window: inner.context_window,
-            slots: inner.worker.map_or(0, |worker| worker.slots),
+            slots: worker.map_or(0, |worker| worker.slots),
             running: inner.running,
             queued: inner.queue.len(),
             people: inner.people(),
             keep_alive: inner.keep_alive,
             leaving: inner.leaving,
-            expires_at: inner.worker.and_then(|_| inner.expires_at(clock.now())),
+            expires_at: worker.and_then(|_| inner.expires_at(clock.now())),
             served: inner.served,
             failures: inner.failures,
             last_failure: inner.last_failure.clone(),
@@ -148,7 +158,7 @@ impl LaneShared {
     }
 
     pub(in crate::runtime) fn worker_id(&self) -> Option<u32> {
-        locked(&self.inner).worker.and_then(|worker| worker.id)
+        locked(&self.inner).worker.as_ref().and_then(|worker| worker.id)
     }
 
     pub(in crate::runtime) fn idle_since(&self) -> Option<Instant> {
@@ -183,6 +193,17 @@ impl LaneShared {
 
     pub(super) fn note_let_in(&self, estimated_bytes: u64) {
         locked(&self.inner).estimated_bytes = Some(estimated_bytes);
+    }
+
+    /// Why fewer layers are tried; `None` when the model is loaded anew.
+    pub(super) fn note_fallback(&self, fallback: Option<String>) {
+        locked(&self.inner).fallback = fallback;
+    }
+
+    pub(super) fn note_devices(&self, devices: Vec<DeviceShare>) {
+        if let Some(worker) = &mut locked(&self.inner).worker {
+            worker.devices = devices;
+        }
     }
 
     pub(super) fn note_loaded(&self, worker: Worker, context_window: u32) {
