@@ -1,4 +1,5 @@
-//! Compiles ggml's processor kernels a second time, for AVX-512, to be chosen when the program runs.
+//! Compiles ggml's processor kernels a second time, for AVX-512, to be chosen when the program runs; and, where it computes
+//! on devices, what counts their memory.
 //!
 //! `docs/decisions/0003-local-inference-build.md` says why. The sources are those that `llama-cpp-sys-2` has just
 //! compiled for the baseline. Both sets have the same names, so all of the second but its entry is made local; that
@@ -35,6 +36,10 @@ const INSTRUCTIONS: [(&str, &[&str]); 9] = [
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(avx512_kernels)");
+    println!("cargo::rustc-check-cfg=cfg(devices)");
+    if env::var_os("CARGO_FEATURE_VULKAN").is_some() || env::var_os("CARGO_FEATURE_CUDA").is_some() {
+        count_buffers()?;
+    }
     let target = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
     if (target("ARCH").as_str(), target("OS").as_str(), target("ENV").as_str()) != ("x86_64", "linux", "gnu") {
         return Ok(());
@@ -64,6 +69,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rustc-link-search=native={}", out.display());
     println!("cargo::rustc-link-lib=static={LIBRARY}");
     println!("cargo::rustc-cfg=avx512_kernels");
+    Ok(())
+}
+
+/// Compiles what counts the memory of devices: it must know how ggml lays out its buffers.
+fn count_buffers() -> Result<(), Box<dyn Error>> {
+    const COUNTING: &str = "src/devices/count.cpp";
+    let ggml = source()?.join("ggml");
+    println!("cargo::rerun-if-changed={COUNTING}");
+    println!("cargo::rustc-cfg=devices");
+    cc::Build::new()
+        .cpp(true)
+        .cpp_link_stdlib(None)
+        .std("gnu++17")
+        .includes([ggml.join("src"), ggml.join("include")])
+        .file(COUNTING)
+        .try_compile("stoa_ggml_count")?;
     Ok(())
 }
 

@@ -26,6 +26,20 @@ build_release() {
   (cd "$ROOT" && cargo build --release --package stoa-cli) >&2
 }
 
+# What a build for graphics processors says to cargo, which keeps it apart: the ordinary one is not compiled anew.
+gpu_arguments() { printf '%s\n' --features "$1" --target-dir "$ROOT/target/$1"; }
+
+build_engine() {
+  local kind=$1 arguments
+  build_web
+  say "building the engine target/$kind/release/stoa (a quarter of an hour on two cores, and longer for CUDA)"
+  mapfile -t arguments < <(gpu_arguments "$kind")
+  (cd "$ROOT" && with_gpu_headers cargo build --release --package stoa-cli "${arguments[@]}") >&2
+}
+
+# Names that llama.cpp needs of newer Vulkan headers than Debian 12 has.
+with_gpu_headers() { CPLUS_INCLUDE_PATH=$ROOT/xtask/vulkan${CPLUS_INCLUDE_PATH:+:$CPLUS_INCLUDE_PATH} "$@"; }
+
 # The programs that tests start, unoptimised.
 build_for_tests() {
   build_web

@@ -8,8 +8,18 @@ x_setup() {
 
 x_build() {
   need_build_tools
-  build_release
-  say 'built target/release/stoa'
+  case $* in
+    '')
+      build_release
+      say 'built target/release/stoa'
+      ;;
+    '--gpu vulkan' | '--gpu cuda')
+      need_gpu_tools "$2"
+      build_engine "$2"
+      say "built target/$2/release/stoa: copy it into the folder of STOA_MODELS_ENGINES"
+      ;;
+    *) fail "unknown arguments: $*" './x build, or ./x build --gpu vulkan, or ./x build --gpu cuda' ;;
+  esac
 }
 
 x_run() {
@@ -136,7 +146,36 @@ anthropic_client() { "$CACHE/python/bin/python" conformance/anthropic_client.py;
 ollama_client() { "$CACHE/python/bin/python" conformance/ollama_client.py; }
 browser_tests() { (cd web && npm run --silent e2e); }
 
+# A real model on Mesa's software device for Vulkan, which is shown twice, so that models are divided, too. Whoever has set
+# GGML_VK_VISIBLE_DEVICES tries those devices instead.
+x_test_gpu() {
+  need_build_tools
+  need_nextest
+  need_gpu_tools vulkan
+  # shellcheck disable=SC2046
+  install_packages $(missing_for_gpu_tests)
+  fetch_starter_model || fail 'the tests need the starter model'
+  local arguments
+  mapfile -t arguments < <(gpu_arguments vulkan)
+  say 'building for Vulkan (a quarter of an hour on two cores, once)'
+  export STOA_TEST_MODEL=$STARTER_FILE
+  if [ -z "${GGML_VK_VISIBLE_DEVICES:-}" ]; then
+    VK_ICD_FILENAMES=$(compgen -G "$SOFTWARE_DEVICE" | head -n1)
+    export VK_ICD_FILENAMES GGML_VK_VISIBLE_DEVICES=0,0
+  fi
+  with_gpu_headers cargo nextest run --package stoa-models-llama "${arguments[@]}" --test devices --profile devices \
+    --test-threads 1 --no-fail-fast
+}
+
 x_test() {
+  case $* in
+    '') ;;
+    gpu)
+      x_test_gpu
+      return
+      ;;
+    *) fail "unknown arguments: $*" './x test, or ./x test gpu' ;;
+  esac
   need_test_tools
   build_for_tests
   need_official_clients

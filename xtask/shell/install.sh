@@ -47,6 +47,16 @@ missing_for_model() {
   { have python3 && python3 -m pip --version >/dev/null 2>&1; } || echo python3-pip
 }
 
+missing_for_vulkan() {
+  [ -f /usr/include/vulkan/vulkan.hpp ] || echo libvulkan-dev
+  have glslc || echo glslc
+  [ -f /usr/share/cmake/SPIRV-Headers/SPIRV-HeadersConfig.cmake ] || echo spirv-headers
+}
+
+# Mesa's description of its software device.
+SOFTWARE_DEVICE='/usr/share/vulkan/icd.d/lvp_icd*.json'
+missing_for_gpu_tests() { has_library "$SOFTWARE_DEVICE" || echo mesa-vulkan-drivers; }
+
 missing_for_tests() {
   missing_for_model
   { have python3 && python3 -c 'import ensurepip, venv' >/dev/null 2>&1; } || echo python3-venv
@@ -107,9 +117,23 @@ need_test_tools() {
   need_build_tools
   # shellcheck disable=SC2046
   install_packages $(missing_for_tests)
+  need_nextest
+}
+
+need_nextest() {
   if ! cargo nextest --version >/dev/null 2>&1; then
     say 'building cargo-nextest, once (some minutes)'
     cargo install --locked --no-default-features --features default-no-update "cargo-nextest@$NEXTEST_VERSION" >&2
+  fi
+}
+
+# need_gpu_tools vulkan|cuda — what a build for graphics processors needs beside.
+need_gpu_tools() {
+  if [ "$1" = cuda ]; then
+    have nvcc || fail "NVIDIA's CUDA toolkit is missing" 'install it from https://developer.nvidia.com/cuda-downloads, with nvcc on the path'
+  else
+    # shellcheck disable=SC2046
+    install_packages $(missing_for_vulkan)
   fi
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reading::Reader;
-use stoa_models::MemoryBound;
+use stoa_models::{DeviceChoice, MemoryBound};
 
 pub(crate) use reading::ConfigError;
 pub(crate) use registries::registry_options;
@@ -88,6 +88,17 @@ settings! {
     MODELS_MEMORY: "models_memory", "STOA_MODELS_MEMORY", "80%", false,
         "How much memory all loaded local models may take together: a share of the machine or container, such as `80%`, or an \
          amount, such as `12GiB`. Models that are idle leave when another needs the room.";
+    MODELS_ENGINES: "models_engines", "STOA_MODELS_ENGINES", "", false,
+        "A folder of programs that compute local models on graphics processors: each file in it is one, made by \
+         `./x build --gpu vulkan` or `--gpu cuda` from the same sources. Nobody but its owner may write there.";
+    MODEL_DEVICES: "model_devices", "STOA_MODEL_DEVICES", "auto", false,
+        "Which graphics processors local models use: `auto` for every card with memory of its own, `off`, or names such as \
+         `CUDA0, CUDA1`, the preferred one first.";
+    MODEL_DEVICE_LAYERS: "model_device_layers", "STOA_MODEL_DEVICE_LAYERS", "-1", false,
+        "How many layers of a local model may be on graphics processors: -1 for as many as fit, 0 for none.";
+    MODELS_DEVICE_MEMORY: "models_device_memory", "STOA_MODELS_DEVICE_MEMORY", "90%", false,
+        "How much of each graphics processor's memory all loaded local models may take together: a share, or an amount such as \
+         `12GiB`.";
     MODEL_SEARCH_URL: "model_search_url", "STOA_MODEL_SEARCH_URL", "https://huggingface.co", false,
         "Where administrators search models: a server with the API of Hugging Face, or `off`. Whatever is found is pulled from \
          `hf.co`.";
@@ -139,6 +150,11 @@ pub(crate) struct Config {
     pub(crate) model_context: u32,
     pub(crate) model_slots: u32,
     pub(crate) models_memory: MemoryBound,
+    pub(crate) models_engines: Option<PathBuf>,
+    pub(crate) model_devices: DeviceChoice,
+    /// Below zero for as many as fit.
+    pub(crate) model_device_layers: i32,
+    pub(crate) models_device_memory: MemoryBound,
     /// `None` for off.
     pub(crate) model_search_url: Option<String>,
     pub(crate) model_registries: Vec<String>,
@@ -190,6 +206,11 @@ impl Config {
             model_context: reader.parse(&MODEL_CONTEXT, "a number of tokens")?,
             model_slots: reader.parse(&MODEL_SLOTS, "a number of requests")?,
             models_memory: reader.parse(&MODELS_MEMORY, "a share such as 80%, or an amount such as 12GiB")?,
+            models_engines: reader.path(&MODELS_ENGINES),
+            model_devices: reader.parse(&MODEL_DEVICES, "auto, off, or names such as CUDA0 separated by commas")?,
+            model_device_layers: reader.parse(&MODEL_DEVICE_LAYERS, "a number of layers, or -1")?,
+            models_device_memory: reader
+                .parse(&MODELS_DEVICE_MEMORY, "a share such as 90%, or an amount such as 12GiB")?,
             model_search_url: Some(
                 reader.text(&MODEL_SEARCH_URL)?.unwrap_or_else(|| MODEL_SEARCH_URL.default.to_owned()),
             )

@@ -147,6 +147,11 @@ fn local_runtime(config: &Config, tracker: &TaskTracker, clock: &Arc<dyn Clock>)
         context_limit: config.model_context,
         memory: config.models_memory,
         slots: (config.model_slots > 0).then_some(config.model_slots),
+        engines: config.models_engines.clone(),
+        own_devices: stoa_models_llama::USES_DEVICES,
+        devices: config.model_devices.clone(),
+        device_layers: u32::try_from(config.model_device_layers).ok(),
+        device_memory: config.models_device_memory,
         ..RuntimeOptions::new(WorkerProgram::this_program().context("this program's own path is not known")?)
     };
     Runtime::new(Arc::new(store), options, tracker.clone(), Arc::clone(clock))

@@ -4,6 +4,8 @@
 //! against a limit and against what is left of the file before anything is read or reserved for it, and every tensor
 //! must lie inside the file exactly where the engine will look for it.
 
+mod adapter;
+mod layers;
 mod projector;
 mod reader;
 mod shape;
@@ -13,8 +15,11 @@ mod tensor;
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Seek, SeekFrom};
 
+use layers::Gathering;
 use reader::{Reader, Value};
 
+pub use adapter::Adapter;
+pub use layers::Layers;
 pub use projector::Projector;
 pub use summary::{Summary, TensorSummary};
 
@@ -35,6 +40,9 @@ const MAX_ARRAY_ELEMENTS: u64 = 16 * 1024 * 1024;
 
 /// ggml keeps tensor names in 64 bytes with a closing zero.
 const MAX_TENSOR_NAME_BYTES: u64 = 63;
+
+/// Layers of a model.
+const MAX_LAYERS: u32 = 4_096;
 
 const MAX_DIMENSIONS: u32 = 4;
 
@@ -93,6 +101,10 @@ pub enum GgufError {
     NotAModel { kind: String },
     #[error("it is no projector: its architecture is `{architecture}`")]
     NotAProjector { architecture: String },
+    #[error("it is no adapter: its type is `{kind}`")]
+    NotAnAdapter { kind: String },
+    #[error("it is an adapter that {detail}")]
+    UnusableAdapter { detail: String },
     #[error("it is a projector that {detail}")]
     UnusableProjector { detail: String },
 }
@@ -117,6 +129,8 @@ pub struct Gguf {
     /// Numbers that it keeps for one token of a sequence: keys and values of all layers. 0 where its memory of a sequence
     /// does not grow.
     pub context_numbers: u64,
+    /// What the weights of each layer take.
+    pub layers: Layers,
     pub chat_template: Option<String>,
     pub bos_token: Option<String>,
     pub eos_token: Option<String>,
@@ -131,11 +145,14 @@ pub struct Gguf {
 impl Gguf {
     /// Reads and checks a whole header. `file` is read from its beginning; the tensors themselves are not read.
     pub fn read<R: Read + Seek>(file: R) -> Result<Self, GgufError> {
-        let Header { mut reader, metadata, parameters } = Header::read(file, &mut |_| {})?;
+        let mut gathering = Gathering::default();
+        let most_layers = usize::try_from(MAX_LAYERS).unwrap_or(usize::MAX);
+        let mut gather = |tensor: &tensor::Info| gathering.add(&tensor.name, tensor.size, most_layers);
+        let Header { mut reader, metadata, parameters } = Header::read(file, &mut gather)?;
         let tokens = metadata.tokens(&mut reader)?;
         let gguf = metadata.describe(parameters, tokens)?;
         let context_numbers = shape::check(&metadata, &mut reader, &gguf)?;
-        Ok(Self { context_numbers, ..gguf })
+        Ok(Self { context_numbers, layers: gathering.layers(gguf.block_count), ..gguf })
     }
 }
 
@@ -208,6 +225,7 @@ impl Metadata {
             || key.starts_with("tokenizer.")
             || key.starts_with("split.")
             || key.starts_with("clip.")
+            || key.starts_with("adapter.")
             // One number for each layer.
             || key.ends_with(".attention.head_count")
             || key.ends_with(".attention.head_count_kv")
@@ -296,10 +314,11 @@ impl Metadata {
             quantization: tensor::file_type_name(self.number("general.file_type")?),
             parameters,
             context_length: self.count(of_architecture("context_length"), 1 << 30)?,
-            block_count: self.count(of_architecture("block_count"), 4_096)?,
+            block_count: self.count(of_architecture("block_count"), MAX_LAYERS)?,
             embedding_length: self.count(of_architecture("embedding_length"), 1 << 24)?,
             vocabulary: tokens.count,
             context_numbers: 0,
+            layers: Layers::default(),
             chat_template: self.text("tokenizer.chat_template")?,
             bos_token: tokens.bos,
             eos_token: tokens.eos,

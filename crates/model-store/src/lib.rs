@@ -9,4 +9,4 @@ pub mod store;
 pub use pulls::{Pull, PullFailure, PullState, Pulls};
 pub use registry::{PullEvent, PushEvent, Registries, RegistryError, RegistryOptions};
 pub use search::{FoundModel, ModelSearch, SearchError};
-pub use store::{Digest, ModelName, Store, StoreError, StoredModel, StoredProjector};
+pub use store::{Digest, ModelContent, ModelName, Store, StoreError, StoredAdapter, StoredModel, StoredProjector};

@@ -27,12 +27,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use crate::gguf::{Gguf, GgufError, Projector};
+use crate::gguf::{Adapter, Gguf, GgufError, Projector};
 
 pub use blob::{BlobUpload, Uploaded};
 pub(crate) use blob::{blocking, blocking_among};
 pub use claim::Claim;
-pub use create::{CreateEvent, NewModel};
+pub use create::{CreateEvent, NewModel, Weights};
 pub use details::{ModelDetails, StoredMessage};
 pub use digest::{Digest, DigestError};
 pub use error::StoreError;
@@ -59,6 +59,8 @@ pub struct StoredModel {
     pub gguf: Arc<Gguf>,
     /// Its eye, if it has one that can be used.
     pub projector: Option<StoredProjector>,
+    /// What changes its weights, if anything does.
+    pub adapter: Option<StoredAdapter>,
     /// Of the manifest, as its registry wrote it: what Ollama calls the digest of the model.
     pub manifest_digest: Digest,
     /// Of all blobs that belong to it.
@@ -67,10 +69,22 @@ pub struct StoredModel {
 }
 
 impl StoredModel {
-    /// What two names of the same model have in common: the weights, and the eye.
-    pub fn content(&self) -> (Digest, Option<Digest>) {
-        (self.digest.clone(), self.projector.as_ref().map(|projector| projector.digest.clone()))
+    /// What two names of the same model have in common.
+    pub fn content(&self) -> ModelContent {
+        ModelContent {
+            weights: self.digest.clone(),
+            projector: self.projector.as_ref().map(|projector| projector.digest.clone()),
+            adapter: self.adapter.as_ref().map(|adapter| adapter.digest.clone()),
+        }
     }
+}
+
+/// The files that a model computes with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ModelContent {
+    pub weights: Digest,
+    projector: Option<Digest>,
+    adapter: Option<Digest>,
 }
 
 /// The eye of a model: a file of its own.
@@ -82,6 +96,15 @@ pub struct StoredProjector {
     pub header: Arc<Projector>,
 }
 
+/// What changes the weights of a model: a file of its own.
+#[derive(Clone, Debug)]
+pub struct StoredAdapter {
+    pub digest: Digest,
+    pub size_bytes: u64,
+    pub path: PathBuf,
+    pub header: Arc<Adapter>,
+}
+
 type Headers<T> = Mutex<HashMap<Digest, Arc<T>>>;
 
 /// A directory of models. Calls block on the disk: use them off the async threads.
@@ -91,6 +114,7 @@ pub struct Store {
     /// What files say about themselves, by content, so that a header is read once.
     headers: Headers<Gguf>,
     eyes: Headers<Projector>,
+    adapters: Headers<Adapter>,
     /// Damage that has been logged: the list is read every few seconds, and says everything once.
     known_damage: Mutex<HashSet<(ModelName, String)>>,
 }
@@ -103,8 +127,13 @@ impl Store {
             let path = directory.join(part);
             fs::create_dir_all(&path).map_err(StoreError::io("making the directory", &path))?;
         }
-        let store =
-            Self { directory, headers: Mutex::default(), eyes: Mutex::default(), known_damage: Mutex::default() };
+        let store = Self {
+            directory,
+            headers: Mutex::default(),
+            eyes: Mutex::default(),
+            adapters: Mutex::default(),
+            known_damage: Mutex::default(),
+        };
         store.sweep();
         Ok(store)
     }
@@ -158,6 +187,7 @@ impl Store {
             path,
             gguf,
             projector: tag.manifest.layer("projector").and_then(|layer| self.projector(name, layer)),
+            adapter: self.adapter(name, &tag.manifest)?,
             manifest_digest: tag.digest,
             total_bytes: tag.manifest.total_bytes(),
             modified_at: tag.modified_at,
@@ -170,6 +200,18 @@ impl Store {
         let header = header(&self.eyes, name, &layer.digest, &path, Projector::read);
         let header = header.inspect_err(|error| self.note_damage(name, error)).ok()?;
         Some(StoredProjector { digest: layer.digest.clone(), size_bytes: layer.size, path, header })
+    }
+
+    /// Without its adapter it would be another model, so one that cannot be used makes it useless.
+    fn adapter(&self, name: &ModelName, manifest: &Manifest) -> Result<Option<StoredAdapter>, StoreError> {
+        let mut layers = manifest.layers.iter().filter(|layer| layer.role() == Some("adapter"));
+        let Some(layer) = layers.next() else { return Ok(None) };
+        if layers.next().is_some() {
+            return Err(StoreError::SeveralAdapters);
+        }
+        let path = self.blob_path(&layer.digest);
+        let header = header(&self.adapters, name, &layer.digest, &path, Adapter::read)?;
+        Ok(Some(StoredAdapter { digest: layer.digest.clone(), size_bytes: layer.size, path, header }))
     }
 
     fn blobs(&self) -> PathBuf {

@@ -1,6 +1,7 @@
 //! Locks the worker in, before its first thread starts and before it reads a byte of its model. What is given up here
 //! cannot be had again.
 
+mod drivers;
 mod files;
 mod privileges;
 mod system_calls;
@@ -8,7 +9,7 @@ mod system_calls;
 use std::path::Path;
 
 use rustix::thread::SecureComputingMode;
-use stoa_models::protocol::{Confinement, LoadFailure};
+use stoa_models::protocol::{Confinement, Landlock, LoadFailure, LockProfile};
 
 /// Why a worker could not be locked in.
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +26,19 @@ enum ConfinementError {
     Compile(#[from] seccompiler::BackendError),
     #[error("the kernel says that no filter is in force")]
     NotInForce,
+    #[error("this kernel has no Landlock, without which this worker could write to every file of the server's user")]
+    NoLandlock,
 }
 
-/// From here on, this thread and all that it starts see `model`, its `projector`, and no other file, and make no system call but those that
-/// computing needs. What is open already stays open.
-pub(crate) fn lock_in(model: &Path, projector: Option<&Path>) -> Result<Confinement, LoadFailure> {
-    confine(std::iter::once(model).chain(projector)).map_err(|error| {
+/// From here on, this thread and all that it starts see `files` and no other, and make no system call but those that
+/// computing needs. `written` is the one that may be written. What is open already stays open. Where devices are computed on, their drivers see and do what they need
+/// beside.
+pub(crate) fn lock_in<'p>(
+    files: impl Iterator<Item = &'p Path>,
+    written: Option<&Path>,
+    profile: LockProfile,
+) -> Result<Confinement, LoadFailure> {
+    confine(files, written, profile).map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "the worker cannot lock itself in");
         match error {
             ConfinementError::Model(_) => LoadFailure::Model,
@@ -39,12 +47,19 @@ pub(crate) fn lock_in(model: &Path, projector: Option<&Path>) -> Result<Confinem
     })
 }
 
-fn confine<'p>(files: impl Iterator<Item = &'p Path>) -> Result<Confinement, ConfinementError> {
+fn confine<'p>(
+    files: impl Iterator<Item = &'p Path>,
+    written: Option<&Path>,
+    profile: LockProfile,
+) -> Result<Confinement, ConfinementError> {
     privileges::drop_all().map_err(ConfinementError::Privileges)?;
-    let landlock = files::restrict_to(files)?;
-    system_calls::restrict()?;
+    let landlock = files::restrict_to(files, written, profile)?;
+    if profile != LockProfile::Processor && landlock == Landlock::Absent {
+        return Err(ConfinementError::NoLandlock);
+    }
+    system_calls::restrict(profile)?;
     match rustix::thread::secure_computing_mode() {
-        Ok(SecureComputingMode::Filter) => Ok(Confinement { landlock, seccomp: true }),
+        Ok(SecureComputingMode::Filter) => Ok(Confinement { landlock, seccomp: true, profile }),
         _ => Err(ConfinementError::NotInForce),
     }
 }

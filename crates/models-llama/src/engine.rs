@@ -1,5 +1,6 @@
 //! llama.cpp behind one door: a model, and one context in which many sequences run at once.
 
+mod adapter;
 mod calculator;
 mod context;
 mod eye;
@@ -16,6 +17,7 @@ mod sampler;
 mod sequence;
 mod session;
 mod slot;
+mod split;
 mod texts;
 mod unit;
 
@@ -27,14 +29,15 @@ use llama_cpp_2::LogOptions;
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
-use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
 use stoa_models::memory::{CONTEXT_BYTES, reserved_tokens, slots};
 use stoa_models::protocol::{LoadFailure, MAX_SLOTS, Submission};
 use stoa_models::template::TemplateSources;
 
+use crate::devices::Given;
 use crate::link::Vitals;
 
+use adapter::Adapter;
 use context::{Context, Size};
 use gallery::Gallery;
 use guide::Guides;
@@ -96,22 +99,33 @@ pub(crate) struct Room {
 pub(crate) struct Engine {
     model: LlamaModel,
     backend: LlamaBackend,
+    /// What every context over the model computes with. It is freed with the model.
+    adapter: Option<Adapter>,
 }
 
 impl Engine {
     /// `progress` is told from 0 to 1, and ends the loading by answering `false`.
-    pub(crate) fn load(path: &Path, progress: impl FnMut(f32) -> bool + 'static) -> Result<Self, LoadFailure> {
+    pub(crate) fn load(
+        path: &Path,
+        given: &Given,
+        progress: impl FnMut(f32) -> bool + 'static,
+    ) -> Result<Self, LoadFailure> {
         llama_cpp_2::send_logs_to_tracing(LogOptions::default());
         let load = || {
             let backend = LlamaBackend::init().map_err(|error| error.to_string())?;
-            let parameters = LlamaModelParams::default().with_progress_callback(progress);
-            let model = LlamaModel::load_from_file(&backend, path, &parameters).map_err(|error| error.to_string())?;
-            Ok(Self { model, backend })
+            let model = split::load(&backend, path, given, progress)?;
+            Ok(Self { model, backend, adapter: None })
         };
         load().map_err(|error: String| {
             tracing::error!(error, "llama.cpp cannot load the model");
             LoadFailure::Model
         })
+    }
+
+    /// Changes the weights for all contexts that are made from now on.
+    pub(crate) fn adapt(&mut self, path: &Path) -> Result<(), LoadFailure> {
+        self.adapter = Some(Adapter::load(&mut self.model, path)?);
+        Ok(())
     }
 
     pub(crate) const fn parts(&self) -> (&LlamaModel, &LlamaBackend) {
@@ -138,7 +152,12 @@ impl Engine {
                 threads: room.threads,
             };
             match Context::new(&self.model, &self.backend, size) {
-                Some(context) => return Ok(Session::new(&self.model, context, window, slots)),
+                Some(mut context) => {
+                    if let Some(adapter) = &self.adapter {
+                        adapter.apply(&mut context)?;
+                    }
+                    return Ok(Session::new(&self.model, context, window, slots));
+                }
                 None if room.slots.is_none() && slots > 1 => {
                     tracing::warn!(slots, "llama.cpp cannot make a context for so many sequences");
                     slots /= 2;

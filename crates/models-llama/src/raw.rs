@@ -60,7 +60,7 @@ pub struct RawLoad {
 pub fn raw_decode(model: &Path, load: RawLoad, processor: Processor) -> Result<RawDecode, RawDecodeError> {
     processor::check()?;
     let kernels = processor::choose(processor);
-    let engine = Engine::load(model, |_| true)?;
+    let engine = Engine::load(model, &crate::devices::Given::default(), |_| true)?;
     let threads = cores::usable();
     let (prefill, decode) = engine.raw(load, threads).map_err(RawDecodeError::Engine)?;
     Ok(RawDecode {

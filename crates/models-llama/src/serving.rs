@@ -8,8 +8,9 @@ use std::thread::{self, Scope};
 use std::time::Instant;
 
 use stoa_model::completion::Usage;
-use stoa_models::protocol::{Command, Outcome, Refusal, Report};
+use stoa_models::protocol::{Command, DeviceUse, Outcome, Refusal, Report};
 
+use crate::devices::Given;
 use crate::engine::{self, Embed, Eye, Order, Preparer, Request, Rerank, Session, TextQueue, Watch};
 use crate::link::{Input, Link, LinkError};
 
@@ -22,6 +23,7 @@ pub(crate) fn serve(
     texts: TextQueue<'_>,
     preparer: &Preparer<'_>,
     eye: Option<&Eye<'_>>,
+    given: &Given,
     link: &Link,
 ) -> Result<(), LinkError> {
     thread::scope(|scope| {
@@ -34,8 +36,16 @@ pub(crate) fn serve(
             })?;
             session.ask_at(looks, eye.both_ways());
         }
-        let mut serving =
-            Serving { scope, preparer, link, session, texts, preparing: HashMap::new(), reports: Vec::new() };
+        let mut serving = Serving {
+            scope,
+            preparer,
+            link,
+            session,
+            texts,
+            preparing: HashMap::new(),
+            reports: Vec::new(),
+            in_use: InUse { given, told: given.in_use() },
+        };
         let ended = serving.run();
         // The scope waits for them.
         for cancelled in serving.preparing.values() {
@@ -56,6 +66,24 @@ struct Serving<'scope, 'env, 'engine> {
     preparing: HashMap<u64, Arc<AtomicBool>>,
     /// What the server is told at the end of the step.
     reports: Vec<Report>,
+    in_use: InUse<'env>,
+}
+
+/// Devices, and what the server has last been told of them.
+struct InUse<'env> {
+    given: &'env Given,
+    told: Vec<DeviceUse>,
+}
+
+impl InUse<'_> {
+    /// A context for embeddings, for one, is made when it is first needed.
+    fn tell(&mut self, reports: &mut Vec<Report>) {
+        let devices = self.given.in_use();
+        if devices != self.told {
+            self.told.clone_from(&devices);
+            reports.push(Report::Devices { devices });
+        }
+    }
 }
 
 enum Next {
@@ -70,6 +98,7 @@ impl<'scope> Serving<'scope, '_, '_> {
                 self.session.step(&self.link.vitals, &mut self.reports);
             }
             self.texts.step(&self.link.vitals, &mut self.reports);
+            self.in_use.tell(&mut self.reports);
         }
         Ok(())
     }

@@ -9,11 +9,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use stoa_models::memory::Memory;
-use stoa_models::protocol::{ArgumentError, Confinement, LoadFailure, Report, VERSION, WorkerArguments};
+use stoa_models::protocol::{
+    ArgumentError, Confinement, LIST_DEVICES, LoadFailure, LockProfile, QUANTIZE, Report, VERSION, WorkerArguments,
+};
 
+use crate::devices::{self, Given};
 use crate::engine::{Engine, Room, TextQueue};
 use crate::link::{Link, LinkError, Reports};
-use crate::{confinement, cores, processor, serving};
+use crate::{confinement, cores, processor, quantize, serving};
 
 /// When memory runs out, this process goes before the server and before most others.
 const OOM_SCORE: &str = "800";
@@ -21,11 +24,14 @@ const OOM_SCORE: &str = "800";
 /// Files that may be open at once: the socket and its copies, the model, what tells of memory, and some to spare.
 const OPEN_FILES: u64 = 64;
 
+/// The same where drivers open their devices, libraries and queues.
+const OPEN_FILES_OF_DRIVERS: u64 = 1_024;
+
 /// The shortest time between two signs of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug, thiserror::Error)]
-enum WorkerError {
+pub(crate) enum WorkerError {
     #[error("a model worker is started by the server, not by hand")]
     Arguments(#[from] ArgumentError),
     #[error("the process that started this worker is gone")]
@@ -40,11 +46,13 @@ enum WorkerError {
     Link(#[from] LinkError),
     #[error("the model cannot be loaded")]
     Load(#[from] LoadFailure),
+    #[error("the weights cannot be packed: {0}")]
+    Quantize(String),
 }
 
 /// Runs a worker with `arguments` as [`WorkerArguments::to_arguments`] writes them, and the server's socket as standard
 /// input. Must be called early in `main`, before other threads and before a tracing subscriber: this sets its own,
-/// which writes to standard error, where the server reads.
+/// which writes to standard error, where the server reads. With [`LIST_DEVICES`] alone it tells which devices there are.
 pub fn run_worker(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     run_worker_with(arguments, || {})
 }
@@ -60,7 +68,16 @@ pub fn run_worker_with(arguments: impl IntoIterator<Item = OsString>, locked_in:
         .without_time()
         .finish();
     let _subscriber = tracing::subscriber::set_global_default(subscriber);
-    match run(arguments, locked_in) {
+    let mut arguments = arguments.into_iter().peekable();
+    if arguments.next_if(|argument| argument == LIST_DEVICES).is_some() {
+        return devices::tell();
+    }
+    let ended = if arguments.next_if(|argument| argument == QUANTIZE).is_some() {
+        quantize::run(arguments, locked_in)
+    } else {
+        run(arguments, locked_in)
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the model worker ends");
@@ -72,13 +89,15 @@ pub fn run_worker_with(arguments: impl IntoIterator<Item = OsString>, locked_in:
 fn run(arguments: impl IntoIterator<Item = OsString>, locked_in: impl FnOnce()) -> Result<(), WorkerError> {
     let arguments = WorkerArguments::parse(arguments)?;
     end_with_parent(arguments.parent)?;
-    limit(&arguments)?;
+    let files = if arguments.devices.is_empty() { OPEN_FILES } else { OPEN_FILES_OF_DRIVERS };
+    Limits { files, memory: arguments.memory_bytes, ..Limits::default() }.set()?;
     let socket = std::io::stdin().as_fd().try_clone_to_owned().map_err(WorkerError::Socket)?;
     // What is read outside of the model is read before the lock.
     let threads = arguments.threads.filter(|threads| *threads > 0).unwrap_or_else(cores::usable);
     let memory = Memory::of_this_process();
+    let profile = if arguments.devices.is_empty() { LockProfile::Processor } else { LockProfile::Devices };
     // Before the first thread, as Landlock and seccomp hold for the thread that asks and those that it starts.
-    let confinement = confinement::lock_in(&arguments.model, arguments.projector.as_deref());
+    let confinement = confinement::lock_in(arguments.files(), None, profile);
     if confinement.is_ok() {
         locked_in();
     }
@@ -107,7 +126,12 @@ fn serve(
     link.reports.send(&Report::Hello { version: VERSION, threads, processor: kernels.to_owned() })?;
 
     // Dropped in the reverse order: what has a context before the model, the model before the backend.
-    let engine = Engine::load(&arguments.model, loading(link.reports.clone()))?;
+    let given = Given::find(&arguments.devices)?;
+    let mut engine = Engine::load(&arguments.model, &given, loading(link.reports.clone()))?;
+    if let Some(adapter) = &arguments.adapter {
+        engine.adapt(adapter)?;
+    }
+    let engine = engine;
     let eye =
         arguments.projector.as_deref().map(|path| engine.eye(path, threads, Arc::clone(&link.vitals))).transpose()?;
     let eye = eye.as_ref();
@@ -125,8 +149,9 @@ fn serve(
     let slots = u32::try_from(session.slots()).unwrap_or(u32::MAX);
     let preparer = engine.preparer(eye, window);
     let texts = TextQueue::new(&engine, window, threads);
-    link.reports.send(&Report::Ready { context_window: window, slots, confinement })?;
-    serving::serve(session, texts, &preparer, eye, link)?;
+    let devices = given.in_use();
+    link.reports.send(&Report::Ready { context_window: window, slots, confinement, devices })?;
+    serving::serve(session, texts, &preparer, eye, &given, link)?;
     Ok(())
 }
 
@@ -142,28 +167,45 @@ fn loading(reports: Reports) -> impl FnMut(f32) -> bool + 'static {
     }
 }
 
-fn end_with_parent(parent: u32) -> Result<(), WorkerError> {
+pub(crate) fn end_with_parent(parent: u32) -> Result<(), WorkerError> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(WorkerError::Parent)?;
     // It may have died just before, and then no signal comes.
     let expected = i32::try_from(parent).ok().and_then(Pid::from_raw);
     if expected.is_some() && rustix::process::getppid() == expected { Ok(()) } else { Err(WorkerError::Orphan) }
 }
 
-fn limit(arguments: &WorkerArguments) -> Result<(), WorkerError> {
-    // The one file that is written, so before anything forbids it.
-    if let Err(error) = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE) {
-        tracing::warn!(%error, "the worker cannot offer itself to the out-of-memory killer");
+/// What the kernel holds a worker to.
+pub(crate) struct Limits {
+    pub(crate) files: u64,
+    /// Bytes of a file that it writes.
+    pub(crate) written: u64,
+    /// Bytes of address space.
+    pub(crate) memory: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { files: OPEN_FILES, written: 0, memory: None }
     }
-    let set = |resource, maximum| {
-        let limit = Rlimit { current: Some(maximum), maximum: Some(maximum) };
-        rustix::process::setrlimit(resource, limit).map_err(WorkerError::Limits)
-    };
-    // A core of gigabytes of weights helps nobody, and holds what people wrote.
-    set(Resource::Core, 0)?;
-    set(Resource::Nofile, OPEN_FILES)?;
-    set(Resource::Fsize, 0)?;
-    if let Some(bytes) = arguments.memory_bytes {
-        set(Resource::As, bytes)?;
+}
+
+impl Limits {
+    pub(crate) fn set(&self) -> Result<(), WorkerError> {
+        // The one file that is written, so before anything forbids it.
+        if let Err(error) = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE) {
+            tracing::warn!(%error, "the worker cannot offer itself to the out-of-memory killer");
+        }
+        let set = |resource, maximum| {
+            let limit = Rlimit { current: Some(maximum), maximum: Some(maximum) };
+            rustix::process::setrlimit(resource, limit).map_err(WorkerError::Limits)
+        };
+        // A core of gigabytes of weights helps nobody, and holds what people wrote.
+        set(Resource::Core, 0)?;
+        set(Resource::Nofile, self.files)?;
+        set(Resource::Fsize, self.written)?;
+        if let Some(bytes) = self.memory {
+            set(Resource::As, bytes)?;
+        }
+        Ok(())
     }
-    Ok(())
 }

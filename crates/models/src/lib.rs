@@ -12,6 +12,7 @@ pub mod text;
 
 pub use memory::MemoryBound;
 pub use runtime::{
-    EmbedRequest, Embeddings, LaneState, LaneStatus, LocalModel, RerankRequest, Reranked, Runtime, RuntimeOptions,
-    RuntimeStatus, RuntimeTotals, WorkerProgram,
+    DeviceChoice, DeviceId, DeviceShare, DeviceStatus, EmbedRequest, Embeddings, EngineDevice, EngineStatus, LaneState,
+    LaneStatus, LocalModel, QuantizeError, RerankRequest, Reranked, Runtime, RuntimeOptions, RuntimeStatus,
+    RuntimeTotals, WorkerProgram,
 };

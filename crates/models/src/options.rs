@@ -51,7 +51,8 @@ pub struct LoadOptions {
     /// Tokens of the context, at most.
     pub num_ctx: Option<u32>,
     pub num_batch: Option<u32>,
-    /// Layers on the graphics processor: -1 for as many as fit, 0 for none.
+    /// Layers on graphics processors: -1 for as many as fit, 0 for none. As a model's own parameter it bounds them; of a
+    /// request it is only checked, as a request loads no model anew.
     pub num_gpu: Option<i32>,
     pub main_gpu: Option<u32>,
     pub use_mmap: Option<bool>,

@@ -6,7 +6,9 @@
 
 mod arguments;
 mod confinement;
+mod devices;
 mod frame;
+mod quantize;
 mod sampling;
 
 use serde::{Deserialize, Serialize};
@@ -18,12 +20,16 @@ use stoa_model::think::Think;
 use crate::text::ToolFormat;
 
 pub use arguments::{ArgumentError, Processor, WorkerArguments};
-pub use confinement::{Confinement, Landlock};
+pub use confinement::{Confinement, Landlock, LockProfile};
+pub use devices::{
+    Device, DeviceKind, DeviceLayers, DeviceList, DeviceUse, LIST_DEVICES, MAX_DEVICE_NAME_BYTES, MAX_DEVICES,
+};
 pub use frame::{Decoder, Frame, FrameError, MAX_FRAME_BYTES, encode, image_prefix};
+pub use quantize::{QUANTIZE, Quantization, QuantizeArguments, UnknownQuantization};
 pub use sampling::{Sampling, SamplingOutOfRange};
 
 /// The version of this protocol; raised with every change of a message.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// The longest prompt in bytes that may reach the tokenizer.
 pub const MAX_PROMPT_BYTES: usize = 4 * 1024 * 1024;
@@ -105,6 +111,12 @@ pub enum Report {
         /// Sequences that may run at once.
         slots: u32,
         confinement: Confinement,
+        /// What it has on devices.
+        devices: Vec<DeviceUse>,
+    },
+    /// What it has on devices has become more or less.
+    Devices {
+        devices: Vec<DeviceUse>,
     },
     /// The model cannot be loaded; the worker ends.
     LoadFailed {
@@ -194,8 +206,12 @@ pub enum LoadFailure {
     Confinement { detail: String },
     #[error("llama.cpp cannot load the model")]
     Model,
+    #[error("llama.cpp cannot apply the model's adapter, or the two do not belong together")]
+    Adapter,
     #[error("llama.cpp cannot load the model's projector, or the two do not belong together")]
     Projector,
+    #[error("there is no device {device} any more")]
+    Device { device: String },
     #[error("there is not enough memory for a context of {context_window} tokens")]
     Context { context_window: u32 },
     #[error("the server speaks version {server} of the worker protocol, the worker {worker}")]

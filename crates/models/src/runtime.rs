@@ -6,13 +6,18 @@
 mod admission;
 mod answer;
 mod breaker;
+mod devices;
 mod embed;
+mod engines;
+mod environment;
 mod estimate;
 mod job;
 mod lane;
 mod options;
+mod placement;
 mod process;
 mod profile;
+mod quantize;
 mod queue;
 mod rerank;
 mod spawner;
@@ -35,17 +40,21 @@ use tokio_util::task::TaskTracker;
 
 use crate::protocol::{MAX_IMAGES_BYTES, MAX_PROMPT_BYTES, MAX_STOP_BYTES, MAX_STOPS, Sampling, Submission};
 use admission::Admission;
+use engines::Engines;
 use job::{Completion, Job, Outlet, Part, Task};
 use lane::{Lane, LaneContext, LaneShared};
 use spawner::Spawner;
-use stoa_model_store::{Digest, Store, StoreError, StoredModel};
+use stoa_model_store::{Digest, ModelContent, Store, StoreError, StoredModel};
 use totals::Totals;
 
+pub use devices::DeviceStatus;
 pub use embed::{EmbedRequest, Embeddings};
-pub use lane::{LaneState, LaneStatus};
+pub use engines::{DeviceChoice, DeviceId, EngineDevice, EngineStatus, NoDeviceChoice};
+pub use lane::{DeviceShare, LaneState, LaneStatus};
 pub use options::{RuntimeOptions, WorkerProgram};
 pub use profile::Profile;
 use profile::Profiles;
+pub use quantize::QuantizeError;
 pub use rerank::{MAX_DOCUMENTS, RerankRequest, Reranked};
 pub use totals::RuntimeTotals;
 
@@ -81,6 +90,10 @@ pub struct RuntimeStatus {
     pub memory_bytes: u64,
     /// Models that were unloaded to make room for others.
     pub evictions: u64,
+    /// Programs that compute on devices, as they were when last asked.
+    pub engines: Vec<EngineStatus>,
+    /// What models may take of each of their devices that may be used, and what they take.
+    pub devices: Vec<DeviceStatus>,
     pub totals: RuntimeTotals,
 }
 
@@ -88,15 +101,18 @@ pub struct RuntimeStatus {
 pub struct Runtime {
     store: Arc<Store>,
     profiles: Arc<Profiles>,
+    engines: Arc<Engines>,
     context: Arc<LaneContext>,
     lanes: Lanes,
     tracker: TaskTracker,
     /// The lanes' tasks alone, so that shutdown can wait for them.
     tasks: TaskTracker,
+    /// Held by whoever packs weights, which takes all processors.
+    quantizing: tokio::sync::Mutex<()>,
 }
 
 /// Lanes by the content of their model: two names of one file share a worker, if they share the eye as well.
-type Lanes = Arc<Mutex<HashMap<(Digest, Option<Digest>), Arc<LaneShared>>>>;
+type Lanes = Arc<Mutex<HashMap<ModelContent, Arc<LaneShared>>>>;
 
 impl Runtime {
     /// `tracker` runs every task of the runtime. Fails when the thread that starts workers cannot be started; must be
@@ -107,22 +123,36 @@ impl Runtime {
         tracker: TaskTracker,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, std::io::Error> {
+        let engines = Arc::new(Engines::find(&options));
+        let profiles = Arc::<Profiles>::default();
         let context = LaneContext {
             spawner: Spawner::start()?,
-            admission: Arc::new(Admission::new(options.memory, options.max_loaded)),
+            admission: Arc::new(Admission::new(&options, Arc::clone(&engines))),
+            store: Arc::clone(&store),
+            profiles: Arc::clone(&profiles),
             totals: Totals::default(),
             shutdown: CancellationToken::new(),
             tracker: tracker.clone(),
             options,
             clock,
         };
+        let (looking, shutdown) = (Arc::clone(&engines), context.shutdown.clone());
+        // Drivers are slow to start, and nobody shall wait for them until a model is asked for.
+        tracker.spawn(async move {
+            tokio::select! {
+                _ = looking.look(Duration::ZERO) => {}
+                () = shutdown.cancelled() => {}
+            }
+        });
         Ok(Arc::new(Self {
             store,
-            profiles: Arc::default(),
+            profiles,
+            engines,
             context: Arc::new(context),
             lanes: Lanes::default(),
             tracker,
             tasks: TaskTracker::new(),
+            quantizing: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -160,6 +190,8 @@ impl Runtime {
             lanes,
             memory_bytes: admission.bound_bytes(),
             evictions: admission.evicted(),
+            devices: self.devices(),
+            engines: self.engines.status(),
             totals: self.context.totals.read(),
         }
     }
@@ -185,7 +217,7 @@ impl Runtime {
 
     /// Ends all workers over these weights as soon as what runs there has ended; nothing more begins until then.
     pub fn unload(&self, digest: &Digest) {
-        for (_, lane) in locked(&self.lanes).iter().filter(|((weights, _), _)| weights == digest) {
+        for (_, lane) in locked(&self.lanes).iter().filter(|(content, _)| content.weights == *digest) {
             lane.evict();
         }
     }

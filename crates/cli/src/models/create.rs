@@ -39,6 +39,11 @@ pub(super) fn create(store: &Store, name: &str, file: &Path) -> anyhow::Result<S
         }
         _ => bail!("several `FROM` must be two files: the weights of a model and its projector"),
     }
+    if let Some(adapter) = modelfile.adapters.first() {
+        let adapter = beside(file, adapter);
+        let digest = store.import_adapter(&adapter, &mut report);
+        new.adapters.push(digest.with_context(|| format!("{} cannot be imported", adapter.display()))?);
+    }
     let made = store.create(&name, &new, &mut |_| {}).with_context(|| format!("{name} cannot be made"))?;
     Ok(format!("created {}\n", made.name))
 }
@@ -57,8 +62,8 @@ fn beside(file: &Path, from: &str) -> PathBuf {
 
 /// All but what it is made from.
 fn understood(file: &Modelfile) -> anyhow::Result<NewModel> {
-    if !file.adapters.is_empty() {
-        bail!("`ADAPTER` cannot be used here yet");
+    if file.adapters.len() > 1 {
+        bail!("a model has one `ADAPTER` here, not several");
     }
     let parameters = parameters(&file.parameters);
     let options = Json::parse(&Value::Object(parameters.clone()).to_string()).map_err(|error| anyhow!("{error}"))?;

@@ -22,6 +22,9 @@ pub(super) fn show(store: &Store, name: &str) -> anyhow::Result<String> {
     line("parameters", &gguf.parameters.to_string());
     line("quantization", &gguf.quantization);
     line("context", &format!("{} tokens", gguf.context_length));
+    if let Some(adapter) = &model.adapter {
+        line("adapter", &format!("{} weights changed, {}", adapter.header.changes, size(adapter.size_bytes)));
+    }
     if let Some(projector) = &model.projector {
         line("projector", &format!("{}, {}", projector.header.kind, size(projector.size_bytes)));
     }

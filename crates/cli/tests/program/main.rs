@@ -9,6 +9,7 @@
 )]
 
 mod bad_input;
+mod engines;
 mod killed_pulls;
 mod metrics;
 mod models;

@@ -7,7 +7,7 @@ use serde_json::json;
 use stoa_mock_openai::Mock;
 
 use crate::start::refusal;
-use crate::support::{Browser, Server, stoa};
+use crate::support::{Browser, Server, starter_model, stoa};
 
 const MODEL: &str = "counter;rate=200;tokens=20";
 const TOKEN: &str = "a-long-enough-token";
@@ -19,12 +19,6 @@ fn value(text: &str, series: &str) -> f64 {
     let [value] = found[..] else { panic!("{series} is there {} times in:\n{text}", found.len()) };
     // What is left of the labels comes before the value.
     value.rsplit(' ').next().unwrap().parse().unwrap()
-}
-
-/// `STOA_TEST_MODEL` says where it is; otherwise it is looked for where `./x run` puts it.
-fn starter_model() -> String {
-    let cached = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/models/SmolLM2-135M-Instruct.Q4_1.gguf");
-    std::env::var("STOA_TEST_MODEL").unwrap_or_else(|_| cached.to_owned())
 }
 
 async fn read(who: &Browser) -> String {

@@ -338,3 +338,9 @@ impl Events {
         }
     }
 }
+
+/// `STOA_TEST_MODEL` says where it is; otherwise it is looked for where `./x run` puts it.
+pub(crate) fn starter_model() -> String {
+    let cached = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/models/SmolLM2-135M-Instruct.Q4_1.gguf");
+    std::env::var("STOA_TEST_MODEL").unwrap_or_else(|_| cached.to_owned())
+}

@@ -175,6 +175,19 @@ pub fn good() -> File {
     file
 }
 
+/// A small adapter of `good` that changes nothing: all its numbers are zero.
+pub fn adapter() -> File {
+    File::empty()
+        .with_text("general.architecture", "llama")
+        .with_text("general.type", "adapter")
+        .with_text("adapter.type", "lora")
+        .with_f32("adapter.lora.alpha", 4.0)
+        .with_numbers("blk.0.attn_q.weight.lora_a", &[64, 2], &[0.0; 128])
+        .with_numbers("blk.0.attn_q.weight.lora_b", &[2, 64], &[0.0; 128])
+        .with_numbers("blk.1.attn_v.weight.lora_a", &[64, 3], &[0.0; 192])
+        .with_numbers("blk.1.attn_v.weight.lora_b", &[3, 64], &[0.0; 192])
+}
+
 /// The header of a small eye; all its weights are zero.
 pub fn eye() -> File {
     File::empty()

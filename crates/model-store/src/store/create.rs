@@ -1,13 +1,14 @@
 //! New models made of what the store has: other models, uploaded files, and texts.
 
 use std::fs::File;
+use std::path::PathBuf;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::details::{Layers, MAX_TEXT_BYTES};
 use super::{Digest, Layer, Manifest, ModelName, Store, StoreError, StoredMessage, StoredModel, manifest};
-use crate::gguf::{Gguf, GgufError, Projector};
+use crate::gguf::{Adapter, Gguf, GgufError, Projector};
 
 /// What a new model is made of. What is not given is taken from the model it starts from.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +26,24 @@ pub struct NewModel {
     pub parameters: Map<String, Value>,
     /// Replace those of `from`, if there are any.
     pub messages: Vec<StoredMessage>,
+}
+
+impl NewModel {
+    /// The same with other weights in the place of `old`.
+    #[must_use]
+    pub fn with_weights(mut self, old: &Digest, new: Digest) -> Self {
+        self.files.retain(|file| file != old);
+        self.files.push(new);
+        self
+    }
+}
+
+/// A file of weights among the blobs.
+#[derive(Clone, Debug)]
+pub struct Weights {
+    pub digest: Digest,
+    pub path: PathBuf,
+    pub gguf: Gguf,
 }
 
 /// How far the making has come, in the order and the words of Ollama.
@@ -74,6 +93,21 @@ impl Store {
         made
     }
 
+    /// The weights that a new model is to have.
+    pub fn weights_of(&self, new: &NewModel) -> Result<Weights, StoreError> {
+        for digest in &new.files {
+            match self.check_weights(digest, "model") {
+                Ok(Some(gguf)) => return Ok(Weights { path: self.blob_path(digest), digest: digest.clone(), gguf }),
+                Err(StoreError::UnusableBlob { ref source, .. }) if role_of(source).is_some() => {}
+                Ok(None) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let from = new.from.as_ref().ok_or(StoreError::NoWeights)?;
+        let model = self.find(&from.to_string())?;
+        Ok(Weights { path: model.path, digest: model.digest, gguf: Gguf::clone(&model.gguf) })
+    }
+
     /// Checks that llama.cpp may see a blob that is to be `role` of a model. `Ok(None)` for what is no model by itself.
     pub(crate) fn check_weights(&self, digest: &Digest, role: &str) -> Result<Option<Gguf>, StoreError> {
         let path = self.blob_path(digest);
@@ -81,16 +115,12 @@ impl Store {
             std::io::ErrorKind::NotFound => StoreError::NoSuchBlob { digest: digest.clone() },
             _ => StoreError::io("reading a blob", &path)(error),
         })?;
-        if role == "projector" {
-            let checked = Projector::read(file).map(|_| None);
-            return checked.map_err(|source| StoreError::UnusableBlob { digest: digest.clone(), source });
-        }
-        match Gguf::read(file) {
-            Ok(gguf) => Ok(Some(gguf)),
-            // The whole of it has been found good by the time that something is missed in it.
-            Err(GgufError::NotAModel { .. } | GgufError::Missing { .. }) if role != "model" => Ok(None),
-            Err(source) => Err(StoreError::UnusableBlob { digest: digest.clone(), source }),
-        }
+        let checked = match role {
+            "projector" => Projector::read(file).map(|_| None),
+            "adapter" => Adapter::read(file).map(|_| None),
+            _ => Gguf::read(file).map(Some),
+        };
+        checked.map_err(|source| StoreError::UnusableBlob { digest: digest.clone(), source })
     }
 }
 
@@ -185,6 +215,9 @@ impl Making<'_> {
             (self.progress)(CreateEvent::ParsingGguf);
             self.store.check_weights(digest, "adapter")?;
             taken.push(("adapter", digest));
+        }
+        if taken.iter().filter(|(role, _)| *role == "adapter").count() > 1 {
+            return Err(StoreError::SeveralAdapters);
         }
         for (role, _) in &taken {
             self.layers.retain(|layer| layer.role() != Some(role));

@@ -43,6 +43,8 @@ pub enum StoreError {
     UnusableBlob { digest: Digest, source: GgufError },
     #[error("a model needs weights: name a model to start from, or the digest of a GGUF file")]
     NoWeights,
+    #[error("a model has one adapter here, not several")]
+    SeveralAdapters,
     #[error("{what} failed at {path}")]
     Io { what: &'static str, path: PathBuf, source: io::Error },
 }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use super::{Digest, Layer, Manifest, ModelName, Store, StoreError, StoredModel, durable};
-use crate::gguf::{Gguf, Projector};
+use crate::gguf::{Adapter, Gguf, Projector};
 
 const CHUNK_BYTES: usize = 1024 * 1024;
 
@@ -61,6 +61,31 @@ impl Store {
         let (eye, _) = self.settle("projector", eye)?;
         let (layer, gguf) = self.settle("model", weights)?;
         self.register(name, layer, Some(eye), &gguf)
+    }
+
+    /// Makes an adapter a blob, of which [`Self::create`] can make a model.
+    pub fn import_adapter(&self, path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Digest, StoreError> {
+        let adapter = self.bring(path, read_adapter, progress)?;
+        let _lock = self.lock()?;
+        let (layer, _) = self.settle("adapter", adapter)?;
+        Ok(layer.digest)
+    }
+
+    /// An empty file for weights that are about to be made, gone again unless [`Self::take_made`] takes it.
+    pub fn begin_weights(&self) -> Result<NamedTempFile, StoreError> {
+        durable::temporary(&self.blobs())
+    }
+
+    /// Makes the weights in `file` a blob, of which [`Self::create`] can make a model.
+    pub fn take_made(&self, file: NamedTempFile) -> Result<Digest, StoreError> {
+        let path = file.path().to_owned();
+        let mut copy = file;
+        let header = read_model(copy.as_file_mut(), &path)?;
+        let length = copy.as_file().metadata().map_err(StoreError::io("reading", &path))?.len();
+        let (digest, size) = sum(copy.as_file_mut(), &path, length, &mut |_| {})?;
+        let _lock = self.lock()?;
+        let (layer, _) = self.settle("model", Brought { copy, digest, size, header })?;
+        Ok(layer.digest)
     }
 
     /// Copies a file that `check` takes beside its place.
@@ -195,6 +220,10 @@ fn read_model(file: &mut File, path: &Path) -> Result<Gguf, StoreError> {
 
 fn read_projector(file: &mut File, path: &Path) -> Result<Projector, StoreError> {
     Projector::read(file).map_err(|source| StoreError::Gguf { path: path.to_owned(), source })
+}
+
+fn read_adapter(file: &mut File, path: &Path) -> Result<Adapter, StoreError> {
+    Adapter::read(file).map_err(|source| StoreError::Gguf { path: path.to_owned(), source })
 }
 
 /// Gives an open file another name. The file itself, wherever its path leads by now.

@@ -11,7 +11,9 @@ use seccompiler::{
     SeccompRule, TargetArch,
 };
 
-use super::ConfinementError;
+use stoa_models::protocol::LockProfile;
+
+use super::{ConfinementError, drivers};
 
 /// With any arguments: they reach what the process already has, its own memory, and its own threads.
 const FREE: &[c_long] = &[
@@ -79,13 +81,16 @@ const NO_THREAD: c_int = libc::CLONE_NEWNS
     | libc::CLONE_VFORK
     | libc::CLONE_PIDFD;
 
-const FOR_WRITING: c_int = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND;
+const FOR_WRITING: c_int = libc::O_ACCMODE | FOR_MAKING;
 
-pub(super) fn restrict() -> Result<(), ConfinementError> {
+/// No driver makes a file. What it may write to is for Landlock to say.
+const FOR_MAKING: c_int = libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND;
+
+pub(super) fn restrict(profile: LockProfile) -> Result<(), ConfinementError> {
     // Of two filters that refuse, the later one's answer counts. This one must be the first, as the other lets no filter
     // be installed after it.
     seccompiler::apply_filter(&no_clone3()?)?;
-    seccompiler::apply_filter(&allowed()?)?;
+    seccompiler::apply_filter(&allowed(profile)?)?;
     Ok(())
 }
 
@@ -96,7 +101,7 @@ fn no_clone3() -> Result<BpfProgram, BackendError> {
     SeccompFilter::new(refused, SeccompAction::Allow, missing, target()?)?.try_into()
 }
 
-fn allowed() -> Result<BpfProgram, BackendError> {
+fn allowed(profile: LockProfile) -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<c_long, Vec<SeccompRule>> =
         FREE.iter().chain(FREE_HERE).map(|call| (*call, Vec::new())).collect();
     // Its answer is that of the other filter.
@@ -124,6 +129,14 @@ fn allowed() -> Result<BpfProgram, BackendError> {
     }
     rules.insert(libc::SYS_fcntl, either(1, &[libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_DUPFD_CLOEXEC])?);
     rules.insert(libc::SYS_prctl, either(0, &[libc::PR_SET_NAME, libc::PR_SET_VMA, libc::PR_GET_SECCOMP])?);
+    if profile == LockProfile::Devices {
+        rules.insert(libc::SYS_openat, vec![SeccompRule::new(vec![masked(2, FOR_MAKING, 0)?])?]);
+        rules.extend(drivers::CALLS.iter().chain(drivers::CALLS_HERE).map(|call| (*call, Vec::new())));
+    }
+    if profile == LockProfile::Writing {
+        // Which file, and no new one, is for Landlock to say.
+        rules.insert(libc::SYS_openat, Vec::new());
+    }
     let denied = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     SeccompFilter::new(rules, denied, SeccompAction::Allow, target()?)?.try_into()
 }

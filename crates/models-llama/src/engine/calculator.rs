@@ -60,9 +60,12 @@ impl<'engine> Calculator<'engine> {
             .with_embeddings(true)
             .with_pooling_type(pooling);
         let (model, backend) = engine.parts();
-        let context = model
+        let mut context = model
             .new_context(backend, parameters)
             .map_err(|error| Refusal::Engine { detail: format!("no context for whole texts: {error}") })?;
+        if let Some(adapter) = &engine.adapter {
+            adapter.apply_to_texts(&mut context)?;
+        }
         let call = usize::try_from(call).unwrap_or(1).max(1);
         Ok(Self { batch: LlamaBatch::new(call, 1), context, pooling: traits.pooling, call })
     }

@@ -10,7 +10,7 @@ use std::mem::size_of;
 use std::ptr::NonNull;
 
 use llama_cpp_2::llama_backend::LlamaBackend;
-use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::model::{LlamaLoraAdapter, LlamaModel};
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_sys_2 as sys;
 
@@ -130,6 +130,17 @@ impl<'engine> Context<'engine> {
             sequences: i32::try_from(size.sequences).unwrap_or(i32::MAX),
             model: PhantomData,
         })
+    }
+
+    /// Whether it computes with the adapter, and no other, from now on.
+    pub(super) fn adapt(&mut self, adapter: &mut LlamaLoraAdapter, scale: f32) -> bool {
+        const { assert!(size_of::<LlamaLoraAdapter>() == size_of::<NonNull<sys::llama_adapter_lora>>()) }
+        // SAFETY: `LlamaLoraAdapter` is `repr(transparent)` as `LlamaModel` is, see `raw`.
+        let mut pointer = unsafe { std::ptr::from_mut(adapter).cast::<*mut sys::llama_adapter_lora>().read() };
+        let mut scale = scale;
+        // SAFETY: It reads one of each, and keeps what the first points at: the adapter lives as long as its model, which
+        // this context borrows.
+        unsafe { sys::llama_set_adapters_lora(self.pointer.as_ptr(), &raw mut pointer, 1, &raw mut scale) == 0 }
     }
 
     /// The most tokens of one call.

@@ -12,7 +12,7 @@ fn raw(prompt: &str) -> CompletionRequest {
     raw
 }
 
-fn embed(inputs: &[&str]) -> EmbedRequest {
+pub(crate) fn embed(inputs: &[&str]) -> EmbedRequest {
     EmbedRequest {
         model: NAME.to_owned(),
         inputs: inputs.iter().map(|&input| input.to_owned()).collect(),

@@ -7,6 +7,7 @@
     reason = "a test may fail where it stands, and its support is no test by itself"
 )]
 
+mod adapters;
 mod answers;
 mod failures;
 mod files;
@@ -17,6 +18,7 @@ mod local;
 mod locked;
 mod many;
 mod orphans;
+mod packing;
 mod ranker;
 mod rerank;
 mod room;

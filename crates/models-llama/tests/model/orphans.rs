@@ -25,6 +25,7 @@ pub(crate) fn arguments(parent: u32) -> WorkerArguments {
     WorkerArguments {
         model: model_path(),
         projector: None,
+        adapter: None,
         context_window: 2_048,
         slots: Some(1),
         context_bytes: None,
@@ -32,6 +33,7 @@ pub(crate) fn arguments(parent: u32) -> WorkerArguments {
         threads: None,
         memory_bytes: None,
         processor: Processor::Baseline,
+        devices: Vec::new(),
     }
 }
 

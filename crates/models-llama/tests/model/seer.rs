@@ -12,7 +12,8 @@ pub(crate) const WINDOW: u32 = 1_024;
 /// Numbers of a token's vector, and of the layer in between.
 const WIDTH: usize = 16;
 const INNER: usize = 8;
-const HEADS: u32 = 2;
+/// Of those, in one head of attention.
+const HEAD: u32 = 8;
 
 /// Which number of a vector stands for what; the first three are the colours.
 const COLOURS: usize = 3;
@@ -27,7 +28,7 @@ pub(crate) const WORDS: [&str; COLOURS] = ["red", "green", "blue"];
 const BYTES: usize = 256;
 
 /// Numbers from -1 to 1, the same for the same seed.
-fn noise(seed: u32, count: usize, amplitude: f32) -> Vec<f32> {
+pub(crate) fn noise(seed: u32, count: usize, amplitude: f32) -> Vec<f32> {
     let mut state = seed;
     let number = |_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -57,6 +58,11 @@ pub(crate) fn model() -> File {
 
 /// The same of another architecture, and with so many layers.
 pub(crate) fn model_of(architecture: &str, layers: u32) -> File {
+    model_as_wide_as(WIDTH, architecture, layers)
+}
+
+/// The same with so many numbers in a vector, most of which stand for nothing.
+pub(crate) fn model_as_wide_as(width: usize, architecture: &str, layers: u32) -> File {
     let key = |name: &str| format!("{architecture}.{name}");
     // Where positions have several dimensions, they count for more.
     let attention = if architecture == "llama" { 0.2 } else { 1.0 };
@@ -74,7 +80,8 @@ pub(crate) fn model_of(architecture: &str, layers: u32) -> File {
         _ => 1,
     };
     let kinds: Vec<i32> = (0..vocabulary).map(kind).collect();
-    let width = WIDTH as u64;
+    let wide = width as u64;
+    let heads = u32::try_from(width).unwrap() / HEAD;
     let first_word = MARKS.len() + BYTES;
     let mut embedded: Vec<(usize, usize, f32)> = (0..vocabulary).map(|token| (token, TEXT, 1.0)).collect();
     embedded.extend((0..WORDS.len()).map(|word| (first_word + word, SAID, 8.0)));
@@ -86,11 +93,11 @@ pub(crate) fn model_of(architecture: &str, layers: u32) -> File {
         .with_u32("general.file_type", 0)
         .with_u32(&key("context_length"), WINDOW)
         .with_u32(&key("block_count"), layers)
-        .with_u32(&key("embedding_length"), u32::try_from(WIDTH).unwrap())
+        .with_u32(&key("embedding_length"), u32::try_from(width).unwrap())
         .with_u32(&key("feed_forward_length"), u32::try_from(INNER).unwrap())
-        .with_u32(&key("attention.head_count"), HEADS)
-        .with_u32(&key("attention.head_count_kv"), HEADS)
-        .with_u32(&key("rope.dimension_count"), 8)
+        .with_u32(&key("attention.head_count"), heads)
+        .with_u32(&key("attention.head_count_kv"), heads)
+        .with_u32(&key("rope.dimension_count"), HEAD)
         .with_f32(&key("attention.layer_norm_rms_epsilon"), 1e-5)
         .with_text("tokenizer.ggml.model", "llama")
         .with_texts("tokenizer.ggml.tokens", &tokens)
@@ -105,23 +112,23 @@ pub(crate) fn model_of(architecture: &str, layers: u32) -> File {
             "tokenizer.chat_template",
             "{% for message in messages %}[{{ message.role }}]{{ message.content }}{% endfor %}[assistant]",
         )
-        .with_numbers("token_embd.weight", &[width, vocabulary as u64], &matrix(1, vocabulary, WIDTH, 0.02, &embedded))
-        .with_numbers("output_norm.weight", &[width], &[1.0; WIDTH])
-        .with_numbers("output.weight", &[width, vocabulary as u64], &matrix(2, vocabulary, WIDTH, 0.05, &output));
+        .with_numbers("token_embd.weight", &[wide, vocabulary as u64], &matrix(1, vocabulary, width, 0.02, &embedded))
+        .with_numbers("output_norm.weight", &[wide], &vec![1.0; width])
+        .with_numbers("output.weight", &[wide, vocabulary as u64], &matrix(2, vocabulary, width, 0.05, &output));
     for layer in 0..layers {
         let seed = 3 + 100 * layer;
         let name = |part: &str| format!("blk.{layer}.{part}.weight");
-        let square = |seed, amplitude, on: &[_]| matrix(seed, WIDTH, WIDTH, amplitude, on);
+        let square = |seed, amplitude, on: &[_]| matrix(seed, width, width, amplitude, on);
         file = file
-            .with_numbers(&name("attn_norm"), &[width], &[1.0; WIDTH])
-            .with_numbers(&name("attn_q"), &[width, width], &square(seed, attention, &[]))
-            .with_numbers(&name("attn_k"), &[width, width], &square(seed + 1, attention, &[]))
-            .with_numbers(&name("attn_v"), &[width, width], &square(seed + 2, 0.01, &diagonal(0, COLOURS, 8.0)))
-            .with_numbers(&name("attn_output"), &[width, width], &square(seed + 3, 0.01, &diagonal(0, WIDTH, 1.0)))
-            .with_numbers(&name("ffn_norm"), &[width], &[1.0; WIDTH])
-            .with_numbers(&name("ffn_gate"), &[width, INNER as u64], &matrix(seed + 4, INNER, WIDTH, 0.1, &[]))
-            .with_numbers(&name("ffn_up"), &[width, INNER as u64], &matrix(seed + 5, INNER, WIDTH, 0.1, &[]))
-            .with_numbers(&name("ffn_down"), &[INNER as u64, width], &matrix(seed + 6, WIDTH, INNER, 0.1, &[]));
+            .with_numbers(&name("attn_norm"), &[wide], &vec![1.0; width])
+            .with_numbers(&name("attn_q"), &[wide, wide], &square(seed, attention, &[]))
+            .with_numbers(&name("attn_k"), &[wide, wide], &square(seed + 1, attention, &[]))
+            .with_numbers(&name("attn_v"), &[wide, wide], &square(seed + 2, 0.01, &diagonal(0, COLOURS, 8.0)))
+            .with_numbers(&name("attn_output"), &[wide, wide], &square(seed + 3, 0.01, &diagonal(0, width, 1.0)))
+            .with_numbers(&name("ffn_norm"), &[wide], &vec![1.0; width])
+            .with_numbers(&name("ffn_gate"), &[wide, INNER as u64], &matrix(seed + 4, INNER, width, 0.1, &[]))
+            .with_numbers(&name("ffn_up"), &[wide, INNER as u64], &matrix(seed + 5, INNER, width, 0.1, &[]))
+            .with_numbers(&name("ffn_down"), &[INNER as u64, wide], &matrix(seed + 6, width, INNER, 0.1, &[]));
     }
     file
 }

@@ -13,6 +13,7 @@ use stoa_model::conversation::MessageRole;
 use stoa_model::tools::ToolCall;
 use stoa_model::{SystemClock, Timestamp, UserId};
 use stoa_model_store::Store;
+use stoa_model_store::store::NewModel;
 use stoa_models::{LaneState, Runtime, RuntimeOptions, WorkerProgram};
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
@@ -57,6 +58,18 @@ impl House {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
         store.import_with_projector(weights, projector, &NAME.parse().unwrap(), &mut |_| {}).unwrap();
+        Self::over(store, options, directory)
+    }
+
+    /// A house of one model with an adapter.
+    pub(crate) fn adapted(options: RuntimeOptions, adapter: &Path) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let name = NAME.parse().unwrap();
+        store.import(&model_path(), &name, &mut |_| {}).unwrap();
+        let adapters = vec![store.import_adapter(adapter, &mut |_| {}).unwrap()];
+        let new = NewModel { from: Some(name.clone()), adapters, ..NewModel::default() };
+        store.create(&name, &new, &mut |_| {}).unwrap();
         Self::over(store, options, directory)
     }
 

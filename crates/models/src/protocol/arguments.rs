@@ -1,8 +1,10 @@
 //! What a worker is started with: arguments, since the socket is not read before it knows its parent.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+use super::devices::{DeviceLayers, MAX_DEVICES};
 
 /// The socket is the worker's standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +13,8 @@ pub struct WorkerArguments {
     pub model: PathBuf,
     /// The file with its eye.
     pub projector: Option<PathBuf>,
+    /// The file with the changes of its weights.
+    pub adapter: Option<PathBuf>,
     /// Tokens of each sequence, prompt and answer together.
     pub context_window: u32,
     /// Sequences that run at once; as many as `context_bytes` hold when absent.
@@ -24,6 +28,8 @@ pub struct WorkerArguments {
     /// Bytes of address space the worker may have.
     pub memory_bytes: Option<u64>,
     pub processor: Processor,
+    /// Layers that are not on the processor: the last ones of the model, in this order.
+    pub devices: Vec<DeviceLayers>,
 }
 
 /// Which instructions the worker computes with.
@@ -50,6 +56,7 @@ pub enum ArgumentError {
 
 const MODEL: &str = "--model";
 const PROJECTOR: &str = "--projector";
+const ADAPTER: &str = "--adapter";
 const CONTEXT: &str = "--context";
 const SLOTS: &str = "--slots";
 const CONTEXT_BYTES: &str = "--context-bytes";
@@ -57,6 +64,7 @@ const PARENT: &str = "--parent";
 const THREADS: &str = "--threads";
 const MEMORY: &str = "--memory-bytes";
 const PROCESSOR: &str = "--processor";
+const DEVICE: &str = "--device";
 
 impl WorkerArguments {
     pub fn to_arguments(&self) -> Vec<OsString> {
@@ -70,6 +78,9 @@ impl WorkerArguments {
         ];
         if let Some(projector) = &self.projector {
             arguments.extend([PROJECTOR.into(), projector.clone().into_os_string()]);
+        }
+        if let Some(adapter) = &self.adapter {
+            arguments.extend([ADAPTER.into(), adapter.clone().into_os_string()]);
         }
         if let Some(slots) = self.slots {
             arguments.extend([SLOTS.into(), slots.to_string().into()]);
@@ -86,19 +97,29 @@ impl WorkerArguments {
         if self.processor == Processor::Baseline {
             arguments.extend([PROCESSOR.into(), "baseline".into()]);
         }
+        for device in &self.devices {
+            arguments.extend([DEVICE.into(), device.to_string().into()]);
+        }
         arguments
+    }
+
+    /// What the worker reads.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.model).chain(&self.projector).chain(&self.adapter).map(PathBuf::as_path)
     }
 
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, ArgumentError> {
         let (mut model, mut context_window, mut parent) = (None, None, None);
-        let (mut projector, mut slots, mut context_bytes) = (None, None, None);
+        let (mut projector, mut adapter, mut slots, mut context_bytes) = (None, None, None, None);
         let (mut threads, mut memory_bytes, mut processor) = (None, None, Processor::Best);
+        let mut devices: Vec<DeviceLayers> = Vec::new();
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let mut value = |name| arguments.next().ok_or(ArgumentError::NoValue(name));
             match argument.to_str() {
                 Some(MODEL) => model = Some(PathBuf::from(value(MODEL)?)),
                 Some(PROJECTOR) => projector = Some(PathBuf::from(value(PROJECTOR)?)),
+                Some(ADAPTER) => adapter = Some(PathBuf::from(value(ADAPTER)?)),
                 Some(CONTEXT) => context_window = Some(number(CONTEXT, &value(CONTEXT)?)?),
                 Some(SLOTS) => slots = Some(number(SLOTS, &value(SLOTS)?)?),
                 Some(CONTEXT_BYTES) => context_bytes = Some(number(CONTEXT_BYTES, &value(CONTEXT_BYTES)?)?),
@@ -112,12 +133,21 @@ impl WorkerArguments {
                         _ => return Err(ArgumentError::Invalid(PROCESSOR)),
                     }
                 }
+                Some(DEVICE) => {
+                    let layers = value(DEVICE)?.to_str().and_then(|text| text.parse().ok());
+                    let layers: DeviceLayers = layers.ok_or(ArgumentError::Invalid(DEVICE))?;
+                    if devices.len() >= MAX_DEVICES || devices.iter().any(|other| other.device == layers.device) {
+                        return Err(ArgumentError::Invalid(DEVICE));
+                    }
+                    devices.push(layers);
+                }
                 _ => return Err(ArgumentError::Unknown(argument.to_string_lossy().into_owned())),
             }
         }
         Ok(Self {
             model: model.ok_or(ArgumentError::Missing(MODEL))?,
             projector,
+            adapter,
             context_window: context_window.ok_or(ArgumentError::Missing(CONTEXT))?,
             slots,
             context_bytes,
@@ -125,6 +155,7 @@ impl WorkerArguments {
             threads,
             memory_bytes,
             processor,
+            devices,
         })
     }
 }
@@ -142,6 +173,7 @@ mod tests {
         let all = WorkerArguments {
             model: "/models/a b.gguf".into(),
             projector: Some("/models/eye.gguf".into()),
+            adapter: Some("/models/manner.gguf".into()),
             context_window: 8_192,
             slots: Some(6),
             context_bytes: Some(1 << 30),
@@ -149,15 +181,18 @@ mod tests {
             threads: Some(2),
             memory_bytes: Some(1 << 40),
             processor: Processor::Baseline,
+            devices: ["CUDA0=20", "CUDA1=13"].map(|layers| layers.parse().unwrap()).into(),
         };
         assert_eq!(WorkerArguments::parse(all.to_arguments()).unwrap(), all);
         let few = WorkerArguments {
             projector: None,
+            adapter: None,
             slots: None,
             context_bytes: None,
             threads: None,
             memory_bytes: None,
             processor: Processor::Best,
+            devices: Vec::new(),
             ..all
         };
         assert_eq!(WorkerArguments::parse(few.to_arguments()).unwrap(), few);
@@ -165,7 +200,14 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for arguments in [vec!["--model", "m"], vec!["--context"], vec!["--parent", "x"], vec!["--port", "1"]] {
+        for arguments in [
+            vec!["--model", "m"],
+            vec!["--context"],
+            vec!["--parent", "x"],
+            vec!["--port", "1"],
+            vec!["--device", "CUDA0"],
+            vec!["--device", "A=1", "--device", "A=2"],
+        ] {
             assert!(WorkerArguments::parse(arguments.into_iter().map(OsString::from)).is_err());
         }
     }

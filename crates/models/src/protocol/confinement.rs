@@ -11,6 +11,20 @@ pub struct Confinement {
     pub landlock: Landlock,
     /// Only the system calls that computing needs are let through. A worker for which this does not hold reads no model.
     pub seccomp: bool,
+    pub profile: LockProfile,
+}
+
+/// What a worker keeps beside its model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LockProfile {
+    /// Nothing.
+    #[default]
+    Processor,
+    /// The nodes of devices, the libraries of their drivers, and the system calls that those make.
+    Devices,
+    /// One file to write.
+    Writing,
 }
 
 /// What the kernel's Landlock keeps from the worker: files other than its model, ports, and the signals and sockets of
@@ -36,6 +50,11 @@ impl fmt::Display for Confinement {
             Landlock::Partial { abi } => write!(formatter, "a part of landlock ({abi})")?,
             Landlock::Absent => write!(formatter, "no landlock")?,
         }
-        write!(formatter, ", {}", if self.seccomp { "seccomp" } else { "no seccomp" })
+        write!(formatter, ", {}", if self.seccomp { "seccomp" } else { "no seccomp" })?;
+        match self.profile {
+            LockProfile::Processor => Ok(()),
+            LockProfile::Writing => write!(formatter, ", with one file to write"),
+            LockProfile::Devices => write!(formatter, ", with what devices need"),
+        }
     }
 }

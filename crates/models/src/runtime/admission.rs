@@ -1,5 +1,7 @@
-//! Who may be loaded: a ledger of what loaded models take, and a line of those that wait for room.
+//! Who may be loaded: a ledger of what loaded models take of the machine and of each device, and a line of those that wait
+//! for room.
 
+mod choice;
 mod policy;
 
 use std::collections::{HashMap, VecDeque};
@@ -11,10 +13,15 @@ use stoa_model::completion::CompletionError;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
+use super::engines::{DeviceId, Engine, EngineDevice, Engines};
 use super::lane::LaneShared;
 use super::locked;
+use super::options::RuntimeOptions;
 use crate::memory::{InUse, Memory, MemoryBound};
-use policy::{Held, Room, Verdict, decide};
+use choice::choose;
+use policy::{Held, Pool, Room, Verdict, decide};
+
+pub(super) use choice::{Chosen, OnDevices, Wish};
 
 /// Whoever waits longer than this for room gets it from a lane that is busy, once what runs there has come to its end.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -22,10 +29,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How often room is looked for again when nobody has said that there is some.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// What drivers said of their memory is believed for so long, unless a worker came or went meanwhile.
+const DEVICES_AGE: Duration = Duration::from_secs(2);
+
 pub(super) struct Admission {
     memory: Memory,
     bound_bytes: u64,
+    device_bound: MemoryBound,
     places: usize,
+    engines: Arc<Engines>,
     ledger: Mutex<Ledger>,
     changed: Notify,
     impatient: AtomicUsize,
@@ -40,16 +52,19 @@ struct Ledger {
     held: HashMap<u64, Entry>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Entry {
     estimated_bytes: u64,
     process: Option<u32>,
     /// From then on, what the process takes counts, and not what was expected of it.
     loaded: bool,
+    /// It has been asked to leave.
+    leaving: bool,
+    devices: HashMap<DeviceId, u64>,
 }
 
 impl Entry {
-    fn bytes(self, in_use: Option<InUse>) -> u64 {
+    fn bytes(&self, in_use: Option<InUse>) -> u64 {
         match in_use {
             Some(in_use) if self.loaded => in_use.bytes(),
             Some(in_use) => in_use.bytes().max(self.estimated_bytes),
@@ -92,12 +107,14 @@ pub(super) struct Grant {
 }
 
 impl Admission {
-    pub(super) fn new(bound: MemoryBound, places: usize) -> Self {
+    pub(super) fn new(options: &RuntimeOptions, engines: Arc<Engines>) -> Self {
         let memory = Memory::of_this_process();
         Self {
-            bound_bytes: bound.bytes(memory.total_bytes()),
+            bound_bytes: options.memory.bytes(memory.total_bytes()),
+            device_bound: options.device_memory,
             memory,
-            places: places.max(1),
+            places: options.max_loaded.max(1),
+            engines,
             ledger: Mutex::default(),
             changed: Notify::new(),
             impatient: AtomicUsize::new(0),
@@ -115,12 +132,21 @@ impl Admission {
         self.evicted.load(Ordering::Relaxed)
     }
 
-    /// Waits, in turn, until there is room for so much. `idle` tells which models could leave for it.
+    /// What models may take of a device, and what they take.
+    pub(super) fn of_device(&self, device: &EngineDevice) -> (u64, u64) {
+        let held = locked(&self.ledger).held.values().filter_map(|entry| entry.devices.get(&device.id)).sum();
+        (self.device_bound.bytes(Some(device.device.total_bytes)), held)
+    }
+
+    /// Waits, in turn, until there is room for a model. `idle` tells which others could leave for it.
+    ///
+    /// It never waits for a device: those that are busy there keep what they have, and it gets as many layers as fit beside
+    /// them.
     pub(super) async fn acquire(
         self: &Arc<Self>,
-        needed_bytes: u64,
+        wish: Wish<'_>,
         idle: impl Fn() -> Vec<IdleModel>,
-    ) -> Result<Grant, NoRoom> {
+    ) -> Result<(Grant, Chosen), NoRoom> {
         let turn = Turn::take(self);
         let began = Instant::now();
         let mut impatience = None;
@@ -129,9 +155,12 @@ impl Admission {
             tokio::pin!(changed);
             changed.as_mut().enable();
             if turn.has_come() {
-                match self.consider(needed_bytes, &idle()) {
-                    Verdict::Load => return Ok(self.grant(needed_bytes)),
-                    Verdict::Never { room_bytes } => return Err(NoRoom { needed_bytes, room_bytes }),
+                // Only for whoever may use them: drivers are slow to ask.
+                let engines = if wish.most_layers > 0 { self.engines.look(DEVICES_AGE).await } else { Vec::new() };
+                let (verdict, chosen) = self.consider(wish, &engines, &idle());
+                match verdict {
+                    Verdict::Load => return Ok((self.grant(&chosen), chosen)),
+                    Verdict::Never { needed_bytes, room_bytes } => return Err(NoRoom { needed_bytes, room_bytes }),
                     Verdict::Unload | Verdict::Wait => {}
                 }
             }
@@ -148,38 +177,83 @@ impl Admission {
     }
 
     /// Only whoever is first in line asks this, so that nobody else takes the room meanwhile.
-    fn consider(&self, needed_bytes: u64, idle: &[IdleModel]) -> Verdict {
-        let entries: Vec<Entry> = locked(&self.ledger).held.values().copied().collect();
-        let mut room = Room {
-            bound_bytes: self.bound_bytes,
-            free_bytes: self.memory.available_bytes().unwrap_or(u64::MAX),
-            places: self.places,
+    fn consider(&self, wish: Wish<'_>, engines: &[Engine], idle: &[IdleModel]) -> (Verdict, Chosen) {
+        let mut entries: Vec<(u64, Entry)> =
+            locked(&self.ledger).held.iter().map(|(number, entry)| (*number, entry.clone())).collect();
+        entries.sort_unstable_by_key(|(number, _)| *number);
+        let idle_model = |entry: &Entry| {
+            idle.iter().find(|model| entry.process.is_some() && model.lane.worker_id() == entry.process)
         };
+        // With or without what others would leave.
+        let room = |device: &EngineDevice, left: bool| {
+            let pool = self.pool(device, &entries);
+            let stays = |entry: &Entry| !left || (!entry.leaving && idle_model(entry).is_none());
+            let of = |entry: &Entry| entry.devices.get(&device.id).copied().unwrap_or(0);
+            let all: u64 = entries.iter().map(|(_, entry)| of(entry)).sum();
+            let stay: u64 = entries.iter().filter(|(_, entry)| stays(entry)).map(|(_, entry)| of(entry)).sum();
+            pool.free_bytes.saturating_add(all - stay).min(pool.bound_bytes.saturating_sub(stay))
+        };
+        let mut chosen = choose(wish, engines, |device| room(device, false), self.bound_bytes);
+        // Nobody leaves for a model that fares as well beside them.
+        let after = choose(wish, engines, |device| room(device, true), self.bound_bytes);
+        if after.fares() > chosen.fares() {
+            chosen = after;
+        }
+        let used: Vec<&EngineDevice> =
+            chosen.on_devices.iter().flat_map(|on| &on.shares).map(|(device, _)| device).collect();
+
+        let mut machine =
+            Pool { bound_bytes: self.bound_bytes, free_bytes: self.memory.available_bytes().unwrap_or(u64::MAX) };
         let mut held = Vec::with_capacity(entries.len());
-        for entry in entries {
+        for (_, entry) in &entries {
             let in_use = entry.process.and_then(InUse::by);
             let bytes = entry.bytes(in_use);
             // Free, as the kernel sees it, is also what a loading worker has yet to take, and weights that it could read
             // again.
             let own_bytes = in_use.map_or(0, |in_use| in_use.own_bytes);
-            room.free_bytes = room.free_bytes.saturating_sub(bytes - own_bytes);
-            let model = idle.iter().find(|model| entry.process.is_some() && model.lane.worker_id() == entry.process);
-            held.push((Held { bytes, idle_since: model.map(|model| model.since) }, model));
+            machine.free_bytes = machine.free_bytes.saturating_sub(bytes.saturating_sub(own_bytes));
+            let on_them = used.iter().map(|device| entry.devices.get(&device.id).copied().unwrap_or(0));
+            let bytes = [bytes].into_iter().chain(on_them).collect();
+            held.push(Held { bytes, idle_since: idle_model(entry).map(|model| model.since) });
         }
-        let sizes: Vec<Held> = held.iter().map(|(size, _)| *size).collect();
-        let (verdict, leaving) = decide(needed_bytes, room, &sizes);
-        for model in leaving.into_iter().filter_map(|index| held.get(index)?.1) {
-            if model.lane.evict() {
+        let needed: Vec<u64> = [chosen.host_bytes]
+            .into_iter()
+            .chain(chosen.on_devices.iter().flat_map(|on| &on.shares).map(|(_, share)| share.bytes))
+            .collect();
+        let pools = [machine].into_iter().chain(used.iter().map(|device| self.pool(device, &entries))).collect();
+        let (verdict, leaving) = decide(&needed, &Room { pools, places: self.places }, &held);
+        for (number, entry) in leaving.into_iter().filter_map(|index| entries.get(index)) {
+            if idle_model(entry).is_some_and(|model| model.lane.evict()) {
                 self.evicted.fetch_add(1, Ordering::Relaxed);
             }
+            if let Some(entry) = locked(&self.ledger).held.get_mut(number) {
+                entry.leaving = true;
+            }
         }
-        verdict
+        (verdict, chosen)
     }
 
-    fn grant(self: &Arc<Self>, estimated_bytes: u64) -> Grant {
+    fn pool(&self, device: &EngineDevice, entries: &[(u64, Entry)]) -> Pool {
+        // Of what a worker is loading, the driver may not have seen anything yet.
+        let promised = entries.iter().filter(|(_, entry)| !entry.loaded);
+        let promised: u64 = promised.filter_map(|(_, entry)| entry.devices.get(&device.id)).sum();
+        Pool {
+            bound_bytes: self.device_bound.bytes(Some(device.device.total_bytes)),
+            free_bytes: device.device.free_bytes.saturating_sub(promised),
+        }
+    }
+
+    fn grant(self: &Arc<Self>, chosen: &Chosen) -> Grant {
         let mut ledger = locked(&self.ledger);
         let number = ledger.next_number();
-        ledger.held.insert(number, Entry { estimated_bytes, process: None, loaded: false });
+        let entry = Entry {
+            estimated_bytes: chosen.host_bytes,
+            process: None,
+            loaded: false,
+            leaving: false,
+            devices: chosen.device_bytes(),
+        };
+        ledger.held.insert(number, entry);
         Grant { admission: Arc::clone(self), number }
     }
 }
@@ -196,9 +270,20 @@ impl Grant {
         self.note(|entry| entry.process = process);
     }
 
-    pub(super) fn loaded(&self) {
-        self.note(|entry| entry.loaded = true);
+    /// What it takes of devices is as it tells from now on.
+    pub(super) fn loaded(&self, devices: HashMap<DeviceId, u64>) {
+        self.note(|entry| {
+            entry.loaded = true;
+            entry.devices = devices;
+        });
+        self.admission.engines.changed();
         self.admission.changed.notify_waiters();
+    }
+
+    /// It takes more or less of devices than before.
+    pub(super) fn takes(&self, devices: HashMap<DeviceId, u64>) {
+        self.note(|entry| entry.devices = devices);
+        self.admission.engines.changed();
     }
 
     fn note(&self, change: impl FnOnce(&mut Entry)) {
@@ -211,6 +296,7 @@ impl Grant {
 impl Drop for Grant {
     fn drop(&mut self) {
         locked(&self.admission.ledger).held.remove(&self.number);
+        self.admission.engines.changed();
         self.admission.changed.notify_waiters();
     }
 }

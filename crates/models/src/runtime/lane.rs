@@ -1,5 +1,6 @@
 //! One model: who waits for it, and the worker that serves many of them at once.
 
+mod load;
 mod running;
 mod sequence;
 mod shared;
@@ -16,25 +17,28 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::admission::{Admission, Grant, IdleModel};
+use super::admission::{Admission, Grant, OnDevices};
 use super::breaker::{Breaker, Permit};
-use super::estimate;
 use super::job::Job;
 use super::options::RuntimeOptions;
 use super::process::{WorkerFault, WorkerProcess};
+use super::profile::Profiles;
 use super::spawner::Spawner;
 use super::totals::Totals;
 use super::{locked, round_up};
-use crate::protocol::{Confinement, Landlock, WorkerArguments};
+use crate::protocol::{DeviceUse, Report};
 use running::Running;
 use sequence::Progress;
+use stoa_model_store::Store;
 
 pub(super) use shared::LaneShared;
-pub use status::{LaneState, LaneStatus};
+pub use status::{DeviceShare, LaneState, LaneStatus};
 
 /// What all lanes share.
 pub(super) struct LaneContext {
     pub(super) options: RuntimeOptions,
+    pub(super) store: Arc<Store>,
+    pub(super) profiles: Arc<Profiles>,
     pub(super) spawner: Spawner,
     pub(super) admission: Arc<Admission>,
     pub(super) totals: Totals,
@@ -48,7 +52,17 @@ struct Loaded {
     worker: WorkerProcess,
     at: Instant,
     took: Duration,
-    _grant: Grant,
+    on_devices: Option<OnDevices>,
+    grant: Grant,
+}
+
+impl Loaded {
+    /// What the worker says of its memory on devices holds from now on.
+    fn note_devices(&self, shared: &LaneShared, devices: &[DeviceUse]) {
+        let held = self.on_devices.as_ref().map(|on| on.shares_of(devices)).unwrap_or_default();
+        self.grant.takes(held.iter().map(|share| (share.id.clone(), share.bytes)).collect());
+        shared.note_devices(held);
+    }
 }
 
 /// The task of a lane. It ends when the lane has been idle for long enough, and takes the lane with it.
@@ -134,7 +148,13 @@ impl Lane {
             let Some(loaded) = self.loaded.as_mut().filter(|_| !running.is_empty()) else { return Ok(()) };
             tokio::select! {
                 report = loaded.worker.next_report() => {
-                    let (progress, ended) = running.take(report?)?;
+                    let (progress, ended) = match report? {
+                        Report::Devices { devices } => {
+                            loaded.note_devices(&self.shared, &devices);
+                            continue;
+                        }
+                        report => running.take(report)?,
+                    };
                     if let Progress::FirstText(took) = progress {
                         self.shared.note_first_token(took);
                     }
@@ -187,82 +207,7 @@ impl Lane {
                 return Err(CompletionError::WorkerFailed { detail });
             }
         }
-        self.shared.set_state(LaneState::Waiting);
-        let needed =
-            estimate::needed_bytes(&self.shared.model, &self.context.options, self.context.admission.bound_bytes());
-        let grant = tokio::select! {
-            grant = self.context.admission.acquire(needed, || self.idle_models()) => grant.map_err(|no_room| {
-                self.shared.set_state(LaneState::Cold);
-                no_room.completion_error()
-            })?,
-            // Nobody wants the answer any more, so the model need not be loaded, either.
-            () = job.outlet.closed() => return Err(shutting_down()),
-        };
-        self.shared.note_let_in(needed);
-        self.load(grant).await.map_err(|fault| {
-            self.failed(&fault);
-            fault.completion_error()
-        })
-    }
-
-    async fn load(&mut self, grant: Grant) -> Result<(), WorkerFault> {
-        self.shared.set_state(LaneState::Loading);
-        let started = Instant::now();
-        let options = &self.context.options;
-        let arguments = WorkerArguments {
-            model: self.shared.model.path.clone(),
-            projector: self.shared.model.projector.as_ref().map(|projector| projector.path.clone()),
-            context_window: options.context_window(&self.shared.model),
-            slots: options.slots,
-            context_bytes: options.context_bytes,
-            parent: std::process::id(),
-            threads: options.threads,
-            memory_bytes: options.memory_bytes,
-            processor: options.processor,
-        };
-        let worker =
-            WorkerProcess::start(&self.context.spawner, options, arguments, &self.context.tracker, |process| {
-                grant.started(process);
-            })
-            .await?;
-        let took = started.elapsed();
-        self.context.totals.loaded(took);
-        tracing::info!(
-            model = %self.shared.model.name,
-            worker = worker.id(),
-            slots = worker.slots(),
-            confinement = worker.confinement().map(tracing::field::display),
-            elapsed_ms = took.as_millis(),
-            "a local model is loaded"
-        );
-        self.warn_of_gaps(worker.confinement());
-        let slots = u32::try_from(worker.slots()).unwrap_or(u32::MAX);
-        grant.loaded();
-        let noted = shared::Worker {
-            id: worker.id(),
-            slots,
-            context_tokens: worker.context_tokens(),
-            confinement: worker.confinement(),
-        };
-        self.shared.note_loaded(noted, worker.context_window());
-        self.loaded = Some(Loaded { worker, at: Instant::now(), took, _grant: grant });
-        Ok(())
-    }
-
-    /// A worker that this kernel cannot lock in wholly serves all the same, but nobody shall think that it is.
-    fn warn_of_gaps(&self, confinement: Option<Confinement>) {
-        let missing = match confinement.map(|confinement| confinement.landlock) {
-            Some(Landlock::Full { .. }) => return,
-            Some(Landlock::Partial { .. }) => {
-                "this kernel's Landlock is older than Linux 6.12: ports, signals or sockets of other programs are kept \
-                 from the worker by seccomp alone"
-            }
-            Some(Landlock::Absent) | None => {
-                "this kernel has no Landlock (Linux 5.13 or later, and `landlock` among its security modules): the \
-                 worker could read every file that the server may read"
-            }
-        };
-        tracing::warn!(model = %self.shared.model.name, missing, "the worker of a local model is not wholly locked in");
+        self.load(job).await
     }
 
     fn failed(&mut self, fault: &WorkerFault) {
@@ -293,8 +238,11 @@ impl Lane {
         tokio::select! {
             () = shared.queued.notified() => ControlFlow::Continue(()),
             report = loaded.worker.next_report() => {
-                let fault = report.map_or_else(|fault| fault, |_| WorkerFault::OutOfTurn);
-                self.failed(&fault);
+                match report {
+                    Ok(Report::Devices { devices }) => loaded.note_devices(&shared, &devices),
+                    Ok(_) => self.failed(&WorkerFault::OutOfTurn),
+                    Err(fault) => self.failed(&fault),
+                }
                 ControlFlow::Continue(())
             }
             () = shared.evicted.notified() => {
@@ -327,12 +275,6 @@ impl Lane {
         self.context.totals.unloaded();
         self.shared.set_state(LaneState::Cold);
         tracing::info!(model = %self.shared.model.name, "a local model is unloaded");
-    }
-
-    /// The other models that nobody uses right now.
-    fn idle_models(&self) -> Vec<IdleModel> {
-        let lanes = locked(&self.lanes);
-        lanes.values().filter_map(|lane| IdleModel::new(Arc::clone(lane))).collect()
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::engines::DeviceChoice;
 use crate::memory::MemoryBound;
 use crate::protocol::Processor;
 use stoa_model_store::StoredModel;
@@ -56,6 +57,17 @@ pub struct RuntimeOptions {
     /// Bytes of address space of a worker.
     pub memory_bytes: Option<u64>,
     pub processor: Processor,
+    /// A folder of programs that run workers on devices: this one's workers compute on the processor alone.
+    pub engines: Option<PathBuf>,
+    /// `worker` computes on devices itself.
+    pub own_devices: bool,
+    pub devices: DeviceChoice,
+    /// Layers of a model that may be on devices at most; as many as fit when absent.
+    pub device_layers: Option<u32>,
+    /// How long an engine may take to say which devices it has. Drivers of large machines need seconds to start.
+    pub engine_timeout: Duration,
+    /// What models may take of each device.
+    pub device_memory: MemoryBound,
 }
 
 impl RuntimeOptions {
@@ -78,6 +90,12 @@ impl RuntimeOptions {
             threads: None,
             memory_bytes: None,
             processor: Processor::Best,
+            engines: None,
+            own_devices: false,
+            devices: DeviceChoice::Cards,
+            device_layers: None,
+            engine_timeout: Duration::from_secs(10),
+            device_memory: MemoryBound::Share { percent: 90 },
         }
     }
 

@@ -17,12 +17,13 @@ use tokio::process::Child;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::options::RuntimeOptions;
+use super::options::{RuntimeOptions, WorkerProgram};
 use super::spawner::Spawner;
 use crate::protocol::{
-    Command, Confinement, Decoder, FrameError, LoadFailure, Report, VERSION, WorkerArguments, encode, image_prefix,
+    Command, Confinement, Decoder, DeviceUse, FrameError, LoadFailure, Report, VERSION, WorkerArguments, encode,
+    image_prefix,
 };
-use last_words::LastWords;
+pub(super) use last_words::LastWords;
 
 /// A worker that loads may be silent for so long at least: the disk may be slow, and so may the start of the program.
 const LOADING_SILENCE: Duration = Duration::from_secs(30);
@@ -64,11 +65,11 @@ impl WorkerFault {
     }
 }
 
-fn clause(last_words: &str) -> String {
+pub(super) fn clause(last_words: &str) -> String {
     if last_words.is_empty() { String::new() } else { format!(" (it said: {last_words})") }
 }
 
-fn ending(status: Option<ExitStatus>) -> String {
+pub(super) fn ending(status: Option<ExitStatus>) -> String {
     match status.map(|status| (status.code(), status.signal())) {
         Some((Some(code), _)) => format!("ended with code {code}"),
         Some((None, Some(9))) => "was killed, perhaps for lack of memory".to_owned(),
@@ -106,6 +107,7 @@ pub(super) struct WorkerProcess {
     slots: u32,
     context_window: u32,
     confinement: Option<Confinement>,
+    devices: Vec<DeviceUse>,
 }
 
 impl WorkerProcess {
@@ -113,11 +115,14 @@ impl WorkerProcess {
     pub(super) async fn start(
         spawner: &Spawner,
         options: &RuntimeOptions,
-        arguments: WorkerArguments,
+        (program, arguments): (WorkerProgram, WorkerArguments),
         tracker: &TaskTracker,
         begun: impl FnOnce(Option<u32>),
     ) -> Result<Self, WorkerFault> {
-        let started = spawner.spawn(options.worker.clone(), arguments).await.map_err(WorkerFault::Spawn)?;
+        let started = spawner
+            .spawn(program, arguments.to_arguments(), !arguments.devices.is_empty())
+            .await
+            .map_err(WorkerFault::Spawn)?;
         let mut child = started.child;
         begun(child.id());
         started.socket.set_nonblocking(true).map_err(WorkerFault::Socket)?;
@@ -143,6 +148,7 @@ impl WorkerProcess {
             slots: 1,
             context_window: 0,
             confinement: None,
+            devices: Vec::new(),
         };
         worker.load().await?;
         worker.loaded = true;
@@ -169,9 +175,10 @@ impl WorkerProcess {
                     return Err(self.kill(WorkerFault::Version { theirs }).await);
                 }
                 Report::Loading { .. } if greeted => self.progress.1 = Instant::now(),
-                Report::Ready { context_window, slots, confinement } if greeted => {
+                Report::Ready { context_window, slots, confinement, devices } if greeted => {
                     self.progress.1 = Instant::now();
                     self.confinement = Some(confinement);
+                    self.devices = devices;
                     self.slots = slots.max(1);
                     self.context_window = context_window;
                     return Ok(());
@@ -206,6 +213,11 @@ impl WorkerProcess {
 
     pub(super) const fn confinement(&self) -> Option<Confinement> {
         self.confinement
+    }
+
+    /// What it had on devices when it was loaded.
+    pub(super) fn devices(&self) -> &[DeviceUse] {
+        &self.devices
     }
 
     /// A number that no sequence of this worker has had.

@@ -32,6 +32,8 @@ pub struct Profile {
     /// What every conversation begins with.
     messages: Vec<PromptMessage>,
     settings: Settings,
+    /// Layers that may be on devices, where its makers bound them.
+    pub(super) device_layers: Option<u32>,
 }
 
 #[derive(Default)]
@@ -64,7 +66,7 @@ impl Profile {
             tracing::warn!(model = %name, %error, "the template of a model is of no use");
         }
         let parameters = Json::parse(&serde_json::Value::Object(details.parameters).to_string()).unwrap_or_default();
-        let settings = settings(&parameters)
+        let (settings, device_layers) = settings(&parameters)
             .inspect_err(|error| tracing::warn!(model = %name, %error, "the parameters of a model are of no use"))
             .unwrap_or_default();
         let messages = details
@@ -80,6 +82,7 @@ impl Profile {
             system: details.system.filter(|system| !system.is_empty()),
             messages: messages.collect(),
             settings,
+            device_layers,
         }
     }
 
@@ -150,10 +153,11 @@ fn choose(jinja: Option<String>, go: Option<String>) -> Result<Option<PromptTemp
     PromptTemplate::choose(TemplateSources { jinja, go, ..TemplateSources::default() })
 }
 
-fn settings(parameters: &Json) -> Result<Settings, CompletionError> {
+/// And how many layers may be on devices; less than none is as many as fit.
+fn settings(parameters: &Json) -> Result<(Settings, Option<u32>), CompletionError> {
     let invalid = |error: &dyn std::fmt::Display| CompletionError::Invalid { detail: error.to_string() };
     let (options, _) = ModelOptions::parse(parameters).map_err(|error| invalid(&error))?;
     let settings = Settings::from(&options);
     settings.check().map_err(|error| invalid(&error))?;
-    Ok(settings)
+    Ok((settings, options.load.num_gpu.and_then(|layers| u32::try_from(layers).ok())))
 }

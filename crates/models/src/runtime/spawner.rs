@@ -3,6 +3,7 @@
 //! A worker asks to be killed when its parent dies, and by that Linux means the thread that started it. A thread of the
 //! async runtime may end at any time; this one lives as long as the runtime of the models.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -14,12 +15,8 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::environment;
 use super::options::WorkerProgram;
-use crate::protocol::WorkerArguments;
-
-/// How often OpenMP looks before it sleeps at a barrier. On an idle machine 300 is as fast as any larger number. Where
-/// another program wants a core, whoever waits must sleep soon: with OpenMP's default an answer takes four times as long.
-const SPIN_COUNT: &str = "300";
 
 #[derive(Clone, Debug)]
 pub(super) struct Spawner {
@@ -35,7 +32,9 @@ pub(super) struct Spawned {
 
 struct Request {
     program: WorkerProgram,
-    arguments: WorkerArguments,
+    arguments: Vec<OsString>,
+    /// Drivers need more of the environment than computing does.
+    drivers: bool,
     answer: oneshot::Sender<io::Result<Spawned>>,
 }
 
@@ -48,40 +47,39 @@ impl Spawner {
             let _runtime = handle.enter();
             while let Ok(request) = received.recv() {
                 // Whoever asked may be gone; the process then ends as it is dropped.
-                let _ = request.answer.send(spawn(&request.program, &request.arguments));
+                let spawned = spawn(&request);
+                let _ = request.answer.send(spawned);
             }
         })?;
         Ok(Self { requests })
     }
 
-    pub(super) async fn spawn(&self, program: WorkerProgram, arguments: WorkerArguments) -> io::Result<Spawned> {
+    pub(super) async fn spawn(
+        &self,
+        program: WorkerProgram,
+        arguments: Vec<OsString>,
+        drivers: bool,
+    ) -> io::Result<Spawned> {
         let (answer, answered) = oneshot::channel();
         let gone = || io::Error::other("the thread that starts workers is gone");
-        self.requests.send(Request { program, arguments, answer }).map_err(|_| gone())?;
+        self.requests.send(Request { program, arguments, drivers, answer }).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }
 
-fn spawn(program: &WorkerProgram, arguments: &WorkerArguments) -> io::Result<Spawned> {
+fn spawn(Request { program, arguments, drivers, .. }: &Request) -> io::Result<Spawned> {
     let (socket, theirs) = UnixStream::pair()?;
     let mut command = Command::new(&program.program);
     command
         .args(&program.arguments)
-        .args(arguments.to_arguments())
+        .args(arguments)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        // The server's environment holds secrets.
-        .env_clear()
-        .env("GOMP_SPINCOUNT", SPIN_COUNT)
-        // On abort, ggml would otherwise start a debugger to print a trace.
-        .env("GGML_NO_BACKTRACE", "1")
         // Ctrl-C in a terminal goes to the server, which then ends its workers in order.
         .process_group(0)
         .kill_on_drop(true);
-    if let Some(path) = std::env::var_os("LD_LIBRARY_PATH") {
-        command.env("LD_LIBRARY_PATH", path);
-    }
+    environment::clean(&mut command, *drivers);
     let child = command.spawn()?;
     Ok(Spawned { child, socket })
 }

@@ -121,7 +121,7 @@ async fn the_server_keeps_its_secrets_from_workers() {
         "/bin/sh",
         &[
             "-c",
-            "env | grep -vE '^(GOMP_SPINCOUNT|GGML_NO_BACKTRACE|PWD|SHLVL|_|LD_LIBRARY_PATH|OLDPWD)=' | tr '\\n' ' ' >&2; exit 1",
+            "env | grep -vE '^(GOMP_SPINCOUNT|GGML_NO_BACKTRACE|CUDA_VISIBLE_DEVICES|GGML_VK_VISIBLE_DEVICES|PWD|SHLVL|_|LD_LIBRARY_PATH|OLDPWD)=' | tr '\\n' ' ' >&2; exit 1",
         ],
     );
     assert_eq!(house.fail().await, "it ended with code 1");

@@ -11,6 +11,8 @@ pub struct RuntimeTotals {
     pub loading: Duration,
     /// Workers that could not load, died or hung.
     pub failures: u64,
+    /// Loads that were tried again with fewer layers on devices.
+    pub fallbacks: u64,
     /// Workers that ended in order.
     pub unloads: u64,
     /// Requests that left the queue for a worker, and how long they had waited altogether.
@@ -23,6 +25,7 @@ pub(super) struct Totals {
     loads: AtomicU64,
     loading_us: AtomicU64,
     failures: AtomicU64,
+    fallbacks: AtomicU64,
     unloads: AtomicU64,
     begun: AtomicU64,
     waiting_us: AtomicU64,
@@ -36,6 +39,10 @@ impl Totals {
 
     pub(super) fn failed(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn fell_back(&self) {
+        self.fallbacks.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn unloaded(&self) {
@@ -53,6 +60,7 @@ impl Totals {
             loads: count(&self.loads),
             loading: Duration::from_micros(count(&self.loading_us)),
             failures: count(&self.failures),
+            fallbacks: count(&self.fallbacks),
             unloads: count(&self.unloads),
             begun: count(&self.begun),
             waiting: Duration::from_micros(count(&self.waiting_us)),

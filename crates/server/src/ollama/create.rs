@@ -1,7 +1,6 @@
 //! `POST /api/create`: a new model from one that is there, or from uploaded files.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -10,15 +9,20 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use stoa_model::json::Json;
 use stoa_model_store::store::{NewModel, StoredMessage};
-use stoa_model_store::{Digest, ModelName};
+use stoa_model_store::{Digest, ModelName, Store, StoreError};
 use stoa_models::options::ModelOptions;
+use stoa_models::protocol::Quantization;
 use tokio::sync::mpsc;
 
 use super::caller::Manager;
 use super::delete::Named;
 use super::error::Refusal;
-use super::progress::{self, Progress};
+use super::progress::{self, Layer, Progress};
 use super::{Ollama, body};
+use crate::local_models::LocalModelService;
+
+/// What can be packed without losing twice.
+const WHOLE: [&str; 3] = ["F16", "BF16", "F32"];
 
 #[derive(Deserialize)]
 struct Create {
@@ -43,6 +47,9 @@ struct Create {
     messages: Vec<StoredMessage>,
     #[serde(default)]
     quantize: Option<String>,
+    /// What it was called once.
+    #[serde(default)]
+    quantization: Option<String>,
     #[serde(default)]
     stream: Option<bool>,
 }
@@ -61,16 +68,10 @@ pub(super) async fn create(
 ) -> Result<Response, Refusal> {
     let asked: Create = body(request).await?;
     let streaming = asked.stream.unwrap_or(true);
-    let (name, new) = understood(asked)?;
+    let (name, new, pack) = understood(asked)?;
     let (lines, receiver) = mpsc::unbounded_channel();
-    let store = Arc::clone(state.models.store());
-    let making = tokio::task::spawn_blocking(move || {
-        let mut tell = |event: stoa_model_store::store::CreateEvent| {
-            // Nobody may be listening any more; the model is made all the same.
-            let _ = lines.send(Progress::says(event.status()));
-        };
-        store.create(&name, &new, &mut tell).map(drop)
-    });
+    let making = Making { name, new, pack, models: state.models.clone(), lines };
+    let making = state.app.door.tasks().spawn(making.run());
     let models = state.models.clone();
     let end = async move {
         match making.await {
@@ -78,7 +79,7 @@ pub(super) async fn create(
                 (models.refresh)().await;
                 None
             }
-            Ok(Err(error)) => Some(Err(error.into())),
+            Ok(Err(refusal)) => Some(Err(refusal)),
             Err(error) => Some(Err(Refusal::internal(&error))),
         }
     };
@@ -90,10 +91,61 @@ pub(super) async fn create(
     progress::send(lines.boxed(), streaming).await
 }
 
-fn understood(asked: Create) -> Result<(ModelName, NewModel), Refusal> {
-    if asked.quantize.as_ref().is_some_and(|kind| !kind.is_empty()) {
-        return Err(Refusal::invalid("`quantize` is not supported here"));
+/// A model in the making. Nobody may be listening any more; it is made all the same.
+struct Making {
+    name: ModelName,
+    new: NewModel,
+    pack: Option<Quantization>,
+    models: LocalModelService,
+    lines: mpsc::UnboundedSender<Progress>,
+}
+
+impl Making {
+    async fn run(self) -> Result<(), Refusal> {
+        let Self { name, mut new, pack, models, lines } = self;
+        if let Some(to) = pack {
+            new = packed(&models, new, to, &lines).await?;
+        }
+        let create = move |store: &Store| {
+            store.create(&name, &new, &mut |event| drop(lines.send(Progress::says(event.status())))).map(drop)
+        };
+        Ok(models.on_store(create).await??)
     }
+}
+
+/// The same model with its weights packed anew.
+async fn packed(
+    models: &LocalModelService,
+    new: NewModel,
+    to: Quantization,
+    lines: &mpsc::UnboundedSender<Progress>,
+) -> Result<NewModel, Refusal> {
+    let asked = new.clone();
+    let begin = move |store: &Store| Ok::<_, StoreError>((store.weights_of(&asked)?, store.begin_weights()?));
+    let (weights, file) = models.on_store(begin).await??;
+    let from = &weights.gguf.quantization;
+    if !WHOLE.contains(&from.as_str()) {
+        return Err(Refusal::invalid(format!(
+            "weights in {from} cannot be packed again; those in F16, BF16 or F32 can"
+        )));
+    }
+    let status = format!("quantizing {from} model to {to}");
+    let total = std::fs::metadata(&weights.path).map_or(0, |file| file.len());
+    let tell = |completed| {
+        // How long the file will be, nobody knows before.
+        let layer = Some(Layer { digest: weights.digest.to_string(), total, completed });
+        drop(lines.send(Progress { status: status.clone(), layer }));
+    };
+    tell(0);
+    models.runtime.quantize(&weights.path, file.path(), to, tell).await.map_err(|error| Refusal::internal(&error))?;
+    let made = models.on_store(move |store| store.take_made(file)).await??;
+    Ok(new.with_weights(&weights.digest, made))
+}
+
+fn understood(asked: Create) -> Result<(ModelName, NewModel, Option<Quantization>), Refusal> {
+    let pack = asked.quantize.or(asked.quantization).filter(|kind| !kind.is_empty());
+    let pack = pack.map(|kind| kind.parse::<Quantization>()).transpose();
+    let pack = pack.map_err(|error| Refusal::invalid(error.to_string()))?;
     let name = |text: &str| text.parse::<ModelName>().map_err(|_| Refusal::invalid("invalid model name"));
     let digests = |files: BTreeMap<String, String>| {
         let parsed = files.into_values().map(|text| text.parse::<Digest>());
@@ -120,5 +172,5 @@ fn understood(asked: Create) -> Result<(ModelName, NewModel), Refusal> {
         parameters: asked.parameters,
         messages: asked.messages,
     };
-    Ok((name(&asked.named.model()?)?, new))
+    Ok((name(&asked.named.model()?)?, new, pack))
 }

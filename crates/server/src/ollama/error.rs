@@ -84,6 +84,7 @@ impl From<StoreError> for Refusal {
             StoreError::NotFound { name } => Self::no_model(&name),
             StoreError::Name(_)
             | StoreError::NoWeights
+            | StoreError::SeveralAdapters
             | StoreError::NoSuchBlob { .. }
             | StoreError::UnusableBlob { .. }
             | StoreError::DigestMismatch { .. }

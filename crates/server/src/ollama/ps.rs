@@ -24,7 +24,7 @@ pub(super) struct Loaded {
 struct LoadedModel {
     name: String,
     model: String,
-    /// Memory in use, in bytes.
+    /// Memory in use, in bytes, that of graphics processors included.
     size: u64,
     digest: String,
     details: Details,
@@ -54,14 +54,15 @@ pub(super) async fn list(State(state): State<Ollama>, _caller: Caller) -> Result
 }
 
 fn loaded(lane: &LaneStatus, model: &stoa_model_store::StoredModel) -> LoadedModel {
+    let size_vram = lane.devices.iter().map(|share| share.bytes).sum();
     LoadedModel {
         name: lane.model.clone(),
         model: lane.model.clone(),
-        size: lane.resident_bytes.unwrap_or(model.total_bytes),
+        size: lane.resident_bytes.map_or(model.total_bytes, |bytes| bytes.saturating_add(size_vram)),
         digest: model.manifest_digest.hex().to_owned(),
         details: Details::of(&model.gguf),
         expires_at: lane.expires_at.unwrap_or(FOREVER),
-        size_vram: 0,
+        size_vram,
         context_length: lane.context_window,
     }
 }

@@ -1042,6 +1042,42 @@ export interface components {
 			name: string;
 			scopes: components['schemas']['Scope'][];
 		};
+		/** @description A graphics processor. */
+		DeviceFacts: {
+			/**
+			 * Format: int64
+			 * @description What they may hold of it together.
+			 */
+			bound_bytes: number;
+			/** @example NVIDIA GeForce RTX 4090 */
+			description: string;
+			/** @description The program that computes on it. */
+			engine: string;
+			/**
+			 * Format: int64
+			 * @description As its driver tells; some do not count, and tell the total for ever.
+			 */
+			free_bytes: number;
+			kind: components['schemas']['DeviceSort'];
+			/**
+			 * Format: int64
+			 * @description What loaded models hold of it.
+			 */
+			models_bytes: number;
+			/** @example CUDA0 */
+			name: string;
+			/** Format: int64 */
+			total_bytes: number;
+			/** @description The tests of the project compute on such a device. Others were never tried. */
+			verified: boolean;
+		};
+		/** @enum {string} */
+		DeviceSort: 'discrete' | 'integrated' | 'software';
+		FailedEngine: {
+			/** @description Of its file. */
+			name: string;
+			reason: string;
+		};
 		/** @description What went wrong with an answer, as kept with the message. */
 		Failure: {
 			/** @description For `egress_refused`: the exact `host:port` that an admin may allow. */
@@ -1127,11 +1163,15 @@ export interface components {
 		};
 		/** @description What the machine has. Sizes are in bytes. */
 		MachineFacts: {
+			/** @description Graphics processors that models may use. */
+			devices: components['schemas']['DeviceFacts'][];
 			/**
 			 * Format: int64
 			 * @description Free where the models are kept.
 			 */
 			disk_free_bytes: number;
+			/** @description Programs that were to compute on such, and are left out. */
+			failed_engines: components['schemas']['FailedEngine'][];
 			/**
 			 * Format: int64
 			 * @description What programs can still have. Weights that the kernel would take back are in it.
@@ -1198,8 +1238,17 @@ export interface components {
 		MessageStatus: 'running' | 'complete' | 'stopped' | 'interrupted' | 'failed';
 		/** @description What a model is doing. Sizes are in bytes. */
 		ModelActivity: {
+			/** @description What of it is on devices, and not on the processor. */
+			devices: components['schemas']['ModelOnDevice'][];
+			/** @description Why fewer of them are on devices than there seemed to be room for. */
+			fallback: string | null;
 			/** @description What went wrong last. Forgotten once the model has been away for a while. */
 			last_failure: string | null;
+			/**
+			 * Format: int32
+			 * @description Layers that it has in all; what is behind the last of them counts as one. 0 while it is not loaded.
+			 */
+			layers: number;
 			/**
 			 * Format: int64
 			 * @description Of that, what lies in its file. The kernel keeps one copy of it, and takes it back when memory gets short.
@@ -1230,6 +1279,18 @@ export interface components {
 		};
 		ModelList: {
 			items: components['schemas']['AvailableModel'][];
+		};
+		/** @description A part of a loaded model. */
+		ModelOnDevice: {
+			/** Format: int64 */
+			bytes: number;
+			/** Format: int32 */
+			layers: number;
+			/**
+			 * @description As its driver calls it.
+			 * @example CUDA0
+			 */
+			name: string;
 		};
 		/** @description One pull, as it stands. Sizes are in bytes. */
 		ModelPull: {

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use serde_json::json;
 
 use super::*;
-use crate::gguf::fixture::eye;
+use crate::gguf::fixture::{adapter, eye};
 
 fn upload(house: &Arc<Store>, bytes: &[u8], digest: &Digest) -> Result<Uploaded, StoreError> {
     let mut upload = house.begin_upload(digest.clone(), 1 << 20)?;
@@ -179,8 +179,7 @@ fn a_projector_beside_the_weights_is_known_by_what_it_says_of_itself() {
     let house = House::new();
     let store = shared(&house);
     let projector = eye();
-    let adapter = good().with_text("general.type", "adapter");
-    let files = [good(), projector, adapter].map(|file| file.bytes());
+    let files = [good(), projector, adapter()].map(|file| file.bytes());
     for file in &files {
         upload(&store, file, &Digest::of(file)).unwrap();
     }
@@ -200,6 +199,39 @@ fn a_projector_beside_the_weights_is_known_by_what_it_says_of_itself() {
     upload(&store, &vocabulary, &Digest::of(&vocabulary)).unwrap();
     let new = NewModel { files: vec![digests[0].clone(), Digest::of(&vocabulary)], ..NewModel::default() };
     assert!(matches!(create(&house, "bad", &new), Err(StoreError::UnusableBlob { .. })));
+}
+
+#[test]
+fn a_model_has_one_adapter_that_can_be_used_or_it_is_no_model() {
+    let house = House::new();
+    let store = shared(&house);
+    let other = adapter().with_f32("adapter.lora.alpha", 8.0);
+    let unusable = adapter().with_text("adapter.type", "ia3");
+    let [weights, first, second, bad] =
+        [good(), adapter(), other, unusable].map(|file| (Digest::of(&file.bytes()), file.bytes()));
+    for (digest, bytes) in [&weights, &first, &second, &bad] {
+        upload(&store, bytes, digest).unwrap();
+    }
+    let with = |adapters: Vec<Digest>| NewModel { files: vec![weights.0.clone()], adapters, ..NewModel::default() };
+    let plain = create(&house, "plain", &with(Vec::new())).unwrap().0;
+    let adapted = create(&house, "adapted", &with(vec![first.0.clone()])).unwrap().0;
+    assert_eq!(adapted.adapter.as_ref().unwrap().digest, first.0);
+    assert_ne!(plain.content(), adapted.content(), "they answer differently");
+    let from =
+        NewModel { from: Some("adapted".parse().unwrap()), adapters: vec![second.0.clone()], ..NewModel::default() };
+    assert_eq!(
+        create(&house, "other", &from).unwrap().0.adapter.unwrap().digest,
+        second.0,
+        "the new one takes its place"
+    );
+    let both = with(vec![first.0.clone(), second.0]);
+    assert!(matches!(create(&house, "both", &both), Err(StoreError::SeveralAdapters)));
+    assert!(matches!(create(&house, "bad", &with(vec![bad.0])), Err(StoreError::UnusableBlob { .. })));
+    // What has been damaged since is no model without its adapter.
+    fs::write(house.store.blob_path(&first.0), b"GGUF").unwrap();
+    let anew = shared(&house);
+    assert!(matches!(anew.find("adapted"), Err(StoreError::Gguf { .. })));
+    assert!(anew.find("plain").is_ok());
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::super::glance::watch;
 use super::super::unit::Units;
 use super::super::{Engine, Request, Room, looks};
 use super::*;
+use crate::devices::Given;
 
 #[path = "../../../tests/model/seer.rs"]
 mod seer;
@@ -22,7 +23,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn engine() -> (tempfile::TempDir, Engine, std::path::PathBuf) {
     let (folder, weights, projector) = seer::save(&seer::eye(seer::EyeSize::TINY));
-    (folder, Engine::load(&weights, |_| true).unwrap(), projector)
+    (folder, Engine::load(&weights, &Given::default(), |_| true).unwrap(), projector)
 }
 
 /// Mostly of one colour.
@@ -147,7 +148,7 @@ fn steps_of_a_session_compute_what_the_helper_computes_at_once() {
         ("both ways", seer::model_of("llama", 2), seer::eye_both_ways(), true),
     ] {
         let (_folder, weights, projector) = seer::save_both(&model, &file);
-        let engine = Engine::load(&weights, |_| true).unwrap();
+        let engine = Engine::load(&weights, &Given::default(), |_| true).unwrap();
         let vitals: Arc<Vitals> = Arc::default();
         let eye = engine.eye(&projector, 1, Arc::clone(&vitals)).unwrap();
         assert_eq!(eye.both_ways(), both_ways, "{what}");

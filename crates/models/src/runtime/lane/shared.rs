@@ -10,7 +10,7 @@ use stoa_model::{Clock, Timestamp, UserId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::status::{LaneState, LaneStatus, Latest};
+use super::status::{DeviceShare, LaneState, LaneStatus, Latest};
 use crate::memory::InUse;
 use crate::protocol::Confinement;
 use crate::runtime::job::Job;
@@ -48,6 +48,7 @@ struct Inner {
     leaving: bool,
     worker: Option<Worker>,
     estimated_bytes: Option<u64>,
+    fallback: Option<String>,
     context_window: u32,
     running: usize,
     served: u64,
@@ -65,6 +66,9 @@ pub(super) struct Worker {
     pub(super) slots: u32,
     pub(super) context_tokens: Arc<AtomicU64>,
     pub(super) confinement: Option<Confinement>,
+    pub(super) engine: Option<String>,
+    pub(super) devices: Vec<DeviceShare>,
+    pub(super) layers: u32,
 }
 
 impl LaneShared {
@@ -80,6 +84,7 @@ impl LaneShared {
             leaving: false,
             worker: None,
             estimated_bytes: None,
+            fallback: None,
             context_window: options.context_window(&model),
             running: 0,
             served: 0,
@@ -142,6 +147,10 @@ impl LaneShared {
             resident_bytes: None,
             estimated_bytes: inner.estimated_bytes,
             confinement: worker.and_then(|worker| worker.confinement),
+            engine: worker.and_then(|worker| worker.engine.clone()),
+            devices: worker.map(|worker| worker.devices.clone()).unwrap_or_default(),
+            layers: worker.map_or(0, |worker| worker.layers),
+            fallback: inner.fallback.clone(),
             mapped_bytes: None,
             context_window: inner.context_window,
             slots: worker.map_or(0, |worker| worker.slots),
@@ -201,6 +210,17 @@ impl LaneShared {
 
     pub(super) fn note_let_in(&self, estimated_bytes: u64) {
         locked(&self.inner).estimated_bytes = Some(estimated_bytes);
+    }
+
+    /// Why fewer layers are tried; `None` when the model is loaded anew.
+    pub(super) fn note_fallback(&self, fallback: Option<String>) {
+        locked(&self.inner).fallback = fallback;
+    }
+
+    pub(super) fn note_devices(&self, devices: Vec<DeviceShare>) {
+        if let Some(worker) = &mut locked(&self.inner).worker {
+            worker.devices = devices;
+        }
     }
 
     pub(super) fn note_loaded(&self, worker: Worker, context_window: u32) {

@@ -7,6 +7,7 @@ use stoa_model::Timestamp;
 use stoa_model::completion::KeepAlive;
 
 use crate::protocol::Confinement;
+use crate::runtime::engines::DeviceId;
 use stoa_model_store::Digest;
 
 /// What a lane is doing.
@@ -34,6 +35,14 @@ pub struct LaneStatus {
     pub estimated_bytes: Option<u64>,
     /// How the worker has locked itself in; `None` when nothing is loaded.
     pub confinement: Option<Confinement>,
+    /// The engine that its worker was started from; `None` for the processor, or when nothing is loaded.
+    pub engine: Option<String>,
+    /// What it has on devices.
+    pub devices: Vec<DeviceShare>,
+    /// Layers that it has in all; what is behind the last of them counts as one. 0 when nothing is loaded.
+    pub layers: u32,
+    /// Why it runs with fewer layers on devices than there seemed to be room for.
+    pub fallback: Option<String>,
     /// Of that, what lies in files, above all the weights: the kernel keeps one copy of it for all who read the file, and
     /// takes it back when memory gets short.
     pub mapped_bytes: Option<u64>,
@@ -62,6 +71,16 @@ pub struct LaneStatus {
     pub wait_p50: Option<Duration>,
     /// The middle of how long the latest answers took to their first text, waiting included.
     pub first_token_p50: Option<Duration>,
+}
+
+/// A part of a loaded model on a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceShare {
+    pub id: DeviceId,
+    /// As its engine calls it.
+    pub name: String,
+    pub layers: u32,
+    pub bytes: u64,
 }
 
 /// How many of the latest durations are remembered.

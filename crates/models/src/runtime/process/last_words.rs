@@ -19,13 +19,13 @@ const SHOWN_CHARACTERS: usize = 200;
 const END: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
-pub(super) struct LastWords {
+pub(in crate::runtime) struct LastWords {
     kept: Arc<Mutex<VecDeque<u8>>>,
     ended: watch::Receiver<bool>,
 }
 
 impl LastWords {
-    pub(super) fn listen(stderr: Option<ChildStderr>, tracker: &TaskTracker) -> Self {
+    pub(in crate::runtime) fn listen(stderr: Option<ChildStderr>, tracker: &TaskTracker) -> Self {
         let kept = Arc::new(Mutex::new(VecDeque::with_capacity(KEPT_BYTES)));
         let (end, ended) = watch::channel(false);
         let ring = Arc::clone(&kept);
@@ -46,7 +46,7 @@ impl LastWords {
     }
 
     /// The last line, for people; all of it goes to the log.
-    pub(super) async fn take(&mut self) -> String {
+    pub(in crate::runtime) async fn take(&mut self) -> String {
         let _ = tokio::time::timeout(END, self.ended.wait_for(|ended| *ended)).await;
         let bytes: Vec<u8> = {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use stoa_model::Timestamp;
 use stoa_model::completion::KeepAlive;
 use stoa_model::provider::Ability;
-use stoa_models::{LaneState, LaneStatus, LocalModel};
+use stoa_models::{DeviceShare, LaneState, LaneStatus, LocalModel};
 
 use crate::app::App;
 use crate::extract::Administrator;
@@ -65,6 +65,13 @@ pub(crate) struct ModelActivity {
     /// Of that, what lies in its file. The kernel keeps one copy of it, and takes it back when memory gets short.
     #[schema(required)]
     mapped_bytes: Option<u64>,
+    /// What of it is on devices, and not on the processor.
+    devices: Vec<ModelOnDevice>,
+    /// Layers that it has in all; what is behind the last of them counts as one. 0 while it is not loaded.
+    layers: u32,
+    /// Why fewer of them are on devices than there seemed to be room for.
+    #[schema(required)]
+    fallback: Option<String>,
     /// When it is unloaded if nobody asks for it any more; absent while it is not loaded, or when it stays.
     #[schema(required)]
     unloads_at: Option<Timestamp>,
@@ -75,6 +82,16 @@ pub(crate) struct ModelActivity {
     /// What went wrong last. Forgotten once the model has been away for a while.
     #[schema(required)]
     last_failure: Option<String>,
+}
+
+/// A part of a loaded model.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct ModelOnDevice {
+    /// As its driver calls it.
+    #[schema(examples("CUDA0"))]
+    name: String,
+    layers: u32,
+    bytes: u64,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -136,6 +153,9 @@ impl Default for ModelActivity {
             people: 0,
             memory_bytes: None,
             mapped_bytes: None,
+            devices: Vec::new(),
+            layers: 0,
+            fallback: None,
             unloads_at: None,
             stays: false,
             unloading: false,
@@ -161,11 +181,20 @@ impl ModelActivity {
             people: lane.people,
             memory_bytes: lane.resident_bytes,
             mapped_bytes: lane.mapped_bytes,
+            devices: lane.devices.iter().map(ModelOnDevice::of).collect(),
+            layers: lane.layers,
+            fallback: lane.fallback.clone().filter(|_| loaded),
             unloads_at: lane.expires_at,
             stays: loaded && lane.keep_alive == KeepAlive::Forever,
             unloading: lane.leaving,
             last_failure: lane.last_failure.clone(),
         }
+    }
+}
+
+impl ModelOnDevice {
+    fn of(share: &DeviceShare) -> Self {
+        Self { name: share.name.clone(), layers: share.layers, bytes: share.bytes }
     }
 }
 
