@@ -385,6 +385,22 @@ class Seeing(WithStoa):
         told = self.refused(400, manager.create, "blind", files={"seer.gguf": digest, "eye.gguf": eye})
         self.assertIn("clip.vision.patch_size", told)
 
+    def test_weights_are_packed_on_the_way(self):
+        manager = self.manager
+        lines = list(manager.create("packed", from_="seer", quantize="q8_0", stream=True))
+        self.addCleanup(manager.delete, "packed")
+        self.assertIn("quantizing F32 model to Q8_0", {line.status for line in lines})
+        self.assertEqual(lines[-1].status, "success")
+        self.assertEqual(self.client.show("packed").details.quantization_level, "Q8_0")
+        for word, image in self.COLOURS.items():
+            message = {"role": "user", "content": "What colour is it?", "images": [image]}
+            self.assertEqual(self.client.chat("packed", [message], options=self.GREEDY).message.content, word)
+        sizes = {model.model: model.size for model in manager.list().models}
+        self.assertLess(sizes["packed:latest"], sizes["seer:latest"])
+
+        self.assertIn("Q4_1", self.refused(400, manager.create, "twice", from_=LOCAL_NAME, quantize="q8_0"))
+        self.assertIn("Q4_K_M", self.refused(400, manager.create, "odd", from_="seer", quantize="q1"))
+
 
 class Managing(WithStoa):
     def test_nobody_changes_models_without_the_right_key(self):
@@ -432,26 +448,6 @@ class Managing(WithStoa):
         self.assertEqual(manager.create("uploaded", files={file.name: digest}).status, "success")
         self.assertTrue(self.client.generate("uploaded", "hi", options=GREEDY).response)
         manager.delete("uploaded")
-
-    def test_weights_are_packed_on_the_way(self):
-        manager = self.manager
-        files = {SEER_FILE.name: manager.create_blob(SEER_FILE), EYE_FILE.name: manager.create_blob(EYE_FILE)}
-        manager.create("whole", files=files)
-        self.addCleanup(manager.delete, "whole")
-        lines = list(manager.create("packed", from_="whole", quantize="q8_0", stream=True))
-        self.addCleanup(manager.delete, "packed")
-        self.assertIn("quantizing F32 model to Q8_0", {line.status for line in lines})
-        self.assertEqual(lines[-1].status, "success")
-        self.assertEqual(self.client.show("packed").details.quantization_level, "Q8_0")
-        image = next(iter(self.COLOURS.values()))
-        messages = [{"role": "user", "content": "What colour?", "images": [image]}]
-        whole, packed = (self.client.chat(name, messages, options=self.GREEDY) for name in ("whole", "packed"))
-        self.assertEqual(whole.message.content, packed.message.content)
-        weights = {model.model: model.size for model in manager.list().models}
-        self.assertLess(weights["packed:latest"], weights["whole:latest"])
-
-        self.assertIn("Q4_1", self.refused(400, manager.create, "twice", from_=LOCAL_NAME, quantize="q8_0"))
-        self.assertIn("Q4_K_M", self.refused(400, manager.create, "odd", from_="whole", quantize="q1"))
 
     def test_a_model_goes_to_a_registry_and_comes_back(self):
         manager = self.manager
