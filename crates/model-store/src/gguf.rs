@@ -149,6 +149,10 @@ impl Gguf {
         let most_layers = usize::try_from(MAX_LAYERS).unwrap_or(usize::MAX);
         let mut gather = |tensor: &tensor::Info| gathering.add(&tensor.name, tensor.size, most_layers);
         let Header { mut reader, metadata, parameters } = Header::read(file, &mut gather)?;
+        // What is no model lacks much else, too.
+        if let Some(kind) = metadata.text("general.type")?.filter(|kind| kind != "model") {
+            return Err(GgufError::NotAModel { kind: kind.chars().take(40).collect() });
+        }
         let tokens = metadata.tokens(&mut reader)?;
         let gguf = metadata.describe(parameters, tokens)?;
         let context_numbers = shape::check(&metadata, &mut reader, &gguf)?;
@@ -294,9 +298,6 @@ impl Metadata {
     }
 
     fn describe(&self, parameters: u64, tokens: Tokens) -> Result<Gguf, GgufError> {
-        if let Some(kind) = self.text("general.type")?.filter(|kind| kind != "model") {
-            return Err(GgufError::NotAModel { kind: kind.chars().take(40).collect() });
-        }
         if let Some(parts) = self.number("split.count")?.filter(|parts| *parts > 1) {
             return Err(GgufError::Split { parts });
         }
