@@ -37,7 +37,7 @@ pub(crate) trait Voice: Send {
     fn call(&mut self, name: &str, arguments: &Value) -> Bytes;
     /// Everything that stands at the end. `reason` is one of OpenAI's.
     fn finish(&mut self, reason: &str, counted: Counted) -> Bytes;
-    /// An event that is no JSON.
+    /// An event that cannot be understood: it is no JSON, or its checksum is wrong.
     fn malformed(&self) -> Bytes;
     fn failure(&self) -> Bytes;
 }

@@ -34,7 +34,7 @@
 //! | `silent` | answers with a head and then nothing |
 //! | `cut` | closes the connection after 8 tokens, within the chunked encoding |
 //! | `unfinished` | ends well-formed after 8 tokens, without finish reason and `[DONE]` |
-//! | `malformed` | a chunk that is no JSON after 8 tokens |
+//! | `malformed` | a chunk that is no JSON, or has a wrong checksum, after 8 tokens |
 //! | `error-midstream` | an error object after 8 tokens |
 //! | `error-401`, `error-429`, … | that status; 429 with `Retry-After: 7` |
 //! | `error-html` | 502 with an HTML page |

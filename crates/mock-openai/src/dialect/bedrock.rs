@@ -71,7 +71,9 @@ impl Voice for Messages {
     }
 
     fn malformed(&self) -> Bytes {
-        event_stream::event("contentBlockDelta", br#"{"contentBlockIndex":0,"delta""#)
+        let whole = event_stream::event("contentBlockDelta", br#"{"contentBlockIndex":0,"delta":{"text":"x"}}"#);
+        // One bit of its checksum is another.
+        whole.iter().enumerate().map(|(place, byte)| if place + 1 == whole.len() { byte ^ 1 } else { *byte }).collect()
     }
 
     fn failure(&self) -> Bytes {
