@@ -13,8 +13,10 @@ use stoa_model::completion::{
     AnswerForm, CompletionError, CompletionEvent, CompletionRequest, FinishReason, LocalOptions, Parameters, PartKind,
     PromptMessage, PromptRole, Timers, Upstream, Usage,
 };
+use stoa_model::json::Json;
 use stoa_model::provider::ProviderKind;
 use stoa_model::think::Think;
+use stoa_model::tools::ToolChoice;
 use stoa_providers::{Provider, Settings};
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
@@ -176,5 +178,27 @@ async fn each_family_of_models_is_told_in_its_own_words_how_hard_to_think() {
         let body = server.requests().last().unwrap().body.clone();
         assert_eq!(body["additionalModelRequestFields"], fields, "{model}");
         assert_eq!(body["outputConfig"]["effort"], effort, "{model}");
+    }
+}
+
+#[tokio::test]
+async fn whether_a_tool_must_be_called_is_said_in_bedrocks_words() {
+    let server = Mock::default().serve().await.unwrap();
+    let provider = provider(&server, "", "");
+    let look = Json::parse(r#"{"type":"function","function":{"name":"look","description":"","strict":true}}"#).unwrap();
+    let spec = json!({"name": "look", "inputSchema": {"json": {"type": "object", "properties": {}}}, "strict": true});
+    let tools = json!([{"toolSpec": spec}]);
+    for (choice, expected) in [
+        (ToolChoice::Auto, json!({"tools": tools})),
+        (ToolChoice::Required, json!({"tools": tools, "toolChoice": {"any": {}}})),
+        (ToolChoice::Named("look".to_owned()), json!({"tools": tools, "toolChoice": {"tool": {"name": "look"}}})),
+        // What is not offered cannot be called.
+        (ToolChoice::None, json!(null)),
+    ] {
+        let mut asked = request("echo");
+        asked.form.tools.offered = vec![look.clone()];
+        asked.form.tools.choice = choice;
+        assert_eq!(ask(&provider, asked).await.as_deref(), Ok("hello"));
+        assert_eq!(server.requests().last().unwrap().body["toolConfig"], expected);
     }
 }
