@@ -144,6 +144,7 @@ openai_client() { "$CACHE/python/bin/python" conformance/openai_client.py; }
 responses_client() { "$CACHE/python/bin/python" conformance/responses_client.py; }
 anthropic_client() { "$CACHE/python/bin/python" conformance/anthropic_client.py; }
 ollama_client() { "$CACHE/python/bin/python" conformance/ollama_client.py; }
+bedrock_client() { "$CACHE/python/bin/python" conformance/bedrock_client.py; }
 browser_tests() { (cd web && npm run --silent e2e); }
 
 # A real model on Mesa's software device for Vulkan, which is shown twice, so that models are divided, too. Whoever has set
@@ -213,6 +214,7 @@ x_test() {
   suite responses responses_client
   suite anthropic anthropic_client
   suite ollama ollama_client
+  suite bedrock bedrock_client
   suite browser browser_tests
 
   local suite

@@ -98,7 +98,7 @@ impl Target {
     }
 
     /// What goes into the `Host` header: the port only where it is not the scheme's own.
-    pub(crate) fn host_header(&self) -> Result<HeaderValue, TargetError> {
+    pub fn host_header(&self) -> Result<HeaderValue, TargetError> {
         let text = match self.url.port() {
             Some(port) => format!("{}:{port}", self.host),
             None => self.host.to_string(),

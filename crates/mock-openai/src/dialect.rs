@@ -1,6 +1,7 @@
 //! The protocols that the mock speaks beside OpenAI's chat completions, as far as tests need them.
 
 mod anthropic;
+pub(crate) mod bedrock;
 mod gemini;
 mod ollama;
 mod responses;
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 pub(crate) enum Dialect {
     OpenAi,
     Anthropic,
+    Bedrock { streams: bool },
     Gemini,
     Ollama,
     Responses,
@@ -35,7 +37,7 @@ pub(crate) trait Voice: Send {
     fn call(&mut self, name: &str, arguments: &Value) -> Bytes;
     /// Everything that stands at the end. `reason` is one of OpenAI's.
     fn finish(&mut self, reason: &str, counted: Counted) -> Bytes;
-    /// An event that is no JSON.
+    /// An event that cannot be understood: it is no JSON, or its checksum is wrong.
     fn malformed(&self) -> Bytes;
     fn failure(&self) -> Bytes;
 }
@@ -57,6 +59,11 @@ impl Dialect {
         if path.ends_with("/api/chat") {
             return Some((Self::Ollama, None));
         }
+        for (endpoint, streams) in [("/converse-stream", true), ("/converse", false)] {
+            if let Some((_, model)) = path.strip_suffix(endpoint).and_then(|path| path.split_once("/model/")) {
+                return Some((Self::Bedrock { streams }, Some(model)));
+            }
+        }
         let (_, model) = path.strip_suffix(":streamGenerateContent")?.rsplit_once("/models/")?;
         Some((Self::Gemini, Some(model)))
     }
@@ -65,6 +72,9 @@ impl Dialect {
     pub(crate) fn of_list(path: &str, is_anthropic: bool) -> Option<Self> {
         match path {
             _ if path.ends_with("/api/tags") => Some(Self::Ollama),
+            _ if path.ends_with("/foundation-models") || path.ends_with("/inference-profiles") => {
+                Some(Self::Bedrock { streams: false })
+            }
             _ if !path.ends_with("/models") => None,
             _ if path.contains("/v1beta/") => Some(Self::Gemini),
             _ if is_anthropic => Some(Self::Anthropic),
@@ -77,6 +87,7 @@ impl Dialect {
         match self {
             Self::OpenAi => None,
             Self::Anthropic => Some(Box::new(anthropic::Messages::new(id, model))),
+            Self::Bedrock { .. } => Some(Box::new(bedrock::Messages::default())),
             Self::Gemini => Some(Box::new(gemini::Chunks::new(model))),
             Self::Ollama => Some(Box::new(ollama::Lines::new(model))),
             Self::Responses => Some(Box::new(responses::Events::new(id, model))),
@@ -86,6 +97,7 @@ impl Dialect {
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Ollama => "application/x-ndjson",
+            Self::Bedrock { .. } => "application/vnd.amazon.eventstream",
             _ => "text/event-stream; charset=utf-8",
         }
     }
@@ -93,7 +105,7 @@ impl Dialect {
     /// The list in which a request holds its messages, and the field of each with what it says.
     fn messages(self, request: &Value) -> (&[Value], &'static str) {
         let (list, field) = match self {
-            Self::OpenAi | Self::Anthropic | Self::Ollama => ("messages", "content"),
+            Self::OpenAi | Self::Anthropic | Self::Bedrock { .. } | Self::Ollama => ("messages", "content"),
             Self::Gemini => ("contents", "parts"),
             Self::Responses => ("input", "content"),
         };
@@ -117,6 +129,7 @@ impl Dialect {
         match self {
             Self::OpenAi | Self::Ollama => &tool["function"]["name"],
             Self::Anthropic | Self::Responses => &tool["name"],
+            Self::Bedrock { .. } => &request["toolConfig"]["tools"][0]["toolSpec"]["name"],
             Self::Gemini => &tool["functionDeclarations"][0]["name"],
         }
         .as_str()
@@ -138,6 +151,7 @@ impl Dialect {
                 };
                 json!({"type": "error", "error": {"type": kind, "message": text}})
             }
+            Self::Bedrock { .. } => json!({"message": text}),
             Self::Gemini => json!({"error": {"code": status, "message": text, "status": "MOCK"}}),
             Self::Ollama => json!({"error": text}),
         }
@@ -152,6 +166,11 @@ impl Dialect {
             })}),
             Self::Anthropic => json!({"has_more": false, "data": entries(&|id| {
                 json!({"type": "model", "id": id, "display_name": id, "created_at": "2026-01-01T00:00:00Z"})
+            })}),
+            Self::Bedrock { .. } => json!({"modelSummaries": entries(&|id| {
+                json!({"modelId": id, "modelArn": format!("arn:aws:bedrock:us-east-1::foundation-model/{id}"),
+                    "inputModalities": ["TEXT"], "outputModalities": ["TEXT"], "inferenceTypesSupported": ["ON_DEMAND"],
+                    "responseStreamingSupported": true, "modelLifecycle": {"status": "ACTIVE"}})
             })}),
             Self::Gemini => json!({"models": entries(&|id| {
                 json!({"name": format!("models/{id}"), "supportedGenerationMethods": ["generateContent"]})

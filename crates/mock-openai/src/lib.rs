@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `POST …/chat/completions` | an answer, streamed or whole, as the scenario says; any prefix before it will do |
 //! | `POST …/messages`, `…/responses`, `…/api/chat`, `…/models/MODEL:streamGenerateContent` | the same, streamed, in the protocols of Anthropic, of OpenAI's Responses, of Ollama and of Gemini |
-//! | `GET …/models`, `…/api/tags` | the model list, in the shape of whoever asks |
+//! | `POST …/model/MODEL/converse-stream`, `…/converse` | the same in Bedrock's protocol, streamed or whole; a key `ID:SECRET[:TOKEN]` is one that requests are signed with |
+//! | `GET …/models`, `…/api/tags`, `…/foundation-models`, `…/inference-profiles` | the model list, in the shape of whoever asks |
 //! | `GET /__mock/requests` | what came in: counts, and the last 256 requests with headers, body and outcome |
 //! | `DELETE /__mock/requests` | forgets them |
 //!
@@ -33,7 +34,7 @@
 //! | `silent` | answers with a head and then nothing |
 //! | `cut` | closes the connection after 8 tokens, within the chunked encoding |
 //! | `unfinished` | ends well-formed after 8 tokens, without finish reason and `[DONE]` |
-//! | `malformed` | a chunk that is no JSON after 8 tokens |
+//! | `malformed` | a chunk that is no JSON, or has a wrong checksum, after 8 tokens |
 //! | `error-midstream` | an error object after 8 tokens |
 //! | `error-401`, `error-429`, … | that status; 429 with `Retry-After: 7` |
 //! | `error-html` | 502 with an HTML page |
@@ -59,10 +60,12 @@
 mod body;
 mod chunk;
 mod dialect;
+pub mod event_stream;
 mod record;
 mod scenario;
 mod script;
 mod server;
+mod signed;
 mod texts;
 
 pub use record::{Counts, Outcome, Recorded};

@@ -21,10 +21,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::body::ScriptBody;
 use crate::chunk::{CREATED, Chunks};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, bedrock};
 use crate::record::{Counts, Entry, Outcome, Recorded, Records};
 use crate::scenario::{ErrorBody, MODELS, Scenario, without_directive};
 use crate::script::{Asked, Script, Tokens};
+use crate::signed::Signed;
 
 /// A longer request is refused.
 const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
@@ -177,6 +178,7 @@ impl State {
         let entry = self.records.open(head.method.as_str(), recorded, &head.headers, &body);
         if let Some(key) = &self.key
             && !shows(&head.headers, key)
+            && !(Signed { method: &head.method, uri: &head.uri, body: &body }).is_by(&head.headers, key)
         {
             entry.close(Outcome::Finished);
             return error(StatusCode::UNAUTHORIZED, "Incorrect API key provided.", Some("invalid_api_key"));
@@ -185,13 +187,23 @@ impl State {
         if head.method == Method::GET
             && let Some(dialect) = Dialect::of_list(path, is_anthropic)
         {
+            if path.ends_with("/inference-profiles") {
+                entry.close(Outcome::Finished);
+                return json(StatusCode::OK, &profiles());
+            }
             return models(dialect, &path_options, &head.headers, entry).await;
         }
         let decoded = percent_decoded(path);
         if head.method == Method::POST
             && let Some((dialect, model)) = Dialect::of_call(&decoded)
         {
-            return self.complete((dialect, model), &path_options, &head.headers, &body, entry).await;
+            let mut answer = self.complete((dialect, model), &path_options, &head.headers, &body, entry).await;
+            let failed = answer.status().is_client_error() || answer.status().is_server_error();
+            if failed && matches!(dialect, Dialect::Bedrock { .. }) {
+                let named = HeaderValue::from_static(bedrock::error_type(answer.status().as_u16()));
+                answer.headers_mut().insert("x-amzn-errortype", named);
+            }
+            return answer;
         }
         entry.close(Outcome::Finished);
         error(StatusCode::NOT_FOUND, &format!("Invalid URL ({} {path})", head.method), None)
@@ -235,9 +247,10 @@ impl State {
         let model = model.unwrap_or("echo");
         let prompt_tokens = dialect.count_prompt(&request);
         let echoed = without_directive(&message);
-        let streams = request["stream"].as_bool() == Some(true) || dialect == Dialect::Gemini;
+        let streams = request["stream"].as_bool() == Some(true)
+            || matches!(dialect, Dialect::Gemini | Dialect::Bedrock { streams: true });
         if scenario.whole || !streams {
-            return whole(&scenario, &id, model, &echoed, prompt_tokens, entry).await;
+            return whole(&scenario, (dialect, &id, model), &echoed, prompt_tokens, entry).await;
         }
         let include_usage = request["stream_options"]["include_usage"].as_bool() == Some(true);
         let chunks = Chunks::new(&id, model, &scenario);
@@ -287,6 +300,14 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&decoded).into_owned()
 }
 
+/// The profiles of models that Bedrock lists beside them.
+fn profiles() -> Value {
+    let id = "us.mock.echo";
+    json!({"inferenceProfileSummaries": [{"inferenceProfileId": id, "inferenceProfileName": "US Echo", "models": [],
+        "inferenceProfileArn": format!("arn:aws:bedrock:us-east-1:123456789012:inference-profile/{id}"),
+        "status": "ACTIVE", "type": "SYSTEM_DEFINED"}]})
+}
+
 async fn models(dialect: Dialect, path_options: &str, headers: &HeaderMap, entry: Entry) -> Answer {
     let scenario = Scenario::gather(None, "", headers, path_options);
     if let Ok(scenario) = &scenario {
@@ -299,7 +320,13 @@ async fn models(dialect: Dialect, path_options: &str, headers: &HeaderMap, entry
     }
 }
 
-async fn whole(scenario: &Scenario, id: &str, model: &str, echoed: &str, prompt_tokens: u64, entry: Entry) -> Answer {
+async fn whole(
+    scenario: &Scenario,
+    (dialect, id, model): (Dialect, &str, &str),
+    echoed: &str,
+    prompt_tokens: u64,
+    entry: Entry,
+) -> Answer {
     let (text, tokens) = Tokens::of(scenario, echoed).all();
     let mut wait = scenario.first;
     if scenario.rate > 0.0 {
@@ -310,9 +337,13 @@ async fn whole(scenario: &Scenario, id: &str, model: &str, echoed: &str, prompt_
     sleep(wait).await;
     entry.sent(tokens);
     entry.close(Outcome::Finished);
+    let thought = (0..scenario.reasoning).map(crate::texts::lorem).collect::<Vec<_>>().join(" ");
+    if matches!(dialect, Dialect::Bedrock { .. }) {
+        let answer = bedrock::whole(&thought, &text, &scenario.finish, prompt_tokens, tokens + scenario.reasoning);
+        return json(StatusCode::OK, &answer);
+    }
     let mut message = json!({"role": "assistant", "content": text, "refusal": null});
     if scenario.reasoning > 0 {
-        let thought = (0..scenario.reasoning).map(crate::texts::lorem).collect::<Vec<_>>().join(" ");
         message["reasoning_content"] = Value::from(thought);
     }
     json(

@@ -16,6 +16,8 @@ pub enum ProviderKind {
     Azure,
     /// Anthropic's Messages.
     Anthropic,
+    /// Amazon Bedrock's Converse.
+    Bedrock,
     /// Google's Gemini.
     Gemini,
     /// Ollama's own protocol.
@@ -23,8 +25,8 @@ pub enum ProviderKind {
 }
 
 impl ProviderKind {
-    pub const ALL: [Self; 6] =
-        [Self::Openai, Self::Responses, Self::Azure, Self::Anthropic, Self::Gemini, Self::Ollama];
+    pub const ALL: [Self; 7] =
+        [Self::Openai, Self::Responses, Self::Azure, Self::Anthropic, Self::Bedrock, Self::Gemini, Self::Ollama];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -32,6 +34,7 @@ impl ProviderKind {
             Self::Responses => "responses",
             Self::Azure => "azure",
             Self::Anthropic => "anthropic",
+            Self::Bedrock => "bedrock",
             Self::Gemini => "gemini",
             Self::Ollama => "ollama",
         }

@@ -17,6 +17,7 @@ use crate::protocol::{Listed, Protocol, body};
 use crate::provider::{JSON, STREAM, Settings};
 use interpreter::Interpreter;
 use wire::WireRequest;
+pub(crate) use wire::{Thinking, thinking};
 
 const KEY: HeaderName = HeaderName::from_static("x-api-key");
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");

@@ -3,6 +3,8 @@
 mod answer;
 mod anthropic;
 mod azure;
+mod bedrock;
+pub mod event_stream;
 mod gemini;
 mod models;
 mod ollama;

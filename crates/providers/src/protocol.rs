@@ -1,14 +1,17 @@
 //! What the protocols differ in: how a call is written, how its answer is read, and how models are listed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use stoa_egress::Request;
+use stoa_model::clock::SystemClock;
 use stoa_model::completion::{CompletionError, CompletionRequest};
 use stoa_model::provider::{ProviderKind, ProviderModel};
 
 use crate::answer::{Framing, Interpret, Progress};
 use crate::anthropic::Anthropic;
 use crate::azure::Azure;
+use crate::bedrock::Bedrock;
 use crate::gemini::Gemini;
 use crate::ollama::Ollama;
 use crate::openai::OpenAi;
@@ -44,6 +47,7 @@ pub(crate) fn of(kind: ProviderKind) -> Box<dyn Protocol> {
         ProviderKind::Responses => Box::new(Responses),
         ProviderKind::Azure => Box::new(Azure),
         ProviderKind::Anthropic => Box::new(Anthropic),
+        ProviderKind::Bedrock => Box::new(Bedrock { clock: Arc::new(SystemClock) }),
         ProviderKind::Gemini => Box::new(Gemini),
         ProviderKind::Ollama => Box::new(Ollama),
     }

@@ -118,8 +118,8 @@ async fn thoughts_are_told_apart() {
         assert_eq!(answer.reasoning.split_whitespace().count(), 24, "{kind:?}");
         let usage = answer.usage.unwrap();
         assert_eq!(usage.completion_tokens, 26, "{kind:?}");
-        // Ollama does not tell them apart.
-        assert_eq!(usage.reasoning_tokens, if kind == ProviderKind::Ollama { 0 } else { 24 }, "{kind:?}");
+        let tells_them_apart = !matches!(kind, ProviderKind::Bedrock | ProviderKind::Ollama);
+        assert_eq!(usage.reasoning_tokens, if tells_them_apart { 24 } else { 0 }, "{kind:?}");
     }
 }
 
@@ -259,6 +259,10 @@ fn everything(kind: ProviderKind) -> CompletionRequest {
     if kind != ProviderKind::Ollama {
         asked.form.tools.choice = ToolChoice::Named("look".to_owned());
     }
+    if kind == ProviderKind::Bedrock {
+        // Whose words are taken for how hard to think is told by the name. The mock hears what stands behind the slash.
+        "anthropic.claude-sonnet-4-6-v1:0/echo".clone_into(&mut asked.model);
+    }
     if kind != ProviderKind::Responses {
         asked.stop = vec!["END".to_owned()];
     }
@@ -305,12 +309,27 @@ async fn what_a_protocol_has_no_word_for_is_refused_by_name() {
             }
         }
     };
-    for kind in [ProviderKind::Anthropic, ProviderKind::Responses] {
+    for kind in [ProviderKind::Anthropic, ProviderKind::Bedrock, ProviderKind::Responses] {
         refused(kind, |asked| asked.seed = Some(1), "`seed`").await;
         refused(kind, |asked| asked.parameters.presence_penalty = Some(1.0), "`presence_penalty`").await;
     }
-    refused(ProviderKind::Anthropic, |asked| asked.parameters.temperature = Some(1.5), "`temperature`").await;
-    refused(ProviderKind::Anthropic, |asked| asked.form.format = Some(Format::Json), "without a schema").await;
+    for kind in [ProviderKind::Anthropic, ProviderKind::Bedrock] {
+        refused(kind, |asked| asked.parameters.temperature = Some(1.5), "`temperature`").await;
+        refused(kind, |asked| asked.form.format = Some(Format::Json), "without a schema").await;
+    }
+    refused(ProviderKind::Bedrock, |asked| asked.form.think = Some(Think::Low), "`think`").await;
+    let not_to_think = |asked: &mut CompletionRequest| {
+        asked.model = "openai.gpt-oss-120b-1:0".to_owned();
+        asked.form.think = Some(Think::Off);
+    };
+    refused(ProviderKind::Bedrock, not_to_think, "`think`").await;
+    let no_more_calls = |asked: &mut CompletionRequest| {
+        asked.form.tools.offered = vec![look()];
+        asked.form.tools.choice = ToolChoice::None;
+        let call = ToolCall { id: "c".to_owned(), name: "look".to_owned(), arguments: "{}".to_owned() };
+        asked.messages.push(PromptMessage { tool_calls: vec![call], ..PromptMessage::new(PromptRole::Assistant, "") });
+    };
+    refused(ProviderKind::Bedrock, no_more_calls, "`tool_choice: none`").await;
     let think_in_little_room = |asked: &mut CompletionRequest| {
         asked.form.think = Some(Think::High);
         asked.parameters.max_tokens = Some(100);
@@ -318,7 +337,7 @@ async fn what_a_protocol_has_no_word_for_is_refused_by_name() {
     refused(ProviderKind::Anthropic, think_in_little_room, "`max_tokens`").await;
     refused(ProviderKind::Responses, |asked| asked.stop = vec!["x".to_owned()], "`stop`").await;
     refused(ProviderKind::Gemini, |asked| asked.seed = Some(u32::MAX), "`seed`").await;
-    for kind in [ProviderKind::Ollama, ProviderKind::Gemini] {
+    for kind in [ProviderKind::Bedrock, ProviderKind::Ollama, ProviderKind::Gemini] {
         let one_call = |asked: &mut CompletionRequest| {
             asked.form.tools.offered = vec![look()];
             asked.form.tools.one_call = true;
@@ -336,7 +355,7 @@ async fn what_a_protocol_has_no_word_for_is_refused_by_name() {
 #[tokio::test]
 async fn a_call_whose_arguments_are_no_object_is_refused_where_they_must_be_one() {
     let server = mock().await;
-    for kind in [ProviderKind::Anthropic, ProviderKind::Gemini, ProviderKind::Ollama] {
+    for kind in [ProviderKind::Anthropic, ProviderKind::Bedrock, ProviderKind::Gemini, ProviderKind::Ollama] {
         let mut asked = request("echo", "hi");
         let call = ToolCall { id: "c".to_owned(), name: "look".to_owned(), arguments: "{\"z\":".to_owned() };
         asked.messages.push(PromptMessage { tool_calls: vec![call], ..PromptMessage::new(PromptRole::Assistant, "") });

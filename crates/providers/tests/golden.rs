@@ -20,7 +20,7 @@ use stoa_providers::outward::{
     ApiError, ChatRequest, ChunkEncoder, ChunkEvents, Collector, EventEncoder as _, Form, ListedModel, encode_models,
 };
 
-use support::{files, name, render, replay, requests, snapshot};
+use support::{files, framed, name, render, replay, requests, snapshot};
 
 /// Everything that an answer says, fed in pieces of `size` bytes.
 fn interpret(answer: &[u8], size: usize) -> (Vec<CompletionEvent>, Result<(), CompletionError>) {
@@ -66,6 +66,7 @@ fn whole_answers_are_understood() {
 fn answers_in_other_protocols_are_understood_wherever_they_are_cut() {
     for (folder, kind) in [
         ("anthropic", ProviderKind::Anthropic),
+        ("bedrock", ProviderKind::Bedrock),
         ("gemini", ProviderKind::Gemini),
         ("ollama", ProviderKind::Ollama),
         ("responses-client", ProviderKind::Responses),
@@ -80,7 +81,8 @@ fn answers_in_other_protocols_are_understood_wherever_they_are_cut() {
             // Lines know no comment.
             let beginning =
                 if file.starts_with(b"#") { file.iter().position(|byte| *byte == b'\n').unwrap() } else { 0 };
-            let answer = &file[beginning..];
+            let framed = (path.extension().unwrap() == "events").then(|| framed(&file[beginning..]));
+            let answer = framed.as_deref().unwrap_or(&file[beginning..]);
             let (events, result) = replay(kind, answer, usize::MAX);
             snapshot(folder, &name(&path), &render(&events, &result));
             for size in [1, 2, 3, 7, 64] {

@@ -22,6 +22,21 @@ async function addOnPhone(all) {
 	const dialog = page.getByRole('dialog');
 	const add = dialog.getByRole('button', { name: 'Add provider' });
 	const slug = dialog.getByLabel('Slug');
+	await dialog.getByLabel('Service').selectOption('DeepSeek');
+	expect(await dialog.getByLabel('Base URL').inputValue()).equals(
+		'https://api.deepseek.com/v1',
+		'a known service fills in its address'
+	);
+	expect(await slug.inputValue()).equals('deepseek', 'and its slug');
+	const keys = dialog.getByRole('link', { name: 'Get a key at platform.deepseek.com' });
+	expect(await keys.getAttribute('rel')).equals(
+		'noopener noreferrer',
+		'the service is not told where one comes from'
+	);
+	await accessible(page, 'a known service');
+	await picture(page, 'known service phone');
+	await dialog.getByLabel('Service').selectOption('Another service, or an agent of your own');
+	expect(await dialog.getByLabel('Base URL').inputValue()).equals('', 'another choice takes it back');
 	await dialog.getByLabel('Name', { exact: true }).fill('Zürich Labs (vLLM)');
 	expect(await slug.inputValue()).equals('zurich-labs-vllm', 'the slug is suggested');
 	await slug.fill('Wrong Slug');

@@ -1,10 +1,12 @@
 //! From bytes to events to meaning.
 
+use serde_json::{Value, json};
 use stoa_model::completion::CompletionError;
 use stoa_model::provider::ProviderKind;
 
 use super::lines::Lines;
 use super::{Interpret, Out, Progress};
+use crate::event_stream::{self, EventStreamError, Message};
 use crate::protocol;
 use crate::provider::failure;
 use crate::sse::{Caps, DecodeError, Decoder};
@@ -19,6 +21,8 @@ pub(crate) enum Framing {
     Events,
     /// A piece of JSON a line.
     Lines,
+    /// Messages of Amazon's event streams.
+    Messages,
 }
 
 /// One answer that is being read.
@@ -33,6 +37,7 @@ enum Form {
     Unknown,
     Events(Decoder),
     Lines(Lines),
+    Messages(event_stream::Decoder),
     Whole(Vec<u8>),
 }
 
@@ -54,9 +59,10 @@ impl Reading {
             let beginning = beginning.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(beginning).trim_ascii_start();
             self.form = match (beginning.first(), self.framing) {
                 (None, _) => return Ok(false),
-                (Some(b'<'), _) | (Some(b'{' | b'['), Framing::Events) => Form::Whole(Vec::new()),
+                (Some(b'<'), _) | (Some(b'{' | b'['), Framing::Events | Framing::Messages) => Form::Whole(Vec::new()),
                 (Some(_), Framing::Events) => Form::Events(Decoder::new(Caps::default())),
                 (Some(_), Framing::Lines) => Form::Lines(Lines::new(Caps::default().line_bytes)),
+                (Some(_), Framing::Messages) => Form::Messages(event_stream::Decoder::default()),
             };
         }
         let mut any = false;
@@ -83,6 +89,17 @@ impl Reading {
                     self.interpreter.event(b"", &line, out)?;
                 }
             }
+            Form::Messages(decoder) => {
+                decoder.push(bytes);
+                loop {
+                    match decoder.next_message() {
+                        Ok(None) => break,
+                        Ok(Some(message)) => tell(&message, self.interpreter.as_mut(), out)?,
+                        Err(error) => return Err(broken(error, self.interpreter.as_mut(), out)),
+                    }
+                    any = true;
+                }
+            }
         }
         Ok(any)
     }
@@ -90,7 +107,8 @@ impl Reading {
     /// The bytes have ended as they should.
     pub fn end(&mut self, out: &mut Out) -> Result<(), CompletionError> {
         match &mut self.form {
-            Form::Unknown => {}
+            // What is left of messages is one that was cut.
+            Form::Unknown | Form::Messages(_) => {}
             Form::Whole(whole) if whole.trim_ascii_start().first() == Some(&b'<') => {
                 let detail = failure::message_of(whole).unwrap_or_default();
                 return Err(CompletionError::Protocol { detail: format!("it is {detail}") });
@@ -128,6 +146,33 @@ impl Reading {
     pub(crate) fn is_finishing(&self) -> bool {
         self.interpreter.told().is_finishing()
     }
+}
+
+/// Hands on what a message says: an event, or how the answer fails.
+fn tell(message: &Message<'_>, interpreter: &mut dyn Interpret, out: &mut Out) -> Result<(), CompletionError> {
+    let header = |name: &str| message.header(name).unwrap_or_default();
+    let failure = match header(":message-type") {
+        "event" => return interpreter.event(header(":event-type").as_bytes(), message.payload, out),
+        "exception" => {
+            let text = String::from_utf8_lossy(message.payload);
+            let said = serde_json::from_str::<Value>(&text).ok().filter(Value::is_object);
+            let mut failure = said.unwrap_or_else(|| json!({"message": text}));
+            failure["type"] = header(":exception-type").into();
+            failure
+        }
+        "error" => json!({"type": header(":error-code"), "message": header(":error-message")}),
+        other => {
+            let detail = format!("a message of the event stream is of an unknown type: {}", failure::shortened(other));
+            interpreter.progress().abandon(out);
+            return Err(CompletionError::Protocol { detail });
+        }
+    };
+    Err(interpreter.progress().refuse(&failure, out))
+}
+
+fn broken(error: EventStreamError, interpreter: &mut dyn Interpret, out: &mut Out) -> CompletionError {
+    interpreter.progress().abandon(out);
+    CompletionError::Protocol { detail: error.to_string() }
 }
 
 fn too_long(error: DecodeError) -> CompletionError {

@@ -63,7 +63,7 @@ struct WireChoice<'a> {
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Thinking {
+pub(crate) enum Thinking {
     Disabled,
     Enabled { budget_tokens: u32 },
     Adaptive,
@@ -128,7 +128,7 @@ impl<'a> WireRequest<'a> {
 
 /// Whether to think, and how hard. A model that is in the middle of calling tools cannot go on thinking without the signed
 /// thoughts that it began with, which nobody has kept.
-fn thinking(
+pub(crate) fn thinking(
     request: &CompletionRequest,
     turns: &[Turn<'_>],
 ) -> Result<(Option<Thinking>, Option<&'static str>), CompletionError> {

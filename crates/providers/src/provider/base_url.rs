@@ -72,6 +72,7 @@ const fn places(kind: ProviderKind) -> (&'static str, &'static [&'static str]) {
         ProviderKind::Responses => ("/v1", &["/responses", "/models"]),
         ProviderKind::Azure => ("/openai", &[]),
         ProviderKind::Anthropic => ("/v1", &["/messages", "/models"]),
+        ProviderKind::Bedrock => ("", &[]),
         ProviderKind::Gemini => ("/v1beta", &["/models"]),
         ProviderKind::Ollama => ("/api", &["/chat", "/tags"]),
     }

@@ -12,6 +12,8 @@ use stoa_model::completion::{CompletionError, TimedStep};
 const MAX_DETAIL_CHARS: usize = 600;
 /// Nobody waits longer for a provider.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
+/// A shorter part of a key is no secret of its own.
+const LEAST_PART_CHARS: usize = 16;
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// What an answer with an error status says.
@@ -42,7 +44,7 @@ pub(crate) fn of_object(object: &Value, secret: Option<&str>) -> CompletionError
         .filter(|code| (400..600).contains(code))
         .unwrap_or_else(|| {
             let mut words = ["type", "code"].iter().filter_map(|key| inner.get(key).and_then(Value::as_str));
-            words.find_map(status_of_word).unwrap_or(500)
+            words.find_map(|word| status_of_word(word).or_else(|| status_of_exception(word))).unwrap_or(500)
         });
     CompletionError::Refused { status, detail, retry_after: None }
 }
@@ -58,6 +60,20 @@ fn status_of_word(word: &str) -> Option<u16> {
         "request_too_large" => 413,
         "overloaded_error" => 503,
         "timeout_error" => 504,
+        _ => return None,
+    })
+}
+
+/// The status that would have gone with an exception of Amazon's.
+fn status_of_exception(word: &str) -> Option<u16> {
+    Some(match word.to_ascii_lowercase().strip_suffix("exception")? {
+        "validation" => 400,
+        "accessdenied" => 403,
+        "resourcenotfound" => 404,
+        "modeltimeout" => 408,
+        "modelerror" | "modelstreamerror" => 424,
+        "throttling" | "modelnotready" => 429,
+        "serviceunavailable" => 503,
         _ => return None,
     })
 }
@@ -141,12 +157,11 @@ pub(crate) fn shortened(text: &str) -> String {
     line
 }
 
-/// Some servers repeat the key that they refuse.
+/// Some servers repeat the key that they refuse, or a part of one that has several.
 fn redacted(text: &str, secret: Option<&str>) -> String {
-    match secret.filter(|secret| secret.len() >= 4) {
-        Some(secret) => text.replace(secret, "…"),
-        None => text.to_owned(),
-    }
+    let Some(secret) = secret.filter(|secret| secret.len() >= 4) else { return text.to_owned() };
+    let parts = secret.split(':').filter(|part| part.len() >= LEAST_PART_CHARS);
+    parts.fold(text.replace(secret, "…"), |text, part| text.replace(part, "…"))
 }
 
 /// When to come back: seconds, a date (seen from the answer's own `Date`), or OpenAI's milliseconds.

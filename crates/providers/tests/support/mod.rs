@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use stoa_mock_openai::event_stream;
 use stoa_model::completion::{CompletionError, CompletionEvent};
 use stoa_model::provider::ProviderKind;
 use stoa_providers::Reading;
@@ -19,11 +20,27 @@ pub(crate) fn files(folder: &str) -> Vec<PathBuf> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| {
-            path.extension().is_some_and(|extension| ["sse", "json", "ndjson"].iter().any(|known| extension == *known))
+            path.extension()
+                .is_some_and(|extension| ["sse", "json", "ndjson", "events"].iter().any(|known| extension == *known))
         })
         .collect();
     files.sort();
     files
+}
+
+/// The messages of an event stream that the lines of a golden file stand for: what each is, its name, and what it holds.
+pub(crate) fn framed(lines: &[u8]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    for line in std::str::from_utf8(lines).unwrap().lines().filter(|line| !line.is_empty()) {
+        let mut words = line.splitn(3, ' ');
+        let (kind, name, said) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+        stream.extend(match kind {
+            "event" => event_stream::event(name, said.as_bytes()),
+            "exception" => event_stream::exception(name, said.as_bytes()),
+            _ => event_stream::frame(&[(":message-type", kind), (":error-code", name), (":error-message", said)], b""),
+        });
+    }
+    stream
 }
 
 pub(crate) fn snapshot(folder: &str, name: &str, content: &str) {

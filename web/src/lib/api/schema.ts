@@ -1456,7 +1456,7 @@ export interface components {
 		 * @description The protocol that a provider speaks.
 		 * @enum {string}
 		 */
-		ProviderKind: 'openai' | 'responses' | 'azure' | 'anthropic' | 'gemini' | 'ollama';
+		ProviderKind: 'openai' | 'responses' | 'azure' | 'anthropic' | 'bedrock' | 'gemini' | 'ollama';
 		ProviderList: {
 			items: components['schemas']['Provider'][];
 		};

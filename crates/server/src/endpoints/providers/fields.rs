@@ -9,8 +9,8 @@ use stoa_storage::Secret;
 
 const SLUG_BYTES: usize = 32;
 const BASE_URL_BYTES: usize = 2_048;
-/// The one query that a base URL may have.
-const VERSION: &str = "api-version=";
+/// The queries that a base URL may have, one of them: Azure's version, and the region of an address that names none.
+const QUERIES: [&str; 2] = ["api-version=", "region="];
 const API_KEY_BYTES: usize = 4_096;
 const MODEL_NAME_BYTES: usize = 256;
 const DISPLAY_NAME_CHARS: usize = 200;
@@ -45,12 +45,14 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err("Leave out spaces and control characters.".to_owned());
     }
-    // A version, as Azure has them, is no secret; anything else may be one.
-    let (_, query) = text.split_once('?').unwrap_or((text, VERSION));
-    let version = query.strip_prefix(VERSION);
-    let is_version = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    if text.contains('#') || !version.is_some_and(|version| version.bytes().all(is_version)) {
-        return Err(format!("Leave out what follows a `?` or `#`, unless it is `{VERSION}…`."));
+    // A version or a region is no secret; anything else may be one.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let is_known = |query: &str| {
+        QUERIES.iter().filter_map(|name| query.strip_prefix(name)).any(|value| value.bytes().all(is_plain))
+    };
+    if text.contains('#') || !text.split_once('?').is_none_or(|(_, query)| is_known(query)) {
+        let [version, region] = QUERIES;
+        return Err(format!("Leave out what follows a `?` or `#`, unless it is `{version}…` or `{region}…`."));
     }
     // Which protocol is spoken there changes what the path means, not what a URL is.
     match BaseUrl::parse(ProviderKind::Openai, text) {
@@ -156,6 +158,7 @@ mod tests {
             " http://127.0.0.1:8080 ",
             "http://[::1]:9/v1",
             "https://x.openai.azure.com?api-version=2025-04-01-preview",
+            "https://gateway.example/bedrock?region=eu-west-1",
         ] {
             assert_eq!(base_url(good).as_deref(), Ok(good.trim()));
         }
@@ -169,6 +172,8 @@ mod tests {
             "https://user@example.com",
             "https://example.com/v1?key=1",
             "https://example.com/v1?api-version=1&key=1",
+            "https://example.com/v1?region=eu-west-1&key=1",
+            "https://example.com/v1?region=eu/west",
             "https://example.com/v1?api-version=1#x",
             "https://example.com/v1#x",
             "https://exam\nple.com",

@@ -17,4 +17,6 @@ it('takes http and https, and nothing that hides a secret or a query', () => {
 	expect(isBaseUrl('https://example.com?key=1')).toBe(false);
 	expect(isBaseUrl('https://x.openai.azure.com?api-version=2024-10-21')).toBe(true);
 	expect(isBaseUrl('https://x.openai.azure.com?api-version=1&key=1')).toBe(false);
+	expect(isBaseUrl('https://gateway.example/bedrock?region=eu-west-1')).toBe(true);
+	expect(isBaseUrl('https://gateway.example/bedrock?region=eu/west')).toBe(false);
 });

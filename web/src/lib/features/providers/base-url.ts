@@ -6,7 +6,7 @@ export function normaliseBaseUrl(text: string): string {
 		.replace(/\/+$/, '');
 }
 
-/** Whether a text is a base URL that the server takes: http or https, without account and fragment, and without query but a version. */
+/** Whether a text is a base URL that the server takes: http or https, without account and fragment, and without query but a version or a region. */
 export function isBaseUrl(text: string): boolean {
 	let url: URL;
 	try {
@@ -14,7 +14,7 @@ export function isBaseUrl(text: string): boolean {
 	} catch {
 		return false;
 	}
-	const version = url.search === '' || /^\?api-version=[\w.-]+$/.test(url.search);
-	const plain = url.username === '' && url.password === '' && version && url.hash === '';
+	const query = url.search === '' || /^\?(?:api-version|region)=[a-zA-Z0-9.-]+$/.test(url.search);
+	const plain = url.username === '' && url.password === '' && query && url.hash === '';
 	return (url.protocol === 'https:' || url.protocol === 'http:') && url.hostname !== '' && plain;
 }

@@ -7,6 +7,8 @@ interface Described {
 	label: string;
 	/** The address of the service that the protocol comes from. */
 	address: string;
+	/** What a key looks like there, where it is not just one word. */
+	key?: string;
 }
 
 /** The protocols that a provider can be asked in, the most common first. */
@@ -17,6 +19,11 @@ export function protocols(): Record<Protocol, Described> {
 		gemini: { label: 'Google Gemini', address: 'https://generativelanguage.googleapis.com/v1beta' },
 		ollama: { label: 'Ollama', address: 'http://127.0.0.1:11434/api' },
 		responses: { label: 'OpenAI Responses', address: 'https://api.openai.com/v1' },
-		azure: { label: 'Azure OpenAI', address: m.settings_protocol_azure_address() }
+		azure: { label: 'Azure OpenAI', address: m.settings_protocol_azure_address() },
+		bedrock: {
+			label: 'Amazon Bedrock',
+			address: 'https://bedrock-runtime.us-east-1.amazonaws.com',
+			key: m.settings_protocol_bedrock_key()
+		}
 	};
 }

@@ -1,0 +1,63 @@
+//! The turns of a prompt as Bedrock takes them.
+
+use serde::Serialize;
+use stoa_model::completion::{CompletionError, PromptMessage, PromptRole};
+use stoa_model::json::Json;
+
+use crate::parts::{self, Part};
+use crate::turns::{Turn, arguments};
+
+#[derive(Serialize)]
+pub(super) struct WireMessage<'a> {
+    role: &'static str,
+    content: Vec<WireBlock<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum WireBlock<'a> {
+    Text(&'a str),
+    Image { format: &'static str, source: WireSource },
+    ToolUse { tool_use_id: &'a str, name: &'a str, input: Json },
+    ToolResult { tool_use_id: &'a str, content: Vec<WireBlock<'a>> },
+}
+
+#[derive(Serialize)]
+struct WireSource {
+    /// In base64.
+    bytes: String,
+}
+
+/// A turn in which nothing is said is left out: this protocol knows no empty text. Thoughts are left out too, for only
+/// those are taken back that the model has signed.
+pub(super) fn message<'a>(turn: &Turn<'a>) -> Result<Option<WireMessage<'a>>, CompletionError> {
+    let mut content = Vec::new();
+    // What tools have answered must stand before everything else.
+    let (answers, rest): (Vec<&PromptMessage>, Vec<&PromptMessage>) =
+        turn.messages.iter().partition(|message| message.role == PromptRole::Tool);
+    for answer in answers {
+        let tool_use_id = answer.tool_call_id.as_deref().unwrap_or_default();
+        content.push(WireBlock::ToolResult { tool_use_id, content: blocks(answer) });
+    }
+    for message in rest {
+        content.extend(blocks(message));
+        for call in &message.tool_calls {
+            content.push(WireBlock::ToolUse { tool_use_id: &call.id, name: &call.name, input: arguments(call)? });
+        }
+    }
+    let role = if turn.is_assistant { "assistant" } else { "user" };
+    Ok((!content.is_empty()).then_some(WireMessage { role, content }))
+}
+
+fn blocks(message: &PromptMessage) -> Vec<WireBlock<'_>> {
+    let block = |part| match part {
+        // A text of blanks alone is refused there.
+        Part::Text(text) => (!text.trim().is_empty()).then_some(WireBlock::Text(text)),
+        Part::Image(image) => {
+            let media_type = image.kind().media_type();
+            let format = media_type.strip_prefix("image/").unwrap_or(media_type);
+            Some(WireBlock::Image { format, source: WireSource { bytes: image.to_base64() } })
+        }
+    };
+    parts::of(message).into_iter().filter_map(block).collect()
+}
