@@ -4,7 +4,6 @@ import { expect } from './expect.mjs';
 import { until, views } from './harness.mjs';
 import {
 	accessible,
-	answerText,
 	api,
 	chooseModel,
 	complete,
@@ -248,7 +247,7 @@ async function unsaved(all) {
 	await chooseModel(page, 'echo');
 	await send(page, 'Nobody there');
 	await complete(page);
-	expect(await answerText(page)).equals('Nobody there');
+	await says(page, 'Nobody there');
 }
 
 export const assistantTests = [
