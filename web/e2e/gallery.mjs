@@ -190,6 +190,8 @@ const inChinese = (view) => async (all) => {
 
 	// Changed before it is added, in the language that was looked at.
 	await card(page, 'SQL helper').getByRole('button', { name: 'SQL helper', exact: true }).click();
+	await page.getByRole('dialog').getByText('You are an experienced database developer.').waitFor();
+	await accessible(page, `an English preview in a Chinese page, ${view}`);
 	await picture(page, `gallery Chinese page English preview ${view}`);
 	await page.getByRole('dialog').getByRole('link', { name: '先修改再添加' }).click();
 	await page.getByRole('button', { name: '创建助手' }).waitFor();
