@@ -27,6 +27,17 @@ const inOrder = (page, wanted) =>
 const focused = (page) =>
 	page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText);
 
+/** The file of a language as the profiles that are made of it. */
+const profiles = (offers) =>
+	offers.map(({ id: _, role, ...offer }) => ({
+		...{ input_template: '', model: null, history_messages: null },
+		...{ ...offer, role: role.join('\n') }
+	}));
+/** In whatever order the fields come. */
+const sorted = (list) =>
+	list.map((profile) => Object.entries(profile).sort(([one], [other]) => (one < other ? -1 : 1)));
+const kept = ({ id: _id, pinned: _pinned, created_at: _made, updated_at: _changed, ...profile }) => profile;
+
 /** From nothing to a conversation with the translator, by way of the gallery. */
 const fromTheGallery = (view) => async (all) => {
 	const page = await newcomer(all, `Gus${view.replace(/\W/g, '')}`, views[view]);
@@ -112,19 +123,14 @@ async function fromTheCard(all) {
 	await accessible(page, 'the gallery with what was added');
 	await picture(page, 'gallery added');
 	const { items } = await api(page, all, 'GET', '/assistants');
-	const kept = items.map(({ id: _, pinned: _p, created_at: _c, updated_at: _u, ...profile }) => profile);
-	const wanted = [english[11], english[6]].map(({ id: _, role, ...offer }) => ({
-		...{ input_template: '', model: null, history_messages: null },
-		...{ ...offer, role: role.join('\n') }
-	}));
-	const sorted = (profiles) =>
-		profiles.map((profile) => Object.entries(profile).sort(([one], [other]) => (one < other ? -1 : 1)));
-	expect(sorted(kept)).equals(sorted(wanted));
+	expect(sorted(items.map(kept))).equals(sorted(profiles([english[11], english[6]])));
 
 	// The way in the notice; then the gallery still knows which are one's own, until one of them is not what it was.
 	await page.getByRole('button', { name: 'Talk to it' }).last().click();
 	await page.getByRole('region', { name: english[11].name, exact: true }).waitFor();
-	await api(page, all, 'PATCH', `/assistants/${items[0].id}`, { profile: { ...kept[0], role: 'Changed.' } });
+	await api(page, all, 'PATCH', `/assistants/${items[0].id}`, {
+		profile: { ...kept(items[0]), role: 'Changed.' }
+	});
 	await page.goto(`${all.stoa.origin}/assistants`);
 	await page.getByRole('link', { name: 'Gallery', exact: true }).click();
 	await card(page, english[6].name).getByText('Added').waitFor();
@@ -226,11 +232,22 @@ const inChinese = (view) => async (all) => {
 	});
 };
 
+/** Nothing in the files is refused or trimmed by the server's own rules. */
+async function asItIs(all) {
+	const page = await newcomer(all, 'Greta', views['1440 px, light']);
+	for (const assistants of [profiles(english), profiles(chinese)]) {
+		const file = { format: 'stoa.assistants', version: 1, assistants };
+		const { items } = await api(page, all, 'POST', '/assistants/import', file);
+		expect(sorted(items.map(kept))).equals(sorted(assistants));
+	}
+}
+
 export const galleryTests = [
 	...Object.keys(views).map((view) => ({
 		name: `an assistant from the gallery, ${view}`,
 		run: fromTheGallery(view)
 	})),
+	{ name: 'the server takes all of the gallery as it is', run: asItIs },
 	{ name: 'assistants straight from the cards of the gallery', run: fromTheCard },
 	...['1440 px, light', '390 px, dark'].map((view) => ({
 		name: `the gallery in Chinese, and in both languages, ${view}`,
