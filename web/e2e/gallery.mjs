@@ -71,6 +71,7 @@ const fromTheGallery = (view) => async (all) => {
 	await page.getByRole('button', { name: 'Show all' }).click();
 	await until('all cards', 10_000, async () => (await cards(page).count()) === english.length);
 	expect(await search.inputValue()).equals('');
+	expect(await focused(page)).equals('Translator', 'the focus is on what is shown again');
 
 	// Looked at by keys, and left again.
 	const show = card(page, 'Translator').getByRole('button', { name: 'Translator', exact: true });
