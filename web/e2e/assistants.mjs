@@ -4,27 +4,16 @@ import { expect } from './expect.mjs';
 import { until, views } from './harness.mjs';
 import {
 	accessible,
-	answerText,
 	api,
 	chooseModel,
 	complete,
 	composer,
-	enter,
 	lastAnswer,
+	newcomer,
 	picture,
 	says,
 	send
 } from './page.mjs';
-
-/** Somebody who has no assistants yet, with the mock's models at hand. */
-async function newcomer(all, name, options, path = '/assistants') {
-	const admin = await enter(all);
-	const email = `${name.toLowerCase()}@example.com`;
-	const person = { name, email, password: 'seven miles along the coast' };
-	await api(admin, all, 'POST', '/users', { ...person, role: 'member' });
-	await admin.context().close();
-	return enter(all, options, path, person);
-}
 
 const profile = (name, more = {}) => ({ name, model: null, history_messages: null, ...more });
 const card = (page, name) => page.getByRole('article', { name, exact: true });
@@ -221,35 +210,6 @@ const order = (view) => async (all) => {
 	]);
 };
 
-const inChinese = (page) => page.getByRole('textbox', { name: '消息', exact: true });
-async function chooseModelInChinese(page) {
-	await page.getByRole('button', { name: /^模型：/ }).click();
-	await page.getByRole('combobox', { name: '搜索模型' }).fill('echo');
-	await page.getByRole('option').filter({ hasText: 'echo' }).first().click();
-}
-
-async function offeredTranslator(all) {
-	const page = await newcomer(all, 'Zhou', { ...views['1440 px, light'], locale: 'zh-CN' });
-	await page.getByRole('link', { name: '从翻译助手开始' }).click();
-	await page.getByRole('button', { name: '创建助手' }).waitFor();
-	await accessible(page, 'the editor in Chinese');
-	await picture(page, 'assistant editor Chinese');
-	const left = await page.evaluate(() =>
-		document.body.innerText.match(/\b(Name|Role|Save|Tags|Colour|Model)\b/g)
-	);
-	expect(left).equals(null, 'English left in the Chinese page');
-	await page.getByRole('button', { name: '创建助手' }).click();
-	await page.getByRole('link', { name: '与“翻译助手”开始新对话' }).click();
-	await chooseModelInChinese(page);
-	await inChinese(page).fill('你好');
-	await inChinese(page).press('Enter');
-	await page.waitForURL('**/c/*');
-	await until('the template in Chinese', 20_000, async () => {
-		const texts = await page.locator('article.assistant .markdown').allInnerTexts();
-		return texts.join('').includes('请翻译下面的文字：') && texts.join('').includes('你好');
-	});
-}
-
 /** Who writes a long role loses nothing by a slip: links, the way back and the keys all ask first. */
 async function unsaved(all) {
 	const page = await newcomer(all, 'Una', views['1440 px, light'], '/assistants/new');
@@ -287,7 +247,7 @@ async function unsaved(all) {
 	await chooseModel(page, 'echo');
 	await send(page, 'Nobody there');
 	await complete(page);
-	expect(await answerText(page)).equals('Nobody there');
+	await says(page, 'Nobody there');
 }
 
 export const assistantTests = [
@@ -299,6 +259,5 @@ export const assistantTests = [
 		name: `assistants in order, copied, deleted, as a file, ${view}`,
 		run: order(view)
 	})),
-	{ name: 'the translation assistant that is offered, in Chinese', run: offeredTranslator },
 	{ name: 'assistants keep what is not saved, and say what is wrong', run: unsaved }
 ];

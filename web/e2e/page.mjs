@@ -60,6 +60,16 @@ export async function api(page, all, method, path, data) {
 	return answer.status() === 204 ? null : answer.json();
 }
 
+/** Somebody who has nothing yet, with the mock's models at hand. */
+export async function newcomer(all, name, options, path = '/assistants') {
+	const admin = await enter(all);
+	const email = `${name.toLowerCase()}@example.com`;
+	const person = { name, email, password: 'seven miles along the coast' };
+	await api(admin, all, 'POST', '/users', { ...person, role: 'member' });
+	await admin.context().close();
+	return enter(all, options, path, person);
+}
+
 /** Runs axe on the page as it is now. */
 export async function accessible(page, where) {
 	// Injected by the protocol and not by an element, because the page's policy refuses foreign scripts.

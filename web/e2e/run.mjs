@@ -6,6 +6,7 @@ import { accountTests } from './account.mjs';
 import { assistantTests } from './assistants.mjs';
 import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
+import { galleryTests } from './gallery.mjs';
 import { navigationTests } from './navigation.mjs';
 import { resilienceTests } from './resilience.mjs';
 import { settingsTests } from './settings/index.mjs';
@@ -18,6 +19,7 @@ const tests = [
 	...chatTests,
 	...navigationTests,
 	...assistantTests,
+	...galleryTests,
 	...accessTests,
 	...settingsTests,
 	...resilienceTests

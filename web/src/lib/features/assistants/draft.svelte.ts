@@ -152,19 +152,3 @@ export function profileOf(assistant: Assistant): AssistantProfile {
 	const { id: _id, pinned: _pinned, created_at: _made, updated_at: _changed, ...profile } = assistant;
 	return profile;
 }
-
-/** A translator to begin with, in the reader's language. */
-export function translator(): Partial<AssistantProfile> {
-	return {
-		name: m.assistants_translator_name(),
-		description: m.assistants_translator_description(),
-		avatar: '🌐',
-		background: '#dbe7f3',
-		tags: [m.assistants_translator_tag()],
-		opening_message: m.assistants_translator_opening(),
-		opening_questions: [m.assistants_translator_question_1(), m.assistants_translator_question_2()],
-		role: m.assistants_translator_role(),
-		input_template: `${m.assistants_translator_template()}\n\n{{text}}`,
-		parameters: { temperature: 0.3 }
-	};
-}

@@ -17,8 +17,10 @@ export function moved(items: readonly Assistant[], id: string, step: -1 | 1): As
 	return list;
 }
 
+type Findable = Pick<Assistant, 'name' | 'description' | 'tags'>;
+
 /** Those that have all the words, in name, description or tags. */
-export function matching(items: readonly Assistant[], words: string): Assistant[] {
+export function matching<Item extends Findable>(items: readonly Item[], words: string): Item[] {
 	const wanted = words.toLocaleLowerCase().split(/\s+/u).filter(Boolean);
 	return items.filter(({ name, description, tags }) => {
 		const text = [name, description, ...(tags ?? [])].join('\n').toLocaleLowerCase();

@@ -1,0 +1,2 @@
+export { default as GalleryPage } from './GalleryPage.svelte';
+export { offered } from './offered';
