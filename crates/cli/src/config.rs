@@ -16,6 +16,7 @@ pub(crate) use reading::ConfigError;
 pub(crate) use registries::registry_options;
 
 /// One setting, as the reference shows it.
+#[derive(Debug)]
 pub(crate) struct Setting {
     pub(crate) key: &'static str,
     pub(crate) variable: &'static str,
@@ -44,8 +45,14 @@ settings! {
     OLLAMA_HOSTS: "ollama_hosts", "STOA_OLLAMA_HOSTS", "", false,
         "Host names that Ollama's protocol is reached by, separated by commas, beside addresses, `localhost` and names that \
          end in `.local` or `.internal`.";
+    TLS_CERTIFICATE: "tls_certificate", "STOA_TLS_CERTIFICATE", "", false,
+        "A file with the server's certificate and those between it and its root (PEM). With it and `tls_key`, Stoa itself speaks \
+         TLS, and so does Ollama's protocol unless its address is of this machine alone. Files that change are read again.";
+    TLS_KEY: "tls_key", "STOA_TLS_KEY", "", false,
+        "The file with the key of that certificate (PEM).";
     SECURE_COOKIES: "secure_cookies", "STOA_SECURE_COOKIES", "false", false,
-        "Send cookies over TLS only. Set it when people reach Stoa by `https`, such as through a proxy.";
+        "Send cookies over TLS only. Set it when people reach Stoa by `https` through a proxy; where Stoa itself speaks TLS, it \
+         is always so.";
     TRUSTED_PROXIES: "trusted_proxies", "STOA_TRUSTED_PROXIES", "", false,
         "Addresses and networks of the reverse proxies before Stoa, separated by commas, such as `127.0.0.1, 10.0.0.0/8`. \
          Their `X-Forwarded-For` tells who the client is, for throttling and the list of sessions; nobody else's does.";
@@ -131,6 +138,8 @@ pub(crate) struct Config {
     /// Somebody has chosen that address, and it is not to be gone without.
     pub(crate) ollama_chosen: bool,
     pub(crate) ollama_hosts: Vec<String>,
+    /// The files of the certificate and its key.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
     pub(crate) secure_cookies: bool,
     pub(crate) trusted_proxies: Vec<String>,
     pub(crate) drain: Duration,
@@ -188,6 +197,12 @@ impl Config {
             },
             ollama_chosen: reader.text(&OLLAMA_LISTEN)?.is_some(),
             ollama_hosts: reader.list(&OLLAMA_HOSTS)?,
+            tls: match (reader.path(&TLS_CERTIFICATE), reader.path(&TLS_KEY)) {
+                (Some(certificate), Some(key)) => Some((certificate, key)),
+                (None, None) => None,
+                (Some(_), None) => return Err(ConfigError::Alone { one: &TLS_CERTIFICATE, other: &TLS_KEY }),
+                (None, Some(_)) => return Err(ConfigError::Alone { one: &TLS_KEY, other: &TLS_CERTIFICATE }),
+            },
             secure_cookies: reader.parse(&SECURE_COOKIES, "true or false")?,
             trusted_proxies: reader.list(&TRUSTED_PROXIES)?,
             drain: reader.seconds(&DRAIN)?,
@@ -298,6 +313,14 @@ mod tests {
         let file = file("lisen = \"x\"\n");
         let error = load(Some(file.path()), &[("HOME", "/")]).unwrap_err().to_string();
         assert!(error.contains("there is no setting `lisen`"), "{error}");
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key() {
+        let error = load(None, &[("HOME", "/"), ("STOA_TLS_KEY", "/key.pem")]).unwrap_err().to_string();
+        assert_eq!(error, "STOA_TLS_KEY is set, and STOA_TLS_CERTIFICATE is not; one is nothing without the other");
+        let both = [("HOME", "/"), ("STOA_TLS_KEY", "/key.pem"), ("STOA_TLS_CERTIFICATE", "/chain.pem")];
+        assert_eq!(load(None, &both).unwrap().tls, Some(("/chain.pem".into(), "/key.pem".into())));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use stoa_chat::{Engine, EngineOptions};
 use stoa_dispatch::Dispatch;
 use stoa_identity::{Door, SetupToken};
-use stoa_listener::{Listener, ListenerOptions, RequestBody};
+use stoa_listener::{Listener, ListenerOptions, RequestBody, Tls};
 use stoa_model::{Clock, SystemClock};
 use stoa_model_store::Store;
 use stoa_models::{Runtime, RuntimeOptions, WorkerProgram};
@@ -46,9 +46,16 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     // Before anything that takes long, so that a port in use is said at once.
     let options =
         ListenerOptions { drain_timeout: config.drain + Duration::from_secs(5), ..ListenerOptions::default() };
-    let listener = Listener::bind(config.listen, options)?;
-    let address = listener.local_addr();
-    let ollama_listener = ollama::bind(&config)?;
+    let mut listener = Listener::bind(config.listen, options)?;
+    let mut ollama_listener = ollama::bind(&config)?;
+    if let Some((certificate, key)) = &config.tls {
+        let tls = Tls::load(certificate, key).context("STOA_TLS_CERTIFICATE")?;
+        let (follow, helpers) = (Arc::clone(&tls).follow(), helpers.clone());
+        tracker.spawn(async move { helpers.run_until_cancelled(follow).await });
+        ollama_listener = ollama_listener.map(|listener| ollama::with_tls(listener, &tls));
+        listener = listener.with_tls(tls);
+    }
+    let (scheme, address) = (listener.scheme(), listener.local_addr());
     let database = Database::open(&url, key.clone(), &tracker).await.context("the database")?;
     let egress = network::egress(&config, &database, &tracker, &helpers).await?;
     let door = open_door(&config, &database, &key, &clock, &tracker, &helpers).await?;
@@ -78,7 +85,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         local_models,
         clock,
         options: Arc::new(AppOptions {
-            secure_cookies: config.secure_cookies,
+            secure_cookies: config.secure_cookies || config.tls.is_some(),
             loopback_only: address.ip().is_loopback(),
             trusted_proxies,
             figures,
@@ -94,7 +101,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
 
     let serving = tracker.spawn(listener.serve(service, stop.clone(), tracker.clone()));
     let ready_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(%address, ready_ms, "ready at http://{address}");
+    tracing::info!(%address, ready_ms, "ready at {scheme}://{address}");
 
     let signal = stop_signal().await?;
     tracing::info!(signal, "stopping");

@@ -12,8 +12,11 @@ use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceExt};
@@ -129,8 +132,24 @@ pub(crate) enum End {
     Cut,
 }
 
-pub(crate) async fn run<S, B>(stream: TcpStream, peer: PeerAddress, application: S, shared: Shared) -> End
+/// What comes before the first request over TLS; it has the time of a head.
+pub(crate) async fn shake_hands(
+    acceptor: &TlsAcceptor,
+    stream: TcpStream,
+    shared: &Shared,
+) -> Result<TlsStream<TcpStream>, End> {
+    let shaken = tokio::time::timeout(shared.options.head_timeout, acceptor.accept(stream));
+    match shared.shutdown.run_until_cancelled(shaken).await {
+        Some(Ok(Ok(stream))) => Ok(stream),
+        Some(Ok(Err(error))) => Err(End::Failed(error.into())),
+        Some(Err(_)) => Err(End::Overdue(Overdue::Head)),
+        None => Err(End::Closed),
+    }
+}
+
+pub(crate) async fn run<I, S, B>(stream: I, peer: PeerAddress, application: S, shared: Shared) -> End
 where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<RequestBody>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
         + Clone
         + Send

@@ -1,4 +1,5 @@
-//! The way in: an HTTP/1.1 and cleartext HTTP/2 listener with caps and time-outs, on which an application is a tower service.
+//! The way in: an HTTP/1.1 and HTTP/2 listener with caps and time-outs, in the clear or over TLS, on which an application is
+//! a tower service.
 //!
 //! What a listener guarantees to the application behind it:
 //!
@@ -18,11 +19,13 @@ mod body;
 mod connection;
 mod options;
 mod serve;
+mod tls;
 
 pub use bind::BindError;
 pub use body::{BodyError, RequestBody};
 pub use options::{BodyLimits, ListenerOptions};
 pub use serve::{Drained, Listener, PeerAddress};
+pub use tls::{Tls, TlsError};
 
 /// Any error that can cross threads, as tower and hyper use it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

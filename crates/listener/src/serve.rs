@@ -18,7 +18,7 @@ use tracing::{debug, info, warn};
 use crate::bind::{self, BindError};
 use crate::body::RequestBody;
 use crate::connection::{self, End, Shared, TrackedExecutor};
-use crate::{BoxError, ListenerOptions};
+use crate::{BoxError, ListenerOptions, Tls};
 
 /// Pause after an accept error that the next attempt would meet too, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
@@ -42,6 +42,7 @@ pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     options: ListenerOptions,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Listener {
@@ -50,7 +51,18 @@ impl Listener {
     pub fn bind(address: SocketAddr, options: ListenerOptions) -> Result<Self, BindError> {
         let socket = bind::listen(address)?;
         let address = socket.local_addr().map_err(|source| BindError::Other { address, source })?;
-        Ok(Self { socket, address, options })
+        Ok(Self { socket, address, options, tls: None })
+    }
+
+    /// Speaks TLS with everybody.
+    #[must_use]
+    pub fn with_tls(self, tls: Arc<Tls>) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// What its addresses begin with.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// The address listened on, with the real port.
@@ -87,9 +99,16 @@ impl Listener {
             loop {
                 let Some(slot) = free_slot(&slots).await else { return };
                 let (stream, peer) = accept(&self.socket).await;
-                let connection = connection::run(stream, peer, application.clone(), shared.clone());
+                let acceptor = self.tls.as_ref().map(|tls| tls.acceptor());
+                let (application, shared) = (application.clone(), shared.clone());
                 tracker.spawn(async move {
-                    let end = connection.await;
+                    let end = match acceptor {
+                        None => connection::run(stream, peer, application, shared).await,
+                        Some(acceptor) => match connection::shake_hands(&acceptor, stream, &shared).await {
+                            Ok(stream) => connection::run(stream, peer, application, shared).await,
+                            Err(end) => end,
+                        },
+                    };
                     drop(slot);
                     report(peer, &end);
                 });

@@ -9,3 +9,5 @@ mod clients;
 mod drain;
 #[path = "real/harness.rs"]
 mod harness;
+#[path = "real/tls.rs"]
+mod tls;

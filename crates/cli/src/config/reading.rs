@@ -28,6 +28,8 @@ pub(crate) enum ConfigError {
     Unknown { key: String, path: PathBuf },
     #[error("{name} is `{value}`, but must be {wanted}")]
     Wrong { name: String, value: String, wanted: &'static str },
+    #[error("{} is set, and {} is not; one is nothing without the other", one.variable, other.variable)]
+    Alone { one: &'static Setting, other: &'static Setting },
     #[error("{name} is not UTF-8 text")]
     NotText { name: String },
     #[error("there is no home directory to keep data in; set STOA_DATA_DIR")]

@@ -177,6 +177,12 @@ impl Server {
         let mut address = config.ollama_listen.context(
             "Ollama's protocol, by which a running server is asked, is switched off; set STOA_OLLAMA_LISTEN to an address",
         )?;
+        if config.tls.is_some() && !address.ip().is_loopback() {
+            bail!(
+                "Ollama's protocol speaks TLS at {address}, which this command does not: set OLLAMA_HOST to its https address and \
+                 use Ollama's own program, or the page of local models"
+            );
+        }
         if address.ip().is_unspecified() {
             address.set_ip(match address.ip() {
                 IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

@@ -1,8 +1,9 @@
 //! The listener of Ollama's protocol.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use stoa_listener::{BodyLimits, Listener, ListenerOptions, RequestBody};
+use stoa_listener::{BodyLimits, Listener, ListenerOptions, RequestBody, Tls};
 use stoa_server::{App, OllamaOptions};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,12 +34,17 @@ pub(super) fn bind(config: &Config) -> anyhow::Result<Option<Listener>> {
     }
 }
 
+/// Programs of the same machine expect none at the address that Ollama has; from elsewhere keys would be read on the way.
+pub(super) fn with_tls(listener: Listener, tls: &Arc<Tls>) -> Listener {
+    if listener.local_addr().ip().is_loopback() { listener } else { listener.with_tls(Arc::clone(tls)) }
+}
+
 /// Serves until `stop`, and then for as long as the drain may take.
 pub(super) fn serve(listener: Listener, app: App, hosts: Vec<String>, stop: CancellationToken, tracker: &TaskTracker) {
-    let address = listener.local_addr();
+    let (scheme, address) = (listener.scheme(), listener.local_addr());
     let options = OllamaOptions { loopback_only: address.ip().is_loopback(), hosts };
     let service = stoa_server::ollama_application(app, options)
         .map_request(|request: http::Request<RequestBody>| request.map(axum::body::Body::new));
     tracker.spawn(listener.serve(service, stop, tracker.clone()));
-    tracing::info!(%address, "Ollama's protocol at http://{address}");
+    tracing::info!(%address, "Ollama's protocol at {scheme}://{address}");
 }

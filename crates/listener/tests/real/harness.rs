@@ -11,7 +11,7 @@ use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use stoa_listener::{BodyError, Drained, Listener, ListenerOptions, PeerAddress, RequestBody};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -44,7 +44,10 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(options: ListenerOptions) -> Self {
-        let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), options).unwrap();
+        Self::over(Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), options).unwrap())
+    }
+
+    pub(crate) fn over(listener: Listener) -> Self {
         let address = listener.local_addr();
         let shutdown = CancellationToken::new();
         let tracker = TaskTracker::new();
@@ -114,7 +117,7 @@ pub(crate) async fn exchange(stream: &mut TcpStream, request: &[u8]) -> String {
 }
 
 /// Everything until the peer closes or resets.
-pub(crate) async fn read_to_end(stream: &mut TcpStream) -> String {
+pub(crate) async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut received = Vec::new();
     let reading = async {
         let mut buffer = vec![0; 16 * 1024];
