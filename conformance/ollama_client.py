@@ -232,6 +232,10 @@ class Answers(WithStoa):
         self.assertEqual(list(self.client.embed(LOCAL_NAME, []).embeddings), [])
         self.assertEqual(len(self.client.embeddings(LOCAL_NAME, "one").embedding), len(many.embeddings[0]))
         self.refused(400, self.client.embed, LOCAL_NAME, "sea " * 20_000, truncate=False)
+        cut = json.loads(self.raw("POST", "/api/embed", {"model": LOCAL_NAME, "input": ["one", "sea " * 20_000]})[1])
+        self.assertEqual((cut["truncated"], len(cut["embeddings"])), ([1], 2))
+        cut = json.loads(self.raw("POST", "/api/embeddings", {"model": LOCAL_NAME, "prompt": "sea " * 20_000})[1])
+        self.assertTrue(cut["truncated"])
 
 
 class Ranking(WithStoa):
@@ -299,6 +303,7 @@ class Ranking(WithStoa):
         # All of that has harmed nothing, and a document is cut to what fits when that is asked for.
         cut = self.rerank(documents=[long, "moon " * 60], truncate=True)
         self.assertEqual(cut["prompt_eval_count"], 2 * 64)
+        self.assertEqual([result.get("truncated") for result in cut["results"]], [True, True])
         self.assertEqual(len({result["relevance_score"] for result in cut["results"]}), 1, cut)
 
 

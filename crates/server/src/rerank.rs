@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use stoa_model::Principal;
 use stoa_model::completion::{CompletionError, KeepAlive, LocalTimings, Timers, Usage};
 use stoa_model::provider::LOCAL_SLUG;
-use stoa_models::RerankRequest;
+use stoa_models::{RerankRequest, Reranked};
 
 use crate::app::App;
 
@@ -47,6 +47,9 @@ pub(crate) struct Ranked {
     /// Its place in the request.
     index: usize,
     relevance_score: f32,
+    /// Only its beginning was looked at.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     document: Option<RankedDocument>,
 }
@@ -89,21 +92,21 @@ pub(crate) async fn rerank(
     };
     let reranked = app.dispatch.compute(principal, model, work).await?;
     Ok(Answer {
-        results: best_first(&reranked.relevances, asked.top_n, kept),
+        results: best_first(&reranked, asked.top_n, kept),
         prompt_tokens: reranked.prompt_tokens,
         timings: reranked.timings,
     })
 }
 
 /// `kept` are the documents to be told of again, or none.
-fn best_first(relevances: &[f32], top_n: Option<usize>, mut kept: Vec<String>) -> Vec<Ranked> {
-    let mut order: Vec<(usize, f32)> = relevances.iter().copied().enumerate().collect();
+fn best_first(reranked: &Reranked, top_n: Option<usize>, mut kept: Vec<String>) -> Vec<Ranked> {
+    let mut order: Vec<(usize, f32)> = reranked.relevances.iter().copied().enumerate().collect();
     // Equals stay in the order of the request.
     order.sort_by(|(_, one), (_, other)| other.total_cmp(one));
     order.truncate(top_n.unwrap_or(usize::MAX));
     let ranked = order.into_iter().map(|(index, relevance_score)| {
         let document = kept.get_mut(index).map(|text| RankedDocument { text: std::mem::take(text) });
-        Ranked { index, relevance_score, document }
+        Ranked { index, relevance_score, truncated: reranked.truncated.contains(&index), document }
     });
     ranked.collect()
 }
@@ -116,7 +119,13 @@ mod tests {
 
     fn ranked(top_n: Option<usize>, kept: &[&str]) -> Value {
         let kept = kept.iter().map(|&text| text.to_owned()).collect();
-        to_value(best_first(&[0.25, 0.5, 0.75, 0.5], top_n, kept)).unwrap()
+        let reranked = Reranked {
+            relevances: vec![0.25, 0.5, 0.75, 0.5],
+            truncated: vec![0],
+            prompt_tokens: 0,
+            timings: LocalTimings::default(),
+        };
+        to_value(best_first(&reranked, top_n, kept)).unwrap()
     }
 
     #[test]
@@ -127,7 +136,7 @@ mod tests {
                 { "index": 2, "relevance_score": 0.75 },
                 { "index": 1, "relevance_score": 0.5 },
                 { "index": 3, "relevance_score": 0.5 },
-                { "index": 0, "relevance_score": 0.25 },
+                { "index": 0, "relevance_score": 0.25, "truncated": true },
             ])
         );
     }

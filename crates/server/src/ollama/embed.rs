@@ -48,6 +48,9 @@ impl Default for Input {
 pub(super) struct Embedded {
     model: String,
     embeddings: Vec<Vec<f32>>,
+    /// Places of the inputs of which only the beginning fitted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    truncated: Vec<usize>,
     total_duration: u64,
     load_duration: u64,
     prompt_eval_count: u64,
@@ -67,6 +70,9 @@ struct EmbeddingBody {
 #[derive(Serialize)]
 pub(super) struct Embedding {
     embedding: Vec<f64>,
+    /// Only the beginning of the prompt fitted.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    truncated: bool,
 }
 
 pub(super) async fn embed(
@@ -91,8 +97,9 @@ pub(super) async fn embed_one(
         keep_alive: asked.keep_alive,
     };
     let embedded = run(&state, &caller, asked).await?;
+    let truncated = !embedded.truncated.is_empty();
     let embedding = embedded.embeddings.into_iter().next().unwrap_or_default();
-    Ok(Reply(Embedding { embedding: embedding.into_iter().map(f64::from).collect() }))
+    Ok(Reply(Embedding { embedding: embedding.into_iter().map(f64::from).collect(), truncated }))
 }
 
 async fn run(state: &Ollama, caller: &Caller, asked: EmbedBody) -> Result<Embedded, Refusal> {
@@ -107,6 +114,7 @@ async fn run(state: &Ollama, caller: &Caller, asked: EmbedBody) -> Result<Embedd
         return Ok(Embedded {
             model: asked.model,
             embeddings: Vec::new(),
+            truncated: Vec::new(),
             total_duration: nanoseconds(begun.elapsed()),
             load_duration: 0,
             prompt_eval_count: 0,
@@ -125,6 +133,7 @@ async fn run(state: &Ollama, caller: &Caller, asked: EmbedBody) -> Result<Embedd
     Ok(Embedded {
         model: asked.model,
         embeddings: embeddings.vectors,
+        truncated: embeddings.truncated,
         total_duration: nanoseconds(begun.elapsed()),
         load_duration: nanoseconds(embeddings.timings.loading),
         prompt_eval_count: embeddings.prompt_tokens,
