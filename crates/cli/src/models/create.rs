@@ -19,6 +19,12 @@ pub(super) fn create(store: &Store, name: &str, file: &Path) -> anyhow::Result<S
     // A file is named as seen from the Modelfile.
     let files: Vec<PathBuf> = modelfile.from.iter().map(|from| beside(file, from)).collect();
     let mut report = progress();
+    // Before the weights get the name.
+    if let Some(adapter) = modelfile.adapters.first() {
+        let adapter = beside(file, adapter);
+        let digest = store.import_adapter(&adapter, &mut report);
+        new.adapters.push(digest.with_context(|| format!("{} cannot be imported", adapter.display()))?);
+    }
     match (modelfile.from.as_slice(), files.as_slice()) {
         (_, [weights, projector]) if weights.is_file() && projector.is_file() => {
             store
@@ -38,11 +44,6 @@ pub(super) fn create(store: &Store, name: &str, file: &Path) -> anyhow::Result<S
             new.from = Some(parent);
         }
         _ => bail!("several `FROM` must be two files: the weights of a model and its projector"),
-    }
-    if let Some(adapter) = modelfile.adapters.first() {
-        let adapter = beside(file, adapter);
-        let digest = store.import_adapter(&adapter, &mut report);
-        new.adapters.push(digest.with_context(|| format!("{} cannot be imported", adapter.display()))?);
     }
     let made = store.create(&name, &new, &mut |_| {}).with_context(|| format!("{name} cannot be made"))?;
     Ok(format!("created {}\n", made.name))

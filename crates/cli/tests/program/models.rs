@@ -63,7 +63,8 @@ fn models_are_made_shown_and_deleted_without_a_server() {
         ("SYSTEM x\n", "`FROM` is missing"),
         ("FROM a\nFROM b\n", "several `FROM`"),
         ("FROM a\nPARAMETER temperature hot\n", "a `PARAMETER` cannot be used"),
-        ("FROM a\nADAPTER ./b\n", "`ADAPTER`"),
+        ("FROM a\nADAPTER ./b\nADAPTER ./c\n", "one `ADAPTER`"),
+        ("FROM tiny.gguf\nADAPTER ./none.gguf\n", "none.gguf cannot be imported"),
     ] {
         std::fs::write(&modelfile, text).unwrap();
         let said = refused(&run(&["create", "bad:1b", "-f", path]));

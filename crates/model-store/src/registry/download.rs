@@ -82,6 +82,7 @@ impl Download<'_> {
         let taken = blocking(move || {
             let is_there = || store.blob_size(&digest) == Some(size);
             if is_there() {
+                Partial::clear(&store, &digest)?;
                 return Ok(Taken::There);
             }
             let Some(partial) = Partial::open(&store, &digest, size, part_bytes)? else {

@@ -178,6 +178,20 @@ impl Partial {
         self.keep.store(false, Ordering::Release);
     }
 
+    /// Deletes what is left beside a blob that is in its place: whoever put it there may have been killed just then.
+    pub(crate) fn clear(store: &Store, digest: &Digest) -> Result<(), StoreError> {
+        let paths = Paths::of(&store.partials(), digest);
+        if !paths.map.exists() && !paths.lock.exists() {
+            return Ok(());
+        }
+        // Somebody who holds it does that as well.
+        let lock = try_lock(&paths.lock).map_err(StoreError::io("locking", &paths.lock))?;
+        if lock.is_some() {
+            paths.delete();
+        }
+        Ok(())
+    }
+
     /// A view for whoever waits for another's blob: how far that one has come.
     pub(crate) fn completed_elsewhere(store: &Store, digest: &Digest, size_bytes: u64) -> u64 {
         record::read(&Paths::of(&store.partials(), digest).map)
@@ -309,6 +323,27 @@ mod tests {
         partial.discard();
         drop(partial);
         assert!(!Partial::open(&one, &digest, 4, 2).unwrap().unwrap().resumed());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_beside_its_finished_blob_is_cleared() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let digest = Digest::of(b"content");
+        let left = || fs::read_dir(store.partials()).map_or(0, Iterator::count);
+        Partial::clear(&store, &digest).unwrap();
+        let partial = Partial::open(&store, &digest, 7, 7).unwrap().unwrap();
+        partial.write(0, &[Bytes::from_static(b"content")]).unwrap();
+        partial.finish(&store.blob_path(&digest)).unwrap();
+        Partial::clear(&store, &digest).unwrap();
+        assert_eq!(left(), 2, "it is still held");
+        // As a kill leaves it: the locks end, the files stay.
+        partial.keep.store(true, Ordering::Release);
+        drop(partial);
+        assert_eq!(left(), 2);
+        Partial::clear(&store, &digest).unwrap();
+        assert_eq!(left(), 0);
+        assert_eq!(fs::read(store.blob_path(&digest)).unwrap(), b"content");
     }
 
     #[test]
