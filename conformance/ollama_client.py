@@ -103,6 +103,20 @@ class Listing(WithStoa):
 
 
 class Answers(WithStoa):
+    def test_a_conversation_goes_on_from_its_tokens(self):
+        first = self.client.generate(LOCAL_NAME, "My name is Ada.", options=GREEDY)
+        chunks = list(self.client.generate(LOCAL_NAME, "My name is Ada.", options=GREEDY, stream=True))
+        self.assertEqual(chunks[-1].context, first.context)
+        self.assertEqual({chunk.context for chunk in chunks[:-1]}, {None})
+        self.assertEqual(len(first.context), first.prompt_eval_count + first.eval_count)
+        after = self.client.generate(LOCAL_NAME, "What is my name?", options=GREEDY, context=first.context)
+        alone = self.client.generate(LOCAL_NAME, "What is my name?", options=GREEDY)
+        self.assertEqual(after.context[:len(first.context)], first.context)
+        self.assertGreaterEqual(after.prompt_eval_count, len(first.context) + alone.prompt_eval_count - 1)
+        for context, reason in (([10_000_000], "does not know"), ([1] * 10_000, "10000 tokens"), ([-1], "-1")):
+            self.assertIn(reason, self.refused(400, self.client.generate, LOCAL_NAME, "x", context=context))
+        self.assertIn("raw", self.refused(400, self.client.generate, LOCAL_NAME, "x", context=[1], raw=True))
+
     def test_a_chat_streamed_and_whole_is_the_same(self):
         whole = self.client.chat(LOCAL_NAME, QUESTION, options=GREEDY)
         chunks = list(self.client.chat(LOCAL_NAME, QUESTION, options=GREEDY, stream=True))
@@ -303,7 +317,7 @@ class Ranking(WithStoa):
         # All of that has harmed nothing, and a document is cut to what fits when that is asked for.
         cut = self.rerank(documents=[long, "moon " * 60], truncate=True)
         self.assertEqual(cut["prompt_eval_count"], 2 * 64)
-        self.assertEqual([result.get("truncated") for result in cut["results"]], [True, True])
+        self.assertEqual([result.get("truncated") for result in cut["results"]], [True, None], "the second fits")
         self.assertEqual(len({result["relevance_score"] for result in cut["results"]}), 1, cut)
 
 

@@ -71,6 +71,9 @@ pub struct LocalOptions {
     pub suffix: Option<String>,
     /// A template of Ollama's kind instead of the model's own.
     pub template: Option<String>,
+    /// The tokens of a conversation so far, which the prompt goes on with. Those of all of it are told at the end, also where
+    /// there were none.
+    pub context: Option<Vec<u32>>,
     /// The likeliest tokens that may be chosen: 0 (all of them) to 1,000.
     pub top_k: Option<u32>,
     /// How likely a token must be beside the likeliest: 0 to 1.
@@ -274,6 +277,8 @@ pub enum LocalEvent {
     Queued { ahead: u32 },
     /// The tokens behind the text that comes next, when they were asked for.
     LogProbs(Vec<TokenLogProb>),
+    /// The tokens of the conversation with the answer, when they were asked for; once, at the end.
+    Context(Vec<u32>),
     /// Where the time went; once, before the last usage.
     Timings(LocalTimings),
 }

@@ -29,7 +29,7 @@ pub use quantize::{QUANTIZE, Quantization, QuantizeArguments, UnknownQuantizatio
 pub use sampling::{Sampling, SamplingOutOfRange};
 
 /// The version of this protocol; raised with every change of a message.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// The longest prompt in bytes that may reach the tokenizer.
 pub const MAX_PROMPT_BYTES: usize = 4 * 1024 * 1024;
@@ -140,6 +140,11 @@ pub enum Report {
         /// Of those tokens, when they were asked for.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         logprobs: Vec<TokenLogProb>,
+    },
+    /// The tokens of a sequence that ends now, when they were asked for.
+    Context {
+        sequence: u64,
+        tokens: Vec<u32>,
     },
     /// One text of an `embed`, in the order of its inputs.
     Vector {
@@ -278,6 +283,8 @@ pub struct Submission {
     pub alone: bool,
     /// Tell how likely each token was, beside so many of the likeliest.
     pub logprobs: Option<u8>,
+    /// Tokens before the prompt. Those of the whole sequence are then told at its end.
+    pub context: Option<Vec<u32>>,
     /// The answer, behind what the model thinks, must be JSON that this JSON Schema describes.
     pub schema: Option<Json>,
     /// The time of the request, for templates that tell the model the date: milliseconds since 1970, UTC.

@@ -323,6 +323,7 @@ impl Runtime {
             cache_scope: request.tenant.filter(|_| !alone).map(|user| user.to_string()),
             alone,
             logprobs: request.local.logprobs,
+            context: request.local.context,
             schema,
             now_ms: 0,
         };

@@ -91,10 +91,11 @@ impl Preparer<'_> {
         }
         let marks = self.gallery.marks(&request.asked.images)?;
         let written = self.write(&request.asked, &marks)?;
+        let context = self.context(&request.asked)?;
         let units = if request.images.is_empty() {
-            self.tokenize(&written.text, watch)?.map(Units::of_tokens)
+            self.tokenize(&written.text, watch)?.map(|tokens| Units::of_tokens(self.behind(context, tokens)))
         } else {
-            self.show(&written.text, &marks, &request.images, watch)?
+            self.show(&written.text, &marks, &request.images, context, watch)?
         };
         let Some(units) = units else { return Ok(None) };
         if units.units.is_empty() {
@@ -120,6 +121,25 @@ impl Preparer<'_> {
         let shown = VISIBLE_MARKS.into_iter().chain(calls.into_iter().flat_map(ToolFormat::marks));
         let marks = shown.filter_map(|mark| self.mark(mark)).collect();
         Ok(Some(Prepared { units, in_reasoning, tool_format, marks, guide }))
+    }
+
+    /// The tokens of the conversation so far; none but those that the model knows, and no more than it could ever hold.
+    fn context(&self, request: &Submission) -> Result<Vec<LlamaToken>, Refusal> {
+        let given = request.context.as_deref().unwrap_or_default();
+        if !fits(given.len(), self.window) {
+            return Err(self.too_long(given.len()));
+        }
+        let known = |token: &u32| i32::try_from(*token).ok().filter(|token| *token < self.model.n_vocab());
+        given.iter().map(|token| known(token).map(LlamaToken::new)).collect::<Option<_>>().ok_or_else(|| {
+            Refusal::Sampling { detail: "`context` has tokens that this model does not know".to_owned() }
+        })
+    }
+
+    /// The tokens of a prompt, which begins once only.
+    fn behind(&self, mut context: Vec<LlamaToken>, tokens: Vec<LlamaToken>) -> Vec<LlamaToken> {
+        let again = !context.is_empty() && tokens.first() == Some(&self.model.vocab().bos());
+        context.extend(tokens.into_iter().skip(usize::from(again)));
+        context
     }
 
     fn write(&self, request: &Submission, marks: &Marks) -> Result<Written, Refusal> {
@@ -184,15 +204,25 @@ impl Preparer<'_> {
     }
 
     /// The same of a prompt with images. What is too long without them is refused before one is decoded.
-    fn show(&self, text: &str, marks: &Marks, images: &[Vec<u8>], watch: &Watch<'_>) -> Result<Option<Units>, Refusal> {
+    fn show(
+        &self,
+        text: &str,
+        marks: &Marks,
+        images: &[Vec<u8>],
+        context: Vec<LlamaToken>,
+        watch: &Watch<'_>,
+    ) -> Result<Option<Units>, Refusal> {
         if self.tokenize(&marks.without(text)?, watch)?.is_none() {
             return Ok(None);
         }
         let Some(pieces) = self.gallery.show(text, marks, images, watch)? else { return Ok(None) };
         let vocabulary = self.model.vocab();
         let begins = matches!(pieces.first(), Some(Piece::Text(tokens)) if tokens.first() == Some(&vocabulary.bos()));
-        let first = (vocabulary.should_add_bos() && !begins).then(|| vocabulary.bos());
-        Ok(Some(Units::of_pieces(first, pieces)))
+        let mut before = context;
+        if before.is_empty() && vocabulary.should_add_bos() && !begins {
+            before.push(vocabulary.bos());
+        }
+        Ok(Some(Units::of_pieces(before, pieces)))
     }
 
     /// About how many tokens a long text has; 0 for a short one. `None` when nobody wants to know any more.

@@ -38,6 +38,10 @@ pub(super) struct Sequence {
     /// Tokens of its longest answer.
     pub(super) longest: u64,
     pub(super) logprobs: Option<u8>,
+    /// Its tokens are told at the end.
+    pub(super) tells_tokens: bool,
+    /// The token that it has chosen last, the mark of an end too.
+    pub(super) chosen: Option<LlamaToken>,
     pub(super) submitted: Instant,
     /// When its whole prompt was computed.
     pub(super) answering: Option<Instant>,
@@ -63,6 +67,7 @@ impl Sequence {
                 chosen.ok_or("no token can follow")?
             }
         };
+        self.chosen = Some(token);
         if vocabulary.is_eog(token) {
             self.output.finish(reports);
             return Ok(None);

@@ -138,6 +138,8 @@ impl<'engine> Session<'engine> {
             usage,
             longest: request.max_tokens.map_or(u64::MAX, u64::from),
             logprobs: request.logprobs,
+            tells_tokens: request.context.is_some(),
+            chosen: None,
             submitted,
             answering: None,
         });
@@ -270,6 +272,7 @@ impl<'engine> Session<'engine> {
         let token = match sequence.choose(&self.context, place, &self.model.vocab(), reports) {
             Ok(Some(token)) => token,
             Ok(None) => {
+                self.tell_tokens(index, reports);
                 let sequence = self.end(index);
                 reports.push(sequence.finished(Outcome::Stop));
                 return;
@@ -283,6 +286,7 @@ impl<'engine> Session<'engine> {
         let slot = &mut self.slots[sequence.slot];
         if sequence.usage.completion_tokens >= sequence.longest || !fits(slot.computed, self.window) {
             sequence.cut(reports);
+            self.tell_tokens(index, reports);
             let sequence = self.end(index);
             reports.push(sequence.finished(Outcome::Length));
             return;
@@ -318,6 +322,16 @@ impl<'engine> Session<'engine> {
     }
 
     /// Takes a sequence out. What it computed stays in its slot for the next turn of the same conversation.
+    /// Of a sequence that is about to end, those of images left out: nobody could give them back.
+    fn tell_tokens(&self, index: usize, reports: &mut Vec<Report>) {
+        let sequence = &self.running[index];
+        if sequence.tells_tokens {
+            let said = self.slots[sequence.slot].tokens.iter().filter_map(Unit::as_token).chain(sequence.chosen);
+            let tokens = said.filter_map(|token| u32::try_from(token.0).ok()).collect();
+            reports.push(Report::Context { sequence: sequence.number, tokens });
+        }
+    }
+
     fn end(&mut self, index: usize) -> Sequence {
         let sequence = self.running.remove(index);
         let slot = &mut self.slots[sequence.slot];

@@ -70,8 +70,8 @@ impl Units {
         units
     }
 
-    pub(super) fn of_pieces(first: Option<LlamaToken>, pieces: Vec<Piece>) -> Self {
-        let mut units = Self::of_tokens(first);
+    pub(super) fn of_pieces(before: impl IntoIterator<Item = LlamaToken>, pieces: Vec<Piece>) -> Self {
+        let mut units = Self::of_tokens(before);
         let mut tiles: HashMap<Arc<str>, usize> = HashMap::new();
         for piece in pieces {
             match piece {

@@ -90,6 +90,7 @@ impl Worker {
             cache_scope: None,
             alone: false,
             logprobs: None,
+            context: None,
             schema: None,
             now_ms: 0,
         })));

@@ -156,6 +156,7 @@ impl Answer {
                 }
                 CompletionEvent::ToolCall(call) => answer.calls.push(call),
                 CompletionEvent::Local(LocalEvent::LogProbs(logprobs)) => answer.logprobs.extend(logprobs),
+                CompletionEvent::Local(LocalEvent::Context(_)) => {}
                 CompletionEvent::Local(LocalEvent::Queued { ahead }) => {
                     assert_eq!(answer.pieces, 0, "whoever is served waits no more");
                     answer.ahead.push(ahead);

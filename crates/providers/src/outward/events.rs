@@ -79,7 +79,7 @@ impl EventEncoder for ChunkEvents {
                 self.calls += 1;
             }
             CompletionEvent::Local(LocalEvent::LogProbs(tokens)) => self.logprobs.extend(tokens),
-            CompletionEvent::Local(LocalEvent::Timings(_) | LocalEvent::Queued { .. }) => {}
+            CompletionEvent::Local(LocalEvent::Timings(_) | LocalEvent::Context(_) | LocalEvent::Queued { .. }) => {}
             CompletionEvent::Usage(usage) => self.usage = Some(usage),
             CompletionEvent::Finish(reason) => {
                 let logprobs = std::mem::take(&mut self.logprobs);

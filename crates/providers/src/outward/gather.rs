@@ -37,7 +37,7 @@ impl Collector {
             }
             CompletionEvent::ToolCall(call) => self.pieces.push(Piece::Call(call)),
             CompletionEvent::Local(LocalEvent::LogProbs(tokens)) => self.pending.extend(tokens),
-            CompletionEvent::Local(LocalEvent::Timings(_) | LocalEvent::Queued { .. }) => {}
+            CompletionEvent::Local(LocalEvent::Timings(_) | LocalEvent::Context(_) | LocalEvent::Queued { .. }) => {}
             CompletionEvent::Usage(usage) => self.usage = Some(usage),
             CompletionEvent::Finish(reason) => {
                 let calls = self.calls().next().is_some();

@@ -32,9 +32,9 @@ struct GenerateRequest {
     raw: bool,
     #[serde(default)]
     images: Option<Vec<Json>>,
-    /// Tokens of an earlier answer; Ollama itself wants it no more.
+    /// Tokens of an earlier answer.
     #[serde(default)]
-    context: Option<Vec<i64>>,
+    context: Option<Vec<u32>>,
 }
 
 pub(super) async fn generate(
@@ -51,7 +51,8 @@ pub(super) async fn generate(
     };
     let images = images::read(request.images)?;
     filled(request.raw && !images.is_empty(), "images in a raw prompt; leave out `raw`")?;
-    filled(request.context.as_ref().is_some_and(|context| !context.is_empty()), "`context`; use /api/chat")?;
+    let context = request.context.unwrap_or_default();
+    filled(request.raw && !context.is_empty(), "`context` in a raw prompt; leave out `raw`")?;
     let answer = Answer { shape: Shape::Generate, model: name.clone(), begun, app: state.app.clone() };
     if request.prompt.is_empty() && images.is_empty() {
         let (reason, loading) = state.load_or_unload(&prepared, caller.0.user_id()).await?;
@@ -67,7 +68,7 @@ pub(super) async fn generate(
         let messages = system.into_iter().chain([asked]).collect();
         let call = prepared.call(messages, Tools::default());
         let (suffix, template) = (given(request.suffix), given(request.template));
-        Call { local: LocalOptions { suffix, template, ..call.local }, ..call }
+        Call { local: LocalOptions { suffix, template, context: Some(context), ..call.local }, ..call }
     };
     let events = state.app.dispatch.call(&caller.0, call).await?;
     answer.send(events, request.common.stream.unwrap_or(true)).await

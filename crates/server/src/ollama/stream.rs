@@ -45,6 +45,8 @@ struct Chunk<'a> {
     done: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     done_reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<&'a [u32]>,
     #[serde(flatten)]
     figures: Option<Figures>,
 }
@@ -82,6 +84,8 @@ struct Said<'a> {
     calls: &'a [ToolCall],
     /// The place of the first of them among those of the answer.
     first_call: usize,
+    /// The tokens of all of it, at the end.
+    context: Option<&'a [u32]>,
     end: Option<(&'a str, Option<Figures>)>,
 }
 
@@ -175,7 +179,7 @@ impl Answer {
     }
 
     fn line(&self, said: Said<'_>) -> Vec<u8> {
-        let Said { text, thinking, logprobs, calls, first_call, end } = said;
+        let Said { text, thinking, logprobs, calls, first_call, context, end } = said;
         let chat = self.shape == Shape::Chat;
         let thinking = Some(thinking);
         let chunk = Chunk {
@@ -191,6 +195,7 @@ impl Answer {
             thinking: thinking.filter(|_| !chat),
             logprobs: logprobs.iter().map(token_chance).collect(),
             done: end.is_some(),
+            context,
             done_reason: end.map(|(reason, _)| reason),
             figures: end.and_then(|(_, figures)| figures),
         };
@@ -236,6 +241,7 @@ struct State {
     calls: usize,
     usage: Usage,
     timings: LocalTimings,
+    context: Option<Vec<u32>>,
     over: bool,
 }
 
@@ -276,7 +282,8 @@ impl Running {
             Ok(CompletionEvent::Finish(reason)) => {
                 let logprobs = std::mem::take(&mut self.state.logprobs);
                 let end = Some((word(reason), Some(self.figures())));
-                out.extend(self.answer.line(Said { logprobs: &logprobs, end, ..Said::default() }));
+                let context = self.state.context.as_deref();
+                out.extend(self.answer.line(Said { logprobs: &logprobs, context, end, ..Said::default() }));
                 self.state.over = true;
             }
             Ok(CompletionEvent::ToolCall(call)) => {
@@ -296,6 +303,7 @@ impl Running {
         match event {
             CompletionEvent::Local(LocalEvent::LogProbs(tokens)) => self.state.logprobs.extend(tokens),
             CompletionEvent::Local(LocalEvent::Timings(timings)) => self.state.timings = timings,
+            CompletionEvent::Local(LocalEvent::Context(tokens)) => self.state.context = Some(tokens),
             CompletionEvent::Usage(usage) => self.state.usage = usage,
             CompletionEvent::Local(LocalEvent::Queued { .. })
             | CompletionEvent::Delta { .. }
@@ -318,6 +326,7 @@ impl Running {
                         logprobs: &self.state.logprobs,
                         calls: &calls,
                         first_call: 0,
+                        context: self.state.context.as_deref(),
                         end: Some((word(reason), Some(self.figures()))),
                     }));
                 }

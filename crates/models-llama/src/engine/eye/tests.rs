@@ -184,6 +184,7 @@ fn answer(engine: &Engine, eye: &Eye<'_>, pixels: &Pixels, vitals: &Arc<Vitals>,
         cache_scope: None,
         alone: false,
         logprobs: Some(0),
+        context: None,
         schema: None,
         now_ms: 0,
     };

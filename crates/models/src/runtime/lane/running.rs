@@ -99,6 +99,7 @@ impl Running {
             | Report::Piece { sequence, .. }
             | Report::Vector { sequence, .. }
             | Report::Score { sequence, .. }
+            | Report::Context { sequence, .. }
             | Report::Finished { sequence, .. }
             | Report::Refused { sequence, .. } => *sequence,
             _ => return Err(WorkerFault::OutOfTurn),

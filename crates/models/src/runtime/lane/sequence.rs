@@ -74,6 +74,9 @@ impl Sequence {
             }
             Report::Vector { values, truncated, .. } => self.job.outlet.part(Part::Vector { values, truncated }),
             Report::Score { relevance, truncated, .. } => self.job.outlet.part(Part::Score { relevance, truncated }),
+            Report::Context { tokens, .. } => {
+                self.job.outlet.event(CompletionEvent::Local(LocalEvent::Context(tokens)));
+            }
             Report::Finished { outcome, usage, prompt_us, answer_us, .. } => {
                 self.finish(outcome, usage, prompt_us, answer_us);
                 return Ok(Progress::Over);
