@@ -418,6 +418,10 @@ class Seeing(WithStoa):
         self.assertLess(sizes["packed:latest"], sizes["seer:latest"])
 
         self.assertIn("Q4_1", self.refused(400, manager.create, "twice", from_=LOCAL_NAME, quantize="q8_0"))
+        body = {"model": "other", "from": "seer", "renderer": "qwen3-coder", "parser": "", "info": {}}
+        key = self.stoa.new_key("maker", scopes=["models"])["key"]
+        status, text = self.raw("POST", "/api/create", body, Authorization=f"Bearer {key}")
+        self.assertEqual((status, json.loads(text)["error"]), (400, "`renderer` is not supported here"))
         self.assertIn("Q4_K_M", self.refused(400, manager.create, "odd", from_="seer", quantize="q1"))
 
 

@@ -52,7 +52,12 @@ struct Create {
     quantization: Option<String>,
     #[serde(default)]
     stream: Option<bool>,
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
+
+/// What Ollama takes besides, and a model would be another without.
+const NOT_HERE: [&str; 6] = ["renderer", "parser", "draft_files", "draft_quantize", "info", "remote_host"];
 
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -143,6 +148,10 @@ async fn packed(
 }
 
 fn understood(asked: Create) -> Result<(ModelName, NewModel, Option<Quantization>), Refusal> {
+    let given = |name: &&&str| asked.more.get(**name).is_some_and(|value| !is_nothing(value));
+    if let Some(name) = NOT_HERE.iter().find(given) {
+        return Err(Refusal::invalid(format!("`{name}` is not supported here")));
+    }
     let pack = asked.quantize.or(asked.quantization).filter(|kind| !kind.is_empty());
     let pack = pack.map(|kind| kind.parse::<Quantization>()).transpose();
     let pack = pack.map_err(|error| Refusal::invalid(error.to_string()))?;
@@ -173,4 +182,15 @@ fn understood(asked: Create) -> Result<(ModelName, NewModel, Option<Quantization
         messages: asked.messages,
     };
     Ok((name(&asked.named.model()?)?, new, pack))
+}
+
+/// Clients send what nobody has set, too.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
 }
