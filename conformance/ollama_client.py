@@ -246,10 +246,6 @@ class Answers(WithStoa):
         self.assertEqual(list(self.client.embed(LOCAL_NAME, []).embeddings), [])
         self.assertEqual(len(self.client.embeddings(LOCAL_NAME, "one").embedding), len(many.embeddings[0]))
         self.refused(400, self.client.embed, LOCAL_NAME, "sea " * 20_000, truncate=False)
-        cut = json.loads(self.raw("POST", "/api/embed", {"model": LOCAL_NAME, "input": ["one", "sea " * 20_000]})[1])
-        self.assertEqual((cut["truncated"], len(cut["embeddings"])), ([1], 2))
-        cut = json.loads(self.raw("POST", "/api/embeddings", {"model": LOCAL_NAME, "prompt": "sea " * 20_000})[1])
-        self.assertTrue(cut["truncated"])
 
 
 class Ranking(WithStoa):
@@ -403,6 +399,14 @@ class Seeing(WithStoa):
             eye = manager.create_blob(file.name)
         told = self.refused(400, manager.create, "blind", files={"seer.gguf": digest, "eye.gguf": eye})
         self.assertIn("clip.vision.patch_size", told)
+
+    def test_it_is_told_which_texts_were_cut_to_be_embedded(self):
+        long = "sea " * 2_000
+        cut = json.loads(self.raw("POST", "/api/embed", {"model": "seer", "input": ["one", long]})[1])
+        self.assertEqual((cut["truncated"], len(cut["embeddings"])), ([1], 2))
+        self.assertTrue(json.loads(self.raw("POST", "/api/embeddings", {"model": "seer", "prompt": long})[1])["truncated"])
+        short = json.loads(self.raw("POST", "/api/embed", {"model": "seer", "input": "one"})[1])
+        self.assertNotIn("truncated", short)
 
     def test_weights_are_packed_on_the_way(self):
         manager = self.manager
