@@ -11,6 +11,13 @@ pub(crate) struct Turn<'a> {
     pub(crate) messages: Vec<&'a PromptMessage>,
 }
 
+impl<'a> Turn<'a> {
+    /// What tools have answered, which some protocols want before everything else, and the rest.
+    pub(crate) fn answers_first(&self) -> (Vec<&'a PromptMessage>, Vec<&'a PromptMessage>) {
+        self.messages.iter().copied().partition(|message| message.role == PromptRole::Tool)
+    }
+}
+
 /// All that is said by nobody in the talk, put together, and the turns.
 pub(crate) fn of(messages: &[PromptMessage]) -> (String, Vec<Turn<'_>>) {
     let (mut system, mut turns) = (String::new(), Vec::<Turn<'_>>::new());

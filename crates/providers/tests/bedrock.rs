@@ -2,22 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
 
+#[path = "support/asked.rs"]
+mod asked;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use serde_json::json;
 use stoa_egress::{Allowances, Authority, Egress, EgressOptions};
 use stoa_mock_openai::{Mock, MockServer};
 use stoa_model::completion::{
-    AnswerForm, CompletionError, CompletionEvent, CompletionRequest, FinishReason, LocalOptions, Parameters, PartKind,
-    PromptMessage, PromptRole, Timers, Upstream, Usage,
+    CompletionError, CompletionEvent, CompletionRequest, FinishReason, PartKind, Upstream, Usage,
 };
 use stoa_model::json::Json;
 use stoa_model::provider::ProviderKind;
 use stoa_model::think::Think;
 use stoa_model::tools::ToolChoice;
 use stoa_providers::{Provider, Settings};
+
+use asked::request;
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const OF_A_SESSION: &str =
@@ -29,25 +32,6 @@ fn provider(server: &MockServer, behind: &str, key: &str) -> Arc<Provider> {
     let base_url = format!("http://{}{behind}", server.address());
     let settings = Settings::parse(ProviderKind::Bedrock, &base_url, key).unwrap();
     Provider::new(Egress::new(options).unwrap(), settings)
-}
-
-fn request(model: &str) -> CompletionRequest {
-    CompletionRequest {
-        model: model.to_owned(),
-        messages: vec![PromptMessage::new(PromptRole::User, "hello")],
-        parameters: Parameters::default(),
-        stop: Vec::new(),
-        seed: None,
-        form: AnswerForm::default(),
-        tenant: None,
-        timers: Timers {
-            connect: Duration::from_secs(5),
-            first_token: Duration::from_secs(20),
-            idle: Duration::from_secs(20),
-            total: Duration::from_mins(1),
-        },
-        local: LocalOptions::default(),
-    }
 }
 
 async fn ask(provider: &Arc<Provider>, request: CompletionRequest) -> Result<String, CompletionError> {
@@ -68,7 +52,7 @@ async fn requests_are_signed_for_the_region_that_the_base_url_names() {
         let provider = provider(&server, "/some/way?region=eu-west-1", key);
         // Names with a colon and a slash are signed in another form than they are sent in.
         for model in ["echo", "arn:aws:bedrock:eu-west-1:1:inference-profile/echo"] {
-            assert_eq!(ask(&provider, request(model)).await.as_deref(), Ok("hello"), "{model}");
+            assert_eq!(ask(&provider, request(model, "hello")).await.as_deref(), Ok("hello"), "{model}");
         }
         let names: Vec<_> = provider.list_models().await.unwrap().into_iter().map(|model| model.name).collect();
         assert!(names.contains(&"echo".to_owned()) && names.contains(&"us.mock.echo".to_owned()), "{names:?}");
@@ -89,10 +73,10 @@ async fn a_wrong_secret_is_refused() {
     for key in
         ["AKIAIOSFODNN7EXAMPLE:another", "AKIAIOSFODNN7ANOTHER:wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "ABSKplain"]
     {
-        let error = ask(&provider(&server, "?region=eu-west-1", key), request("echo")).await.unwrap_err();
+        let error = ask(&provider(&server, "?region=eu-west-1", key), request("echo", "hello")).await.unwrap_err();
         assert!(matches!(error, CompletionError::Refused { status: 401, .. }), "{key}: {error}");
     }
-    let unsigned = ask(&provider(&server, "?region=eu-west-1", ""), request("echo")).await.unwrap_err();
+    let unsigned = ask(&provider(&server, "?region=eu-west-1", ""), request("echo", "hello")).await.unwrap_err();
     assert!(matches!(unsigned, CompletionError::Refused { status: 401, .. }), "{unsigned}");
 }
 
@@ -106,7 +90,7 @@ async fn what_cannot_be_signed_is_not_sent() {
         ("?region=eu-west-1", "ASIAIOSFODNN7EXAMPLE:secret", "SESSION_TOKEN"),
     ] {
         let provider = provider(&server, behind, key);
-        for error in [ask(&provider, request("echo")).await.err(), provider.list_models().await.err()] {
+        for error in [ask(&provider, request("echo", "hello")).await.err(), provider.list_models().await.err()] {
             match error {
                 Some(CompletionError::Invalid { detail }) => assert!(detail.contains(word), "{detail}"),
                 other => panic!("{behind} {key}: {other:?}"),
@@ -120,7 +104,7 @@ async fn what_cannot_be_signed_is_not_sent() {
 async fn a_key_of_bedrocks_own_needs_no_region() {
     let server = Mock::default().key("ABSKexample==").serve().await.unwrap();
     let provider = provider(&server, "", "ABSKexample==");
-    assert_eq!(ask(&provider, request("echo")).await.as_deref(), Ok("hello"));
+    assert_eq!(ask(&provider, request("echo", "hello")).await.as_deref(), Ok("hello"));
 }
 
 #[tokio::test]
@@ -129,7 +113,7 @@ async fn parts_of_a_key_are_not_shown_in_what_the_provider_says() {
     let server = Mock::default().serve().await.unwrap();
     let token = OF_A_SESSION.splitn(3, ':').nth(2).unwrap().replace('/', "-");
     let key = format!("ASIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI+K7MDENG+bPxRfiCYEXAMPLEKEY:{token}");
-    let error = ask(&provider(&server, "?region=eu-west-1", &key), request(&token)).await.unwrap_err();
+    let error = ask(&provider(&server, "?region=eu-west-1", &key), request(&token, "hello")).await.unwrap_err();
     let shown = error.to_string();
     assert!(matches!(error, CompletionError::Refused { status: 404, .. }), "{shown}");
     assert!(shown.contains('…') && !shown.contains(&token), "{shown}");
@@ -138,7 +122,7 @@ async fn parts_of_a_key_are_not_shown_in_what_the_provider_says() {
 #[tokio::test]
 async fn a_server_that_does_not_stream_is_understood() {
     let server = Mock::default().serve().await.unwrap();
-    let mut answer = provider(&server, "", "").open(request("reasoning;whole=true")).await.unwrap();
+    let mut answer = provider(&server, "", "").open(request("reasoning;whole=true", "hello")).await.unwrap();
     let (mut text, mut thought, mut end) = (String::new(), String::new(), Vec::new());
     while let Some(event) = answer.next().await {
         match event.unwrap() {
@@ -172,7 +156,7 @@ async fn each_family_of_models_is_told_in_its_own_words_how_hard_to_think() {
         ),
         ("openai.gpt-oss-120b-1:0", Think::Max, json!({"reasoning_effort": "high"}), json!(null)),
     ] {
-        let mut asked = request(&format!("{model}/echo"));
+        let mut asked = request(&format!("{model}/echo"), "hello");
         asked.form.think = Some(think);
         assert_eq!(ask(&provider, asked).await.as_deref(), Ok("hello"), "{model}");
         let body = server.requests().last().unwrap().body.clone();
@@ -195,7 +179,7 @@ async fn whether_a_tool_must_be_called_is_said_in_bedrocks_words() {
         // What is not offered cannot be called.
         (ToolChoice::None, json!(null)),
     ] {
-        let mut asked = request("echo");
+        let mut asked = request("echo", "hello");
         asked.form.tools.offered = vec![look.clone()];
         asked.form.tools.choice = choice;
         assert_eq!(ask(&provider, asked).await.as_deref(), Ok("hello"));

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
 
+#[path = "support/asked.rs"]
+mod asked;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +13,8 @@ use serde_json::{Value, json};
 use stoa_egress::{Allowances, Authority, Egress, EgressOptions};
 use stoa_mock_openai::{Mock, MockServer};
 use stoa_model::completion::{
-    AnswerForm, CompletionError, CompletionEvent, CompletionRequest, FinishReason, LocalOptions, Parameters, PartKind,
-    PromptMessage, PromptRole, TimedStep, Timers, Upstream, Usage,
+    CompletionError, CompletionEvent, CompletionRequest, FinishReason, Parameters, PartKind, PromptMessage, PromptRole,
+    TimedStep, Upstream, Usage,
 };
 use stoa_model::format::Format;
 use stoa_model::image::Image;
@@ -20,6 +23,8 @@ use stoa_model::provider::ProviderKind;
 use stoa_model::think::Think;
 use stoa_model::tools::{ToolCall, ToolChoice};
 use stoa_providers::{Provider, Settings};
+
+use asked::request;
 
 const KEY: &str = "sk-secret-key";
 
@@ -32,25 +37,6 @@ fn provider(kind: ProviderKind, server: &MockServer) -> Arc<Provider> {
 
 async fn mock() -> MockServer {
     Mock::default().key(KEY).serve().await.unwrap()
-}
-
-fn request(model: &str, message: &str) -> CompletionRequest {
-    CompletionRequest {
-        model: model.to_owned(),
-        messages: vec![PromptMessage::new(PromptRole::User, message)],
-        parameters: Parameters::default(),
-        stop: Vec::new(),
-        seed: None,
-        form: AnswerForm::default(),
-        tenant: None,
-        timers: Timers {
-            connect: Duration::from_secs(5),
-            first_token: Duration::from_secs(20),
-            idle: Duration::from_secs(20),
-            total: Duration::from_mins(1),
-        },
-        local: LocalOptions::default(),
-    }
 }
 
 #[derive(Debug, Default, PartialEq)]

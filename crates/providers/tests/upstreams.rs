@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails by panicking")]
 
+#[path = "support/asked.rs"]
+mod asked;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +12,15 @@ use futures_util::{StreamExt as _, future};
 use stoa_egress::{Allowances, Authority, Egress, EgressOptions};
 use stoa_mock_openai::{Mock, MockServer};
 use stoa_model::completion::{
-    AnswerForm, CompletionError, CompletionEvent, CompletionRequest, FinishReason, LocalOptions, Parameters, PartKind,
-    PromptMessage, TimedStep, Timers, Upstream, Usage,
+    CompletionError, CompletionEvent, CompletionRequest, FinishReason, Parameters, PartKind, TimedStep, Timers,
+    Upstream, Usage,
 };
-use stoa_model::conversation::MessageRole;
 use stoa_model::image::Image;
 use stoa_model::provider::ProviderKind;
 use stoa_providers::{ApiKey, Provider, Settings};
 use tokio::time::{Instant, sleep, timeout};
+
+use asked::{request, timers};
 
 fn egress(allowed: Option<&MockServer>) -> Egress {
     let allowed: Option<Authority> = allowed.map(|server| server.address().to_string().parse().unwrap());
@@ -30,29 +34,6 @@ fn provider_at(egress: Egress, base_url: &str, key: &str) -> Arc<Provider> {
 
 fn provider(server: &MockServer) -> Arc<Provider> {
     provider_at(egress(Some(server)), &server.base_url(), "sk-secret-key")
-}
-
-fn timers() -> Timers {
-    Timers {
-        connect: Duration::from_secs(5),
-        first_token: Duration::from_secs(20),
-        idle: Duration::from_secs(20),
-        total: Duration::from_mins(1),
-    }
-}
-
-fn request(model: &str, message: &str) -> CompletionRequest {
-    CompletionRequest {
-        model: model.to_owned(),
-        messages: vec![PromptMessage::new(MessageRole::User, message)],
-        parameters: Parameters::default(),
-        stop: Vec::new(),
-        seed: None,
-        form: AnswerForm::default(),
-        tenant: None,
-        timers: timers(),
-        local: LocalOptions::default(),
-    }
 }
 
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! The turns of a prompt as Bedrock takes them.
 
 use serde::Serialize;
-use stoa_model::completion::{CompletionError, PromptMessage, PromptRole};
+use stoa_model::completion::{CompletionError, PromptMessage};
 use stoa_model::json::Json;
 
 use crate::parts::{self, Part};
@@ -32,9 +32,7 @@ struct WireSource {
 /// those are taken back that the model has signed.
 pub(super) fn message<'a>(turn: &Turn<'a>) -> Result<Option<WireMessage<'a>>, CompletionError> {
     let mut content = Vec::new();
-    // What tools have answered must stand before everything else.
-    let (answers, rest): (Vec<&PromptMessage>, Vec<&PromptMessage>) =
-        turn.messages.iter().partition(|message| message.role == PromptRole::Tool);
+    let (answers, rest) = turn.answers_first();
     for answer in answers {
         let tool_use_id = answer.tool_call_id.as_deref().unwrap_or_default();
         content.push(WireBlock::ToolResult { tool_use_id, content: blocks(answer) });
