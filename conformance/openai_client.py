@@ -408,6 +408,21 @@ class LocalModel(WithStoa):
             self.client.embeddings.create(model="mock/echo", input="one")
         self.assertEqual(caught.exception.param, "model")
 
+    def test_a_model_that_does_not_hear_says_so(self):
+        speech = ("speech.wav", b"RIFF\x24\x00\x00\x00WAVEfmt ", "audio/wav")
+        with self.assertRaises(openai.BadRequestError) as caught:
+            self.client.audio.transcriptions.create(model=LOCAL_MODEL, file=speech, language="en")
+        self.assertEqual(caught.exception.param, "model")
+        self.assertIn("takes no audio", caught.exception.message)
+        with self.assertRaises(openai.NotFoundError) as caught:
+            self.client.audio.transcriptions.create(model="local/nobody", file=speech)
+        self.assertEqual(caught.exception.code, "model_not_found")
+
+    def test_what_is_not_there_is_refused_in_a_shape_that_clients_show(self):
+        with self.assertRaises(openai.NotFoundError) as caught:
+            self.client.images.generate(model=LOCAL_MODEL, prompt="a boat")
+        self.assertEqual(caught.exception.code, "unknown_url")
+
     def test_it_tells_how_likely_its_tokens_were(self):
         options = {"max_tokens": 6, "temperature": 0, "logprobs": True, "top_logprobs": 3}
         whole = self.create(LOCAL_MODEL, "What is 2+2?", **options).choices[0]

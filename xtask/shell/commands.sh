@@ -222,6 +222,7 @@ x_test() {
   local counted=0
   cargo xtask count nextest="$RESULTS/nextest.txt" vitest="$RESULTS/vitest.json" \
     summary="$RESULTS/openai.txt" summary="$RESULTS/responses.txt" \
-    summary="$RESULTS/anthropic.txt" summary="$RESULTS/ollama.txt" summary="$RESULTS/browser.txt" || counted=$?
+    summary="$RESULTS/anthropic.txt" summary="$RESULTS/ollama.txt" summary="$RESULTS/bedrock.txt" \
+    summary="$RESULTS/browser.txt" || counted=$?
   [ "$counted" -eq 0 ] && [ ${#FAILED_SUITES[@]} -eq 0 ]
 }

@@ -8,6 +8,7 @@ mod models;
 mod rerank;
 mod responses;
 pub(crate) mod stream;
+mod transcriptions;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -16,7 +17,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use stoa_identity::{ApiKeyText, Credential, IdentityError};
 use stoa_model::completion::PromptMessage;
 use stoa_model::provider::{Ability, LOCAL_SLUG, split_model_id};
@@ -44,6 +45,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/rerank", post(rerank::rank))
         .route("/v1/responses", post(responses::create))
+        .route("/v1/audio/transcriptions", post(transcriptions::transcribe))
         .merge(anthropic::routes())
 }
 
@@ -169,6 +171,15 @@ pub(crate) fn check_sight(
         return Err(ApiError::invalid("unsupported_value", "messages", message));
     }
     Ok(())
+}
+
+/// What OpenAI has and this server has not is refused in OpenAI's shape, too, so that its clients can show it.
+pub(crate) fn no_such_address(method: &Method, path: &str) -> impl IntoResponse + use<> {
+    let message = format!("There is no `{method} {path}` on this server.");
+    Refusal(ApiError {
+        code: Some("unknown_url".into()),
+        ..ApiError::new(StatusCode::NOT_FOUND, "invalid_request_error", message)
+    })
 }
 
 fn internal(error: &(dyn std::error::Error + 'static)) -> ApiError {

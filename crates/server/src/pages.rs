@@ -9,8 +9,11 @@ use crate::problem::Problem;
 
 pub(crate) async fn pages(request: Request) -> Response {
     let path = request.uri().path();
-    if path.starts_with("/api/") || path.starts_with("/v1/") {
+    if path.starts_with("/api/") {
         return Problem::not_found().into_response();
+    }
+    if path.starts_with("/v1/") {
+        return crate::openai::no_such_address(request.method(), path).into_response();
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return crate::routes::method_not_allowed().await.into_response();
