@@ -29,16 +29,41 @@ function pureIndexes(): Plugin {
 	};
 }
 
+/**
+ * A compiled message is a function for each language and a third that chooses among them. Choosing is the same for all, and said
+ * once it is a tenth of the first screen less.
+ */
+function shortMessages(): Plugin {
+	const choice =
+		/export const (\w+) = [^\n]*\(\(inputs(?: = \{\})?, options = \{\}\) => \{\n([\s\S]*?)\n\}\);/g;
+	return {
+		name: 'short-messages',
+		apply: 'build',
+		transform(code, id) {
+			if (!/\/paraglide\/messages\/[^/]+\.js$/.test(id) || id.endsWith('/_index.js')) return;
+			let found = 0;
+			const short = code.replace(choice, (_whole, name: string, body: string) => {
+				found++;
+				const [others, base] = [/return (zh_\w+)\(/.exec(body)?.[1], /return (en_\w+)\(/.exec(body)?.[1]];
+				if (!others || !base) this.error(`the message ${name} is not compiled as it was`);
+				return `export const ${name} = /*#__PURE__*/ inLanguages(${base}, ${others});`;
+			});
+			if (found !== 1) this.error(`${id} has ${found} messages`);
+			return { code: `import { inLanguages } from '$lib/in-languages';\n${short}`, map: null };
+		}
+	};
+}
+
 const everyPage = [
 	/\/node_modules\/(?:svelte|@sveltejs|openapi-fetch)\//,
-	/\/src\/lib\/(?:api\/|(?:i18n|session\.svelte|theme\.svelte)\.ts$)/,
+	/\/src\/lib\/(?:api\/|(?:i18n|in-languages|session\.svelte|theme\.svelte)\.ts$)/,
 	/\/src\/lib\/ui\/(?:Button|CopyButton|EmptyState|IconButton|Menu|ProblemPanel|Skeleton|Toaster)\.svelte$/
 ];
 const chat = [
 	/\/src\/lib\/features\/(?:shell|stream|conversations|composer|models)\/(?!SearchDialog|RenameDialog)/,
 	/\/src\/lib\/features\/chat\/(?:ChatView|parts)/,
 	/\/src\/lib\/features\/assistants\/(?:catalogue|face|parts|AssistantFace)/,
-	/\/src\/lib\/features\/network\/allow/i,
+	/\/src\/lib\/features\/network\/(?:allow\.ts|AllowOffer)/,
 	// Small things that two of the parts that come later share; each would be a file of its own.
 	/\/icons\/(?:chevron-|play|rotate-cw)|\/paraglide\/registry|\/paraglide\/messages\/(?:cancel|tokens)\.js$/
 ];
@@ -77,6 +102,7 @@ export default defineConfig({
 			emitTsDeclarations: true
 		}),
 		sveltekit(),
+		shortMessages(),
 		fewFiles()
 	],
 	worker: { format: 'es' },
