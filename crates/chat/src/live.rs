@@ -33,6 +33,8 @@ struct State {
     /// Where each delta ends in `text`; the delta with sequence number `n` is at `n - 1`.
     deltas: Vec<Delta>,
     usage: Option<Usage>,
+    /// The model that answers in the place of the one that was asked.
+    stand_in: Option<String>,
     /// How many are before it in the line for its model, for as long as it waits there.
     ahead: Option<u32>,
     end: Option<Arc<End>>,
@@ -111,6 +113,14 @@ impl Live {
 
     pub(crate) fn usage(&self) -> Option<Usage> {
         self.lock().usage
+    }
+
+    pub(crate) fn set_stand_in(&self, model: String) {
+        self.lock().stand_in = Some(model);
+    }
+
+    pub(crate) fn stand_in(&self) -> Option<String> {
+        self.lock().stand_in.clone()
     }
 
     pub(crate) fn end(&self, end: End) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
-use stoa_dispatch::{Call, Receipt};
+use stoa_dispatch::{Answering, Call, Receipt};
 use stoa_model::Principal;
 use stoa_model::assistant::{TemplateValues, fill_template};
 use stoa_model::completion::{
@@ -12,6 +12,7 @@ use stoa_model::completion::{
     Timers,
 };
 use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
+use stoa_model::provider::Ability;
 use stoa_storage::{InputTemplate, Outcome, TurnIds, UsageRow};
 
 use crate::engine::Engine;
@@ -60,19 +61,25 @@ async fn answer(
     receipt: &Receipt,
     clock: &mut Stopwatch,
 ) -> Result<FinishReason, Failure> {
+    let thinks = || engine.dispatch().abilities(principal, &turn.model).contains(&Ability::Reasoning);
+    let think = turn.parameters.think.filter(|_| thinks());
     let call = Call {
         model: turn.model.clone(),
         messages: prompt(&turn.role, turn.template.as_ref(), &turn.history, &turn.base),
         parameters: turn.parameters.clone(),
         stop: Vec::new(),
         seed: None,
-        form: AnswerForm::default(),
+        form: AnswerForm { think, ..AnswerForm::default() },
         timers: Timers::default(),
         local: LocalOptions::default(),
         generation: Some(turn.generation),
         receipt: Some(receipt.clone()),
     };
-    let mut events = engine.dispatch().call(principal, call).await.map_err(|error| failure(&error))?;
+    let Answering { stand_in, mut events } =
+        engine.dispatch().call(principal, call).await.map_err(|error| failure(&error))?;
+    if let Some(model) = stand_in {
+        run.live.set_stand_in(model);
+    }
     while let Some(event) = events.next().await {
         match event.map_err(|error| failure(&error))? {
             CompletionEvent::Delta { part, text } if !text.is_empty() => {
@@ -155,6 +162,7 @@ fn outcome(run: &Run, reason: &EndReason, clock: &Stopwatch, calls: Vec<UsageRow
             EndReason::Finished(reason) => Some(*reason),
             _ => None,
         },
+        stand_in: run.live.stand_in(),
         last_seq: run.live.last_seq(),
         calls,
     }

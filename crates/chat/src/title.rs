@@ -67,7 +67,7 @@ pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds,
 }
 
 async fn write(engine: &Engine, principal: &Principal, call: Call) -> Option<String> {
-    let mut events = engine.dispatch().call(principal, call).await.ok()?;
+    let mut events = engine.dispatch().call(principal, call).await.ok()?.events;
     let mut title = String::new();
     while let Some(event) = events.next().await {
         match event {

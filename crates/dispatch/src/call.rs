@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, stream};
 use stoa_model::completion::{
-    AnswerForm, CompletionError, CompletionRequest, CompletionStream, LocalOptions, Parameters, PromptMessage, Timers,
-    Usage,
+    AnswerForm, CompletionError, CompletionEvent, CompletionRequest, CompletionStream, LocalOptions, Parameters,
+    PromptMessage, Timers, Usage,
 };
 use stoa_model::conversation::Timings;
 use stoa_model::{GenerationId, Principal, Scope, UsageId};
@@ -32,6 +33,13 @@ pub struct Call {
     pub receipt: Option<Receipt>,
 }
 
+/// A call that has been taken.
+pub struct Answering {
+    /// The id (`slug/name`) of the model that answers in the place of the one that was asked.
+    pub stand_in: Option<String>,
+    pub events: CompletionStream,
+}
+
 impl Call {
     fn without_text(model: String) -> Self {
         Self {
@@ -50,23 +58,39 @@ impl Call {
 }
 
 impl Dispatch {
-    /// Runs a model. Answers once the upstream has taken the call; the stream settles the call when it ends or is
-    /// dropped, which also cancels it upstream.
-    pub async fn call(&self, principal: &Principal, call: Call) -> Result<CompletionStream, CompletionError> {
+    /// Runs a model. Answers once the upstream has taken the call or, where another model could stand in, has said
+    /// something; the stream settles the call when it ends or is dropped, which also cancels it upstream.
+    pub async fn call(&self, principal: &Principal, call: Call) -> Result<Answering, CompletionError> {
         let (targets, mut meter) = self.admit(principal, &call)?;
-        let mut last = CompletionError::UnknownModel { model: call.model.clone() };
-        // An attempt that has given a token is never repeated: a second target is tried only when none was opened.
-        for target in targets {
-            meter.begin(self.row(principal, &call, &target));
-            match Arc::clone(&target.upstream).open(request(&call, &target, principal)).await {
-                Ok(stream) => return Ok(Box::pin(Settling::new(stream, meter))),
+        let mut fault = None;
+        let last = targets.len().saturating_sub(1);
+        for (place, target) in targets.into_iter().enumerate() {
+            meter.begin(self.row(principal, &call, &target), target.prices);
+            let mut opened = Arc::clone(&target.upstream).open(request(&call, &target, principal)).await;
+            if place < last
+                && let Ok(stream) = opened
+            {
+                // What has said something is never repeated.
+                opened = until_it_speaks(stream).await;
+            }
+            match opened {
+                Ok(stream) => {
+                    let stand_in = (place > 0).then_some(target.id);
+                    return Ok(Answering { stand_in, events: Box::pin(Settling::new(stream, meter)) });
+                }
                 Err(error) => {
                     meter.refused(&error);
-                    last = error;
+                    if place < last && error.another_may_answer() {
+                        tracing::warn!(model = target.id, %error, "a model cannot answer; another stands in");
+                        fault.get_or_insert(error);
+                        continue;
+                    }
+                    // The fault of the model that was asked, and not of its stand-in, is what people can do something about.
+                    return Err(fault.unwrap_or(error));
                 }
             }
         }
-        Err(last)
+        Err(fault.unwrap_or_else(|| CompletionError::UnknownModel { model: call.model.clone() }))
     }
 
     /// A call of a local model that gives no text, such as one for vectors: `work` computes it and tells what it used. It
@@ -80,7 +104,7 @@ impl Dispatch {
         let call = Call::without_text(model);
         let (targets, mut meter) = self.admit(principal, &call)?;
         let target = targets.first().ok_or_else(|| CompletionError::UnknownModel { model: call.model.clone() })?;
-        meter.begin(self.row(principal, &call, target));
+        meter.begin(self.row(principal, &call, target), target.prices);
         match work.await {
             Ok((done, usage)) => {
                 meter.computed(usage);
@@ -122,11 +146,24 @@ impl Dispatch {
             user: principal.user_id(),
             api_key: principal.api_key_id(),
             generation: call.generation,
-            model: call.model.clone(),
+            model: target.id.clone(),
             provider: target.provider,
             outcome: String::new(),
             usage: Usage::default(),
             timings: Timings::default(),
+        }
+    }
+}
+
+/// The stream as it was, once its first words or its end are there; what went wrong, if something did before them.
+async fn until_it_speaks(mut stream: CompletionStream) -> Result<CompletionStream, CompletionError> {
+    let mut heard = Vec::new();
+    loop {
+        let event = stream.next().await.unwrap_or(Err(CompletionError::CutOff))?;
+        let speaks = !matches!(event, CompletionEvent::Usage(_) | CompletionEvent::Local(_));
+        heard.push(Ok(event));
+        if speaks {
+            return Ok(Box::pin(stream::iter(heard).chain(stream)));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use stoa_model::completion::{CompletionError, Upstream};
-use stoa_model::provider::{AvailableModel, LOCAL_SLUG, split_model_id};
+use stoa_model::provider::{Ability, AvailableModel, LOCAL_SLUG, Prices, split_model_id};
 use stoa_model::{Principal, ProviderId};
 use stoa_storage::StoredProvider;
 
@@ -52,9 +52,12 @@ impl Upstream for NoLocalModels {
 /// Who runs a model, and by which name.
 #[derive(Clone)]
 pub(crate) struct Target {
+    /// `slug/name`
+    pub(crate) id: String,
     pub(crate) upstream: Arc<dyn Upstream>,
     pub(crate) model: String,
     pub(crate) provider: Option<ProviderId>,
+    pub(crate) prices: Option<Prices>,
 }
 
 pub(crate) struct Catalogue {
@@ -109,23 +112,48 @@ impl Catalogue {
         models
     }
 
-    /// The targets to try for a model, in order. A model that is not enabled, or not for the principal, does not exist.
-    pub(crate) fn resolve(&self, principal: &Principal, id: &str) -> Result<Vec<Target>, CompletionError> {
-        let unknown = || CompletionError::UnknownModel { model: id.to_owned() };
-        let (slug, name) = split_model_id(id).ok_or_else(unknown)?;
+    pub(crate) fn abilities(&self, principal: &Principal, id: &str) -> Vec<Ability> {
+        let Some((slug, name)) = split_model_id(id) else { return Vec::new() };
         if slug == LOCAL_SLUG {
-            let target = || Target { upstream: self.local.upstream(), model: name.to_owned(), provider: None };
-            return self.local.has(name).then(|| vec![target()]).ok_or_else(unknown);
-        }
-        if !principal.may_use_providers() {
-            return Err(unknown());
+            let known = self.local.models().into_iter().find(|model| model.id == id);
+            return known.map(|model| model.abilities).unwrap_or_default();
         }
         let providers = self.providers.load();
-        let offer = providers.get(slug).ok_or_else(unknown)?;
-        let provider = &offer.stored.provider;
-        if !provider.models.iter().any(|model| model.enabled && model.name == name) {
-            return Err(unknown());
+        let offer = providers.get(slug).filter(|_| principal.may_use_providers());
+        let known = offer.and_then(|offer| offer.stored.provider.models.iter().find(|model| model.name == name));
+        known.map(|model| model.abilities.clone()).unwrap_or_default()
+    }
+
+    /// The targets to try for a model, in order: itself, and the model that stands in for it. A model that is not enabled,
+    /// or not for the principal, does not exist.
+    pub(crate) fn resolve(&self, principal: &Principal, id: &str) -> Result<Vec<Target>, CompletionError> {
+        let (target, stand_in) =
+            self.target(principal, id).ok_or_else(|| CompletionError::UnknownModel { model: id.to_owned() })?;
+        // Nobody stands in for a stand-in, so that there is no circle.
+        let second = stand_in.filter(|second| second != id).and_then(|second| self.target(principal, &second));
+        Ok(std::iter::once(target).chain(second.map(|(second, _)| second)).collect())
+    }
+
+    fn target(&self, principal: &Principal, id: &str) -> Option<(Target, Option<String>)> {
+        let (slug, name) = split_model_id(id)?;
+        let target = |upstream, provider, prices| Target {
+            id: id.to_owned(),
+            upstream,
+            model: name.to_owned(),
+            provider,
+            prices,
+        };
+        if slug == LOCAL_SLUG {
+            return self.local.has(name).then(|| (target(self.local.upstream(), None, None), None));
         }
-        Ok(vec![Target { upstream: Arc::clone(&offer.upstream), model: name.to_owned(), provider: Some(provider.id) }])
+        if !principal.may_use_providers() {
+            return None;
+        }
+        let providers = self.providers.load();
+        let offer = providers.get(slug)?;
+        let provider = &offer.stored.provider;
+        let model = provider.models.iter().find(|model| model.enabled && model.name == name)?;
+        let target = target(Arc::clone(&offer.upstream), Some(provider.id), model.prices);
+        Some((target, model.stand_in.clone()))
     }
 }

@@ -14,7 +14,7 @@ mod settling;
 
 use std::sync::Arc;
 
-use stoa_model::provider::AvailableModel;
+use stoa_model::provider::{Ability, AvailableModel};
 use stoa_model::{Clock, Principal};
 use stoa_storage::{Database, Notice, StorageError};
 use stoa_telemetry::metrics::prometheus_client::registry::Registry;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use budget::{Budget, OverBudget, Reservation, Unlimited};
-pub use call::Call;
+pub use call::{Answering, Call};
 pub use catalogue::{LocalModels, NoLocalModels, UpstreamFactory};
 pub use receipt::Receipt;
 
@@ -82,6 +82,11 @@ impl Dispatch {
     /// Every model that the principal may pick, local ones first.
     pub fn models(&self, principal: &Principal) -> Vec<AvailableModel> {
         self.shared.catalogue.models(principal)
+    }
+
+    /// What a model can do beyond text; nothing is known of one that is not there.
+    pub fn abilities(&self, principal: &Principal, id: &str) -> Vec<Ability> {
+        self.shared.catalogue.abilities(principal, id)
     }
 
     /// Adds what is measured of all calls.

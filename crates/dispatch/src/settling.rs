@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use futures_core::Stream;
 use stoa_model::completion::{CompletionError, CompletionEvent, CompletionStream, FinishReason, Usage};
+use stoa_model::provider::Prices;
 use stoa_storage::UsageRow;
 
 use crate::budget::Reservation;
@@ -25,6 +26,7 @@ pub(crate) struct Meter {
     begun: Instant,
     /// The row of the attempt that runs.
     attempt: Option<UsageRow>,
+    prices: Option<Prices>,
     figures: Option<Attempt>,
 }
 
@@ -38,8 +40,11 @@ impl Stream for Settling {
     type Item = Result<CompletionEvent, CompletionError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let polled = self.inner.as_mut().poll_next(context);
-        if let Poll::Ready(item) = &polled {
+        let mut polled = self.inner.as_mut().poll_next(context);
+        if let Poll::Ready(item) = &mut polled {
+            if let Some(Ok(CompletionEvent::Usage(usage))) = item {
+                self.meter.price(usage);
+            }
             self.meter.observe(item.as_ref());
         }
         polled
@@ -48,11 +53,20 @@ impl Stream for Settling {
 
 impl Meter {
     pub(crate) fn new(dispatch: Dispatch, receipt: Option<Receipt>, reservation: Box<dyn Reservation>) -> Self {
-        Self { dispatch, receipt, reservation: Some(reservation), begun: Instant::now(), attempt: None, figures: None }
+        Self {
+            dispatch,
+            receipt,
+            reservation: Some(reservation),
+            begun: Instant::now(),
+            attempt: None,
+            prices: None,
+            figures: None,
+        }
     }
 
     /// An upstream is asked.
-    pub(crate) fn begin(&mut self, row: UsageRow) {
+    pub(crate) fn begin(&mut self, row: UsageRow, prices: Option<Prices>) {
+        self.prices = prices;
         self.figures = Some(self.dispatch.shared.figures.attempt(&row.model));
         self.attempt = Some(row);
     }
@@ -70,6 +84,10 @@ impl Meter {
             row.usage = usage;
         }
         self.settle(FinishReason::Stop.as_str());
+    }
+
+    fn price(&self, usage: &mut Usage) {
+        usage.cost = self.prices.map(|prices| prices.cost(usage));
     }
 
     fn observe(&mut self, item: Option<&Result<CompletionEvent, CompletionError>>) {

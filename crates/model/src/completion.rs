@@ -38,6 +38,9 @@ pub struct Parameters {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1_048_576)]
     pub max_tokens: Option<u32>,
+    /// How hard the model thinks before it answers. Models that cannot think are not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub think: Option<Think>,
 }
 
 /// A parameter outside its range.
@@ -326,6 +329,9 @@ pub struct Usage {
     /// Tokens of reasoning; part of `completion_tokens`.
     #[serde(default)]
     pub reasoning_tokens: u64,
+    /// In billionths of a US dollar, where the model's prices are known. `dispatch` adds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<u64>,
 }
 
 /// Why the model itself stopped.
@@ -445,6 +451,27 @@ impl CompletionError {
             Self::Busy { .. } => "model_busy",
             Self::NoRoom { .. } => "model_no_room",
             Self::WorkerFailed { .. } => "worker_failed",
+        }
+    }
+}
+
+impl CompletionError {
+    /// The fault is with whoever runs the model, or the way there: another one may do what was asked. What is wrong with
+    /// the request itself is wrong everywhere.
+    pub const fn another_may_answer(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::AddressRefused { .. }
+            | Self::Protocol { .. }
+            | Self::CutOff
+            | Self::TimedOut { .. }
+            | Self::UnknownModel { .. }
+            | Self::Busy { .. }
+            | Self::NoRoom { .. }
+            | Self::WorkerFailed { .. } => true,
+            // A wrong or used-up key, a model that is gone, too many requests, or the provider's own trouble.
+            Self::Refused { status, .. } => matches!(*status, 401..=404 | 408 | 425 | 429 | 500..),
+            Self::TooLong { .. } | Self::Invalid { .. } | Self::TooMany { .. } => false,
         }
     }
 }

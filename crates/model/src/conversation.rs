@@ -147,6 +147,9 @@ pub struct Message {
     pub finish_reason: Option<FinishReason>,
     #[schema(required)]
     pub model: Option<String>,
+    /// The model that answered in the place of that one, which could not.
+    #[schema(required)]
+    pub stand_in: Option<String>,
     #[schema(required)]
     pub parameters: Option<Parameters>,
     /// The generation that writes, or last wrote, this answer.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::completion::Usage;
 use crate::{ProviderId, Timestamp};
 
 /// The protocol that a provider speaks.
@@ -88,12 +89,73 @@ pub struct ProviderModel {
     pub context_window: Option<u32>,
     #[serde(default)]
     pub abilities: Vec<Ability>,
+    /// Nothing is said of the cost of its answers when absent.
+    #[serde(default)]
+    #[schema(required)]
+    pub prices: Option<Prices>,
+    /// The id (`slug/name`) of another model that answers when this one's provider cannot, as long as nothing was said.
+    #[serde(default)]
+    #[schema(required)]
+    pub stand_in: Option<String>,
     #[serde(default = "enabled")]
     pub enabled: bool,
 }
 
 const fn enabled() -> bool {
     true
+}
+
+impl ProviderModel {
+    /// One that is switched on and of which nothing but the name is known.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            display_name: None,
+            context_window: None,
+            abilities: Vec::new(),
+            prices: None,
+            stand_in: None,
+            enabled: true,
+        }
+    }
+}
+
+/// What a provider asks for its tokens, in millionths of a US dollar for a million of them: 2,500,000 is 2.50 $.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prices {
+    /// Of the prompt.
+    #[schema(maximum = 100_000_000_000_u64)]
+    pub input: u64,
+    /// Of the part of the prompt that the provider had kept; as the rest of it when absent.
+    #[serde(default)]
+    #[schema(required, maximum = 100_000_000_000_u64)]
+    pub cached_input: Option<u64>,
+    /// Of the answer, its reasoning included.
+    #[schema(maximum = 100_000_000_000_u64)]
+    pub output: u64,
+}
+
+impl Prices {
+    /// 100,000 $ for a million tokens.
+    pub const HIGHEST: u64 = 100_000_000_000;
+
+    pub fn in_range(&self) -> bool {
+        [Some(self.input), self.cached_input, Some(self.output)]
+            .into_iter()
+            .flatten()
+            .all(|price| price <= Self::HIGHEST)
+    }
+
+    /// What a call costs, in billionths of a US dollar.
+    pub fn cost(&self, usage: &Usage) -> u64 {
+        let cached = usage.cached_tokens.min(usage.prompt_tokens);
+        let part = |tokens: u64, price: u64| u128::from(tokens) * u128::from(price);
+        let trillionths = part(usage.prompt_tokens - cached, self.input)
+            + part(cached, self.cached_input.unwrap_or(self.input))
+            + part(usage.completion_tokens, self.output);
+        u64::try_from(trillionths.div_ceil(1_000)).unwrap_or(u64::MAX)
+    }
 }
 
 /// A model that a person may pick, wherever it runs.
@@ -119,6 +181,25 @@ pub fn split_model_id(id: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_call_costs_what_its_tokens_cost() {
+        let prices = Prices { input: 2_500_000, cached_input: Some(1_250_000), output: 10_000_000 };
+        let usage = Usage {
+            prompt_tokens: 1_000,
+            cached_tokens: 400,
+            completion_tokens: 100,
+            reasoning_tokens: 60,
+            cost: None,
+        };
+        // 600 at 2.50 $, 400 at 1.25 $, and 100 at 10 $ a million.
+        assert_eq!(prices.cost(&usage), 1_500_000 + 500_000 + 1_000_000);
+        assert_eq!(Prices { cached_input: None, ..prices }.cost(&usage), 2_500_000 + 1_000_000);
+        let lies = Usage { prompt_tokens: 1, cached_tokens: u64::MAX, completion_tokens: u64::MAX, ..usage };
+        assert_eq!(Prices { output: Prices::HIGHEST, ..prices }.cost(&lies), u64::MAX, "nothing wraps");
+        let tiny = Usage { prompt_tokens: 1, ..Usage::default() };
+        assert_eq!(Prices { input: 1, ..prices }.cost(&tiny), 1, "what costs something is never free");
+    }
 
     #[test]
     fn a_model_id_is_split_at_the_first_slash_only() {

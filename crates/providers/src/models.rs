@@ -47,10 +47,9 @@ pub(crate) fn model(
         !shown.is_empty() && *shown != name && shown.len() <= MAX_NAME_BYTES && !shown.chars().any(char::is_control)
     });
     Some(ProviderModel {
-        name: name.to_owned(),
         display_name: display_name.map(str::to_owned),
         context_window: context_window.and_then(|tokens| u32::try_from(tokens).ok()).filter(|tokens| *tokens > 0),
         abilities,
-        enabled: true,
+        ..ProviderModel::named(name)
     })
 }

@@ -130,7 +130,8 @@ fn encoder(include_usage: bool) -> ChunkEncoder {
     ChunkEncoder::new(Form::Chat, "chatcmpl-1", "slug/\"m\"", Timestamp::from_millis(1_767_225_600_000), include_usage)
 }
 
-const USAGE: Usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens: 2, reasoning_tokens: 1 };
+const USAGE: Usage =
+    Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens: 2, reasoning_tokens: 1, cost: None };
 
 fn call() -> ToolCall {
     let arguments = r#"{"z":"\"","a":1}"#.to_owned();

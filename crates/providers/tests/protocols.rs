@@ -19,7 +19,8 @@ use stoa_providers::outward::{
 use stoa_providers::sse::{Caps, Decoder};
 use support::{replay, requests, snapshot};
 
-const USAGE: Usage = Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens: 2, reasoning_tokens: 1 };
+const USAGE: Usage =
+    Usage { prompt_tokens: 9, completion_tokens: 4, cached_tokens: 2, reasoning_tokens: 1, cost: None };
 const CREATED: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 fn call(arguments: &str) -> CompletionEvent {

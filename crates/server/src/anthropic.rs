@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue};
-use stoa_dispatch::Call;
+use stoa_dispatch::{Answering, Call};
 use stoa_model::completion::{LocalOptions, Timers};
 use stoa_providers::outward::{ApiError, MessageEvents, MessagesRequest, anthropic_error};
 
@@ -55,14 +55,15 @@ async fn answer(app: &App, request: Request) -> Result<Response, ApiError> {
         generation: None,
         receipt: None,
     };
-    let events = app.dispatch.call(&principal, call).await.map_err(|error| ApiError::from(&error))?;
+    let Answering { stand_in, events } =
+        app.dispatch.call(&principal, call).await.map_err(|error| ApiError::from(&error))?;
+    let model = stand_in.unwrap_or(request.model);
     let id = answer_id("msg_");
     if request.stream {
-        return Ok(streamed(events, MessageEvents::new(id, request.model, request.shows_thoughts)));
+        return Ok(streamed(events, MessageEvents::new(id, model, request.shows_thoughts)));
     }
     let answer = collect(events).await.map_err(|error| ApiError::from(&error))?;
-    let json =
-        answer.to_message(&id, &request.model, request.shows_thoughts).map_err(|error| ApiError::from(&error))?;
+    let json = answer.to_message(&id, &model, request.shows_thoughts).map_err(|error| ApiError::from(&error))?;
     Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
 }
 

@@ -92,6 +92,7 @@ async fn finish(database: &Database, turn: &TurnIds, answer: &str, at: u64) {
             timings: Some(Timings { first_token_ms: 5, total_ms: 9 }),
             error: None,
             finish_reason: Some(FinishReason::Stop),
+            stand_in: None,
             last_seq: 1,
             calls: Vec::new(),
         }),

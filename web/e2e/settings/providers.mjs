@@ -1,7 +1,7 @@
 // Providers, their models, the connectivity check and network access, as an administrator.
 import { expect } from '../expect.mjs';
 import { until, views } from '../harness.mjs';
-import { accessible, api, enter, picture } from '../page.mjs';
+import { accessible, api, complete, enter, lastAnswer, picture } from '../page.mjs';
 import { tableRow } from './words.mjs';
 
 /** A provider of its own for one test. The mock's address is allowed already. */
@@ -156,6 +156,12 @@ async function models(all) {
 	await dialog.getByText('Write a whole number of tokens').waitFor();
 	await dialog.getByLabel('Context window').fill('128k');
 	await dialog.getByLabel('Tools').check();
+	await dialog.getByLabel('Prompt', { exact: true }).fill('2.50');
+	await dialog.getByRole('button', { name: 'Save' }).click();
+	await dialog.getByText('Give at least the prices of prompt and answer').waitFor();
+	await accessible(page, 'half a price');
+	await dialog.getByLabel('Answer', { exact: true }).fill('10');
+	await dialog.getByLabel('Stand-in').selectOption('mock/echo');
 	await dialog.getByRole('button', { name: 'Save' }).click();
 	await page.getByRole('rowheader', { name: /The Counter/ }).waitFor();
 	await tableRow(page, 'The Counter').getByText('131,072').waitFor();
@@ -167,6 +173,8 @@ async function models(all) {
 			display_name: 'The Counter',
 			context_window: 131_072,
 			abilities: ['tools'],
+			prices: { input: 2_500_000, cached_input: null, output: 10_000_000 },
+			stand_in: 'mock/echo',
 			enabled: false
 		},
 		'the model as stored'
@@ -189,6 +197,53 @@ async function models(all) {
 		(await api(page, all, 'GET', `/providers/${id}`)).models.every((model) => !model.enabled)
 	);
 	await accessible(page, 'many models');
+	await api(page, all, 'DELETE', `/providers/${id}`);
+}
+
+async function standIn(all) {
+	const page = await enter(all, views['390 px, light']);
+	const { id } = await provider(all, page, 'broken', '/__scenario/status=500');
+	const model = {
+		name: 'echo',
+		display_name: 'Broken Echo',
+		prices: { input: 1_000_000, output: 2_000_000 },
+		stand_in: 'mock/echo'
+	};
+	await api(page, all, 'PUT', `/providers/${id}/models`, { models: [model] });
+	const { id: conversation } = await api(page, all, 'POST', '/conversations', {});
+	const parts = [{ type: 'text', text: 'Is anybody there?' }];
+	await api(page, all, 'POST', `/conversations/${conversation}/messages`, { parts, model: 'broken/echo' });
+	await page.goto(`${all.stoa.origin}/c/${conversation}`);
+	await page.getByText('Broken Echo could not answer; echo stood in for it.').waitFor();
+	await accessible(page, 'an answer of a stand-in');
+	await picture(page, 'stand-in');
+	// The one that was asked is asked again, and so it is by whoever talks on.
+	const kept = (await api(page, all, 'GET', `/conversations/${conversation}/messages`)).items.at(-1);
+	expect([kept.model, kept.stand_in]).equals(['broken/echo', 'mock/echo']);
+	await api(page, all, 'DELETE', `/providers/${id}`);
+}
+
+async function cost(all) {
+	const page = await enter(all, views['1440 px, light']);
+	const { id } = await provider(all, page, 'priced');
+	const model = { name: 'echo', prices: { input: 1_000_000_000, output: 2_000_000_000 } };
+	await api(page, all, 'PUT', `/providers/${id}/models`, { models: [model] });
+	const { id: conversation } = await api(page, all, 'POST', '/conversations', {});
+	const parts = [{ type: 'text', text: 'What does this cost?' }];
+	await api(page, all, 'POST', `/conversations/${conversation}/messages`, { parts, model: 'priced/echo' });
+	await page.goto(`${all.stoa.origin}/c/${conversation}`);
+	await complete(page);
+	const { usage } = (await api(page, all, 'GET', `/conversations/${conversation}/messages`)).items.at(-1);
+	expect(usage.cost).equals(
+		usage.prompt_tokens * 1e6 + usage.completion_tokens * 2e6,
+		'every token is paid for'
+	);
+	await lastAnswer(page)
+		.getByRole('button', { name: /tokens/ })
+		.click();
+	await page.getByText('Cost', { exact: true }).waitFor();
+	await page.getByText(/^(US)?\$0\.\d+$/).waitFor();
+	await picture(page, 'cost of an answer');
 	await api(page, all, 'DELETE', `/providers/${id}`);
 }
 
@@ -244,6 +299,8 @@ export const providerTests = [
 	{ name: 'settings: the key of a provider is stored sealed, replaced and removed', run: keyIsSealed },
 	{ name: 'settings: the connectivity check shows the real error', run: realErrors },
 	{ name: 'settings: models are fetched, searched, edited, switched and brought back', run: models },
+	{ name: 'settings: another model stands in for one that fails', run: standIn },
+	{ name: 'settings: an answer tells what it has cost', run: cost },
 	{ name: 'settings: a provider is switched off and on', run: switchOff },
 	{ name: 'settings: private addresses are allowed and removed', run: network }
 ];

@@ -115,6 +115,7 @@ impl Seed {
                 timings: Some(Timings { first_token_ms: 5, total_ms: 9 }),
                 error: None,
                 finish_reason: None,
+                stand_in: None,
                 last_seq: 1,
                 calls: Vec::new(),
             }),

@@ -110,16 +110,8 @@ pub(crate) async fn furnish(database: &Database) -> (Principal, Principal) {
         enabled: true,
     };
     let provider = database.create_provider(&system, new, now).await.unwrap();
-    let models =
-        ["count-10-0", "count-100-5", "count-400-5", "count-3-0", "count-20000-0", "count-4000-5"].map(|name| {
-            ProviderModel {
-                name: name.to_owned(),
-                display_name: None,
-                context_window: None,
-                abilities: Vec::new(),
-                enabled: true,
-            }
-        });
+    let models = ["count-10-0", "count-100-5", "count-400-5", "count-3-0", "count-20000-0", "count-4000-5"]
+        .map(ProviderModel::named);
     database.put_provider_models(&system, provider.id, models.to_vec(), now).await.unwrap();
     let mut people = Vec::new();
     for name in ["ann", "ben"] {

@@ -29,6 +29,8 @@ impl From<&ModelOptions> for Settings {
                 presence_penalty: sampling.presence_penalty.map(f64::from),
                 frequency_penalty: sampling.frequency_penalty.map(f64::from),
                 max_tokens: longest.map(|tokens| tokens.min(LONGEST_ANSWER)),
+                // Ollama's protocol says it beside the options.
+                think: None,
             },
             local: LocalOptions {
                 top_k: sampling.top_k,

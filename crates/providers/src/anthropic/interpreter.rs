@@ -112,6 +112,7 @@ impl Interpreter {
             completion_tokens,
             cached_tokens,
             reasoning_tokens: reasoning.min(completion_tokens),
+            cost: None,
         });
     }
 

@@ -185,7 +185,7 @@ impl Interpreter {
             prompt_tokens: fresh.saturating_add(cached_tokens),
             completion_tokens: counts.output_tokens,
             cached_tokens,
-            reasoning_tokens: 0,
+            ..Usage::default()
         });
     }
 }

@@ -91,6 +91,7 @@ impl From<Counts> for Usage {
             completion_tokens: counts.candidates_token_count.unwrap_or(0).saturating_add(reasoning_tokens),
             cached_tokens: counts.cached_content_token_count.unwrap_or(0).min(prompt_tokens),
             reasoning_tokens,
+            cost: None,
         }
     }
 }

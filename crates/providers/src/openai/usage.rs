@@ -30,6 +30,7 @@ pub(crate) fn usage(value: &Value) -> Option<Usage> {
         ])
         .unwrap_or(0)
         .min(completion_tokens),
+        cost: None,
     })
 }
 

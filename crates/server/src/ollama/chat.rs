@@ -104,6 +104,6 @@ pub(super) async fn chat(State(state): State<Ollama>, caller: Caller, request: R
     }
     let messages = request.messages.into_iter().map(PromptMessage::try_from).collect::<Result<_, _>>()?;
     let tools = Tools { offered: request.tools.unwrap_or_default(), ..Tools::default() };
-    let events = state.app.dispatch.call(&caller.0, prepared.call(messages, tools)).await?;
-    answer.send(events, request.common.stream.unwrap_or(true)).await
+    let answering = state.app.dispatch.call(&caller.0, prepared.call(messages, tools)).await?;
+    answer.send(answering.events, request.common.stream.unwrap_or(true)).await
 }

@@ -70,6 +70,6 @@ pub(super) async fn generate(
         let (suffix, template) = (given(request.suffix), given(request.template));
         Call { local: LocalOptions { suffix, template, context: Some(context), ..call.local }, ..call }
     };
-    let events = state.app.dispatch.call(&caller.0, call).await?;
-    answer.send(events, request.common.stream.unwrap_or(true)).await
+    let answering = state.app.dispatch.call(&caller.0, call).await?;
+    answer.send(answering.events, request.common.stream.unwrap_or(true)).await
 }

@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::CONTENT_TYPE;
-use stoa_dispatch::Call;
+use stoa_dispatch::{Answering, Call};
 use stoa_model::completion::{LocalOptions, Timers};
 use stoa_providers::outward::{ApiError, ChatRequest, ChunkEncoder, ChunkEvents, Form};
 
@@ -33,13 +33,15 @@ pub(super) async fn complete(State(app): State<App>, request: Request) -> Result
         generation: None,
         receipt: None,
     };
-    let events = app.dispatch.call(&principal, call).await.map_err(|error| ApiError::from(&error))?;
+    let Answering { stand_in, events } =
+        app.dispatch.call(&principal, call).await.map_err(|error| ApiError::from(&error))?;
+    let model = stand_in.unwrap_or(request.model);
     let id = answer_id("chatcmpl-");
     if request.stream {
-        let encoder = ChunkEncoder::new(Form::Chat, &id, &request.model, app.now(), request.include_usage);
+        let encoder = ChunkEncoder::new(Form::Chat, &id, &model, app.now(), request.include_usage);
         return Ok(streamed(events, ChunkEvents::new(encoder)));
     }
     let answer = collect(events).await.map_err(|error| ApiError::from(&error))?;
-    let json = answer.to_json(Form::Chat, &id, &request.model, app.now());
+    let json = answer.to_json(Form::Chat, &id, &model, app.now());
     Ok(([(CONTENT_TYPE, "application/json")], json).into_response())
 }

@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::CONTENT_TYPE;
-use stoa_dispatch::Call;
+use stoa_dispatch::{Answering, Call};
 use stoa_model::completion::{LocalOptions, Timers};
 use stoa_providers::outward::{ApiError, ResponseEvents, ResponsesRequest};
 
@@ -15,7 +15,7 @@ pub(super) async fn create(State(app): State<App>, request: Request) -> Result<R
     let (parts, rest) = request.into_parts();
     let principal = caller(&parts, &app).await?;
     let surface = Surface::of(&parts);
-    let request = ResponsesRequest::parse(&body(Request::from_parts(parts, rest)).await?)?;
+    let mut request = ResponsesRequest::parse(&body(Request::from_parts(parts, rest)).await?)?;
     let model = surface.model_id(&request.model);
     check_sight(&app, &principal, &model, &request.messages)?;
     let call = Call {
@@ -30,7 +30,9 @@ pub(super) async fn create(State(app): State<App>, request: Request) -> Result<R
         generation: None,
         receipt: None,
     };
-    let events = app.dispatch.call(&principal, call).await.map_err(|error| ApiError::from(&error))?;
+    let Answering { stand_in, events } =
+        app.dispatch.call(&principal, call).await.map_err(|error| ApiError::from(&error))?;
+    request.model = stand_in.unwrap_or(request.model);
     let token = answer_id("");
     if request.stream {
         return Ok(streamed(events, ResponseEvents::new(&token, &request, app.now())));

@@ -18,6 +18,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub model: Option<String>,
     #[sea_orm(column_type = "Text")]
+    pub stand_in: Option<String>,
+    #[sea_orm(column_type = "Text")]
     pub parameters: Option<String>,
     pub generation_id: Option<Uuid>,
     #[sea_orm(column_type = "Text")]

@@ -14,6 +14,10 @@ pub struct Model {
     pub context_window: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub abilities: String,
+    #[sea_orm(column_type = "Text")]
+    pub prices: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub stand_in: Option<String>,
     pub enabled: bool,
     pub position: i64,
 }

@@ -20,6 +20,8 @@ pub struct Model {
     pub completion_tokens: i64,
     pub cached_tokens: i64,
     pub reasoning_tokens: i64,
+    /// In billionths of a US dollar.
+    pub cost: Option<i64>,
     pub first_token_ms: Option<i64>,
     pub total_ms: i64,
 }

@@ -145,6 +145,8 @@ pub struct Outcome {
     pub error: Option<Failure>,
     /// Why the model ended, if it did.
     pub finish_reason: Option<FinishReason>,
+    /// The model that answered in the place of the one that was asked.
+    pub stand_in: Option<String>,
     pub last_seq: u64,
     /// What the calls cost, for the ledger: kept in the same transaction as the answer.
     pub calls: Vec<UsageRow>,
@@ -403,6 +405,7 @@ impl Database {
             timings: None,
             error: None,
             finish_reason: None,
+            stand_in: None,
             // What the model counted is lost with whoever ran it; that it was called is not.
             calls: vec![UsageRow {
                 id: UsageId::generate(now),
@@ -550,6 +553,7 @@ fn empty_message() -> messages::ActiveModel {
     messages::ActiveModel {
         parent_id: Set(None),
         model: Set(None),
+        stand_in: Set(None),
         parameters: Set(None),
         generation_id: Set(None),
         usage: Set(None),
@@ -635,6 +639,7 @@ async fn fold(
         .col_expr(messages::Column::Timings, Expr::value(timings))
         .col_expr(messages::Column::Error, Expr::value(error))
         .col_expr(messages::Column::FinishReason, Expr::value(outcome.finish_reason.map(FinishReason::as_str)))
+        .col_expr(messages::Column::StandIn, Expr::value(outcome.stand_in.clone()))
         .filter(messages::Column::Id.eq(row.message_id))
         .exec(transaction)
         .await?;

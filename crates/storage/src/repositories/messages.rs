@@ -185,6 +185,7 @@ pub(super) fn message(row: messages::Model, siblings: Vec<MessageId>) -> Result<
         conversation_id: row.conversation_id.into(),
         parent_id: row.parent_id.map(Into::into),
         model: row.model,
+        stand_in: row.stand_in,
         generation_id: row.generation_id.map(Into::into),
         siblings,
         created_at: Timestamp::from_millis(row.created_at),

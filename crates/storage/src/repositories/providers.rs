@@ -218,6 +218,8 @@ fn model_row(
         name: Set(model.name),
         display_name: Set(model.display_name),
         context_window: Set(model.context_window.map(i64::from)),
+        prices: Set(model.prices.map(|prices| to_json("provider_models", "prices", &prices)).transpose()?),
+        stand_in: Set(model.stand_in),
         enabled: Set(model.enabled),
         position: Set(position),
     })
@@ -244,6 +246,8 @@ fn provider_model(row: provider_models::Model) -> Result<ProviderModel, StorageE
         context_window: window
             .map_err(|_| StorageError::inconsistent("provider_models", "context_window", &row.name))?,
         abilities: from_json("provider_models", "abilities", &row.name, &row.abilities)?,
+        prices: row.prices.map(|text| from_json("provider_models", "prices", &row.name, &text)).transpose()?,
+        stand_in: row.stand_in,
         name: row.name,
         display_name: row.display_name,
         enabled: row.enabled,

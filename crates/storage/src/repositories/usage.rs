@@ -49,6 +49,7 @@ pub(super) async fn insert<C: ConnectionTrait>(connection: &C, rows: &[UsageRow]
             completion_tokens: Set(count(row.usage.completion_tokens)),
             cached_tokens: Set(count(row.usage.cached_tokens)),
             reasoning_tokens: Set(count(row.usage.reasoning_tokens)),
+            cost: Set(row.usage.cost.map(count)),
             first_token_ms: Set(Some(count(row.timings.first_token_ms)).filter(|ms| *ms > 0)),
             total_ms: Set(count(row.timings.total_ms)),
         });

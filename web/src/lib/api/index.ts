@@ -28,6 +28,7 @@ export type Assistant = Schemas['Assistant'];
 export type AssistantProfile = Schemas['AssistantProfile'];
 export type AssistantFile = Schemas['AssistantFile'];
 export type Parameters = Schemas['Parameters'];
+export type Think = Schemas['Think'];
 export type Conversation = Schemas['Conversation'];
 export type Message = Schemas['Message'];
 export type MessagePage = Schemas['MessageList'];

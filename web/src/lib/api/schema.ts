@@ -1216,6 +1216,8 @@ export interface components {
 			role: components['schemas']['MessageRole'];
 			/** @description All messages with the same parent, this one among them, oldest first. */
 			siblings: components['schemas']['MessageId'][];
+			/** @description The model that answered in the place of that one, which could not. */
+			stand_in: string | null;
 			status: components['schemas']['MessageStatus'];
 			timings: components['schemas']['Timings'] | null;
 			usage: components['schemas']['Usage'] | null;
@@ -1396,6 +1398,7 @@ export interface components {
 			 * @description 0 to 2.
 			 */
 			temperature?: number | null;
+			think?: components['schemas']['Think'] | null;
 			/**
 			 * Format: double
 			 * @description 0 to 1.
@@ -1416,6 +1419,24 @@ export interface components {
 					/** @enum {string} */
 					type: 'reasoning';
 			  };
+		/** @description What a provider asks for its tokens, in millionths of a US dollar for a million of them: 2,500,000 is 2.50 $. */
+		Prices: {
+			/**
+			 * Format: int64
+			 * @description Of the part of the prompt that the provider had kept; as the rest of it when absent.
+			 */
+			cached_input: number | null;
+			/**
+			 * Format: int64
+			 * @description Of the prompt.
+			 */
+			input: number;
+			/**
+			 * Format: int64
+			 * @description Of the answer, its reasoning included.
+			 */
+			output: number;
+		};
 		/** @description `application/problem+json`. */
 		ProblemBody: {
 			/** @description The private `host:port` that an admin may allow, where that is what stands in the way. */
@@ -1473,6 +1494,9 @@ export interface components {
 			enabled?: boolean;
 			/** @description The name the provider knows it by. */
 			name: string;
+			prices: components['schemas']['Prices'] | null;
+			/** @description The id (`slug/name`) of another model that answers when this one's provider cannot, as long as nothing was said. */
+			stand_in: string | null;
 		};
 		/**
 		 * Format: uuid
@@ -1566,6 +1590,8 @@ export interface components {
 			/** @description The smallest first. */
 			items: components['schemas']['ModelSuggestion'][];
 		};
+		/** @enum {string} */
+		Think: 'off' | 'on' | 'low' | 'medium' | 'high' | 'max';
 		/** Format: date-time */
 		Timestamp: string;
 		/** @description Milliseconds of one answer. */
@@ -1620,6 +1646,11 @@ export interface components {
 			cached_tokens?: number;
 			/** Format: int64 */
 			completion_tokens: number;
+			/**
+			 * Format: int64
+			 * @description In billionths of a US dollar, where the model's prices are known. `dispatch` adds it.
+			 */
+			cost?: number | null;
 			/** Format: int64 */
 			prompt_tokens: number;
 			/**

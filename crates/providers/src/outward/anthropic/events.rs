@@ -86,7 +86,7 @@ impl MessageEvents {
 }
 
 const fn zero() -> Usage {
-    Usage { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0, reasoning_tokens: 0 }
+    Usage { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0, reasoning_tokens: 0, cost: None }
 }
 
 /// An event carries its name in its data too.

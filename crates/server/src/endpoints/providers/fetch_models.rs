@@ -71,13 +71,7 @@ mod tests {
     use super::*;
 
     fn model(name: &str, display_name: Option<&str>, enabled: bool) -> ProviderModel {
-        ProviderModel {
-            name: name.to_owned(),
-            display_name: display_name.map(str::to_owned),
-            context_window: None,
-            abilities: Vec::new(),
-            enabled,
-        }
+        ProviderModel { display_name: display_name.map(str::to_owned), enabled, ..ProviderModel::named(name) }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use stoa_identity::validation::{self, Report};
-use stoa_model::provider::{Ability, LOCAL_SLUG, ProviderKind, ProviderModel};
+use stoa_model::provider::{Ability, LOCAL_SLUG, ProviderKind, ProviderModel, split_model_id};
 use stoa_providers::{ApiKey, BaseUrl};
 use stoa_storage::Secret;
 
@@ -13,6 +13,7 @@ const BASE_URL_BYTES: usize = 2_048;
 const QUERIES: [&str; 2] = ["api-version=", "region="];
 const API_KEY_BYTES: usize = 4_096;
 const MODEL_NAME_BYTES: usize = 256;
+const MODEL_ID_BYTES: usize = SLUG_BYTES + 1 + MODEL_NAME_BYTES;
 const DISPLAY_NAME_CHARS: usize = 200;
 /// Models of one provider.
 pub(super) const MODELS: usize = 2_000;
@@ -90,6 +91,10 @@ pub(super) fn models(given: Vec<ProviderModel>) -> Result<Vec<ProviderModel>, Re
         if model.context_window == Some(0) {
             report.check::<()>(&field("context_window"), Err("Use at least one token, or none at all.".to_owned()));
         }
+        if model.prices.is_some_and(|prices| !prices.in_range()) {
+            report.check::<()>(&field("prices"), Err("Use at most 100,000 dollars for a million tokens.".to_owned()));
+        }
+        report.check(&field("stand_in"), model.stand_in.as_deref().map_or(Ok(()), stand_in));
         model.abilities = in_order(&model.abilities);
         models.push(model);
     }
@@ -105,6 +110,16 @@ fn model_name(name: &str, taken: &mut HashSet<String>) -> Result<(), String> {
         Err("This model is in the list twice.".to_owned())
     } else {
         Ok(())
+    }
+}
+
+/// Whether there is such a model may change at any time; how an id looks does not.
+fn stand_in(id: &str) -> Result<(), String> {
+    match split_model_id(id) {
+        Some((_, name)) if id.len() <= MODEL_ID_BYTES && name.trim() == name && !id.chars().any(char::is_control) => {
+            Ok(())
+        }
+        _ => Err("Give the id of another model, such as `openai/gpt-5`.".to_owned()),
     }
 }
 
@@ -132,13 +147,7 @@ mod tests {
     use super::*;
 
     fn model(name: &str) -> ProviderModel {
-        ProviderModel {
-            name: name.to_owned(),
-            display_name: None,
-            context_window: None,
-            abilities: Vec::new(),
-            enabled: true,
-        }
+        ProviderModel::named(name)
     }
 
     #[test]

@@ -89,7 +89,7 @@ export class AssistantDraft {
 		this.#kept = JSON.stringify(this.profile);
 	}
 
-	setParameter(name: keyof Parameters, value: number | null): void {
+	setParameter<Name extends keyof Parameters>(name: Name, value: Parameters[Name] | null): void {
 		const { [name]: _before, ...rest } = this.parameters;
 		this.parameters = value === null ? rest : { ...rest, [name]: value };
 	}

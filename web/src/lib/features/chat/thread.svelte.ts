@@ -22,6 +22,7 @@ const userMessage = (id: string, conversation: string, parent: string | null, te
 	parts: [{ type: 'text', text }],
 	status: 'complete',
 	model: null,
+	stand_in: null,
 	parameters: null,
 	generation_id: null,
 	usage: null,

@@ -29,6 +29,7 @@ const message = (id: string, parent: string | null, role: Message['role'], text:
 	parts: text ? [{ type: 'text', text }] : [],
 	status: 'complete',
 	model: null,
+	stand_in: null,
 	parameters: null,
 	generation_id: null,
 	usage: null,

@@ -1,4 +1,4 @@
-import type { Parameters } from '$lib/api';
+import type { Parameters, Think } from '$lib/api';
 import { formatNumber, m } from '$lib/i18n';
 
 /** How a number is chosen on a slider. */
@@ -17,8 +17,16 @@ export interface Scale {
 }
 
 export interface Field extends Scale {
-	name: keyof Parameters;
+	name: Exclude<keyof Parameters, 'think'>;
 }
+
+export const efforts: { value: Think; label: () => string }[] = [
+	{ value: 'off', label: m.think_off },
+	{ value: 'low', label: m.think_low },
+	{ value: 'medium', label: m.think_medium },
+	{ value: 'high', label: m.think_high },
+	{ value: 'max', label: m.think_max }
+];
 
 const same = (value: number) => value;
 const places = (digits: number) => (value: number) =>

@@ -3,7 +3,15 @@ import { client, type Provider, type ProviderModel } from '$lib/api';
 import { ProviderEditor } from './editor.svelte';
 
 function model(name: string, enabled = true): ProviderModel {
-	return { name, display_name: null, context_window: null, abilities: [], enabled };
+	return {
+		name,
+		display_name: null,
+		context_window: null,
+		abilities: [],
+		prices: null,
+		stand_in: null,
+		enabled
+	};
 }
 
 function provider(models: ProviderModel[]): Provider {

@@ -32,3 +32,17 @@ export function parseContextWindow(text: string): number | null {
 	const size = Number(match[1]) * { '': 1, k: 1024, m: 1_048_576 }[(match[2] ?? '') as '' | 'k' | 'm'];
 	return Number.isInteger(size) && size >= 1 && size <= 0xffff_ffff ? size : Number.NaN;
 }
+
+/** Dollars for a million tokens as typed, in millionths of a dollar; null for nothing, NaN for what is no price. */
+export function parsePrice(text: string): number | null {
+	const plain = text.trim().replace(/^\$\s*/, '');
+	if (plain === '') return null;
+	if (!/^\d{1,6}(?:[.,]\d{1,6})?$/.test(plain)) return Number.NaN;
+	const micros = Math.round(Number(plain.replace(',', '.')) * 1e6);
+	return micros <= 1e11 ? micros : Number.NaN;
+}
+
+/** The same as it is typed. */
+export function priceText(micros: number | null | undefined): string {
+	return typeof micros === 'number' ? String(micros / 1e6) : '';
+}
