@@ -239,6 +239,42 @@ async function parameters(all) {
 	});
 }
 
+async function readAloud(all) {
+	const page = await enter(all, views['390 px, light']);
+	// The machine has no voices: what would be said is kept instead, and ends when the test says so.
+	await page.addInitScript(() => {
+		globalThis.said = [];
+		speechSynthesis.speak = (utterance) => globalThis.said.push(utterance);
+		speechSynthesis.cancel = () => (globalThis.said.length = 0);
+	});
+	await page.reload();
+	await chooseModel(page, 'echo');
+	await send(page, '**Hello** there. 今天天气很好，我们去公园散步吧。');
+	await complete(page);
+	const choose = async (entry) => {
+		await lastAnswer(page).getByRole('button', { name: 'More actions' }).click();
+		await page.getByRole('menuitem', { name: entry }).click();
+	};
+	await choose('Read aloud');
+	const words = () => page.evaluate(() => globalThis.said.map(({ text }) => text).join(' '));
+	expect(await words()).equals(
+		'Hello there. 今天天气很好，我们去公园散步吧。',
+		'the words without their marks'
+	);
+	await choose('Stop reading');
+	expect(await words()).equals('', 'it is silent');
+	await choose('Read aloud');
+	await page.evaluate(() => globalThis.said.at(-1).dispatchEvent(new Event('end')));
+	await lastAnswer(page).getByRole('button', { name: 'More actions' }).click();
+	await page.getByRole('menuitem', { name: 'Read aloud' }).waitFor();
+	await page.keyboard.press('Escape');
+	await choose('Read aloud');
+	// Whoever leaves is not read on to.
+	await page.getByRole('link', { name: 'New', exact: true }).click();
+	await composer(page).waitFor();
+	await until('silence', 10_000, async () => (await words()) === '');
+}
+
 export const chatTests = [
 	...Object.keys(views).map((view) => ({
 		name: `a chat with reload, edit, branches and another answer: ${view}`,
@@ -259,5 +295,6 @@ export const chatTests = [
 	{ name: 'a failed answer says what happened', run: failures },
 	{ name: 'what could not be sent is not lost', run: unsent },
 	{ name: 'an answer cannot do anything on the page', run: harmless },
-	{ name: 'role and parameters are kept and used', run: parameters }
+	{ name: 'role and parameters are kept and used', run: parameters },
+	{ name: 'an answer is read aloud', run: readAloud }
 ];

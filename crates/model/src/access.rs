@@ -98,6 +98,16 @@ impl Principal {
         self.own_rows()
     }
 
+    /// What a person has had models do.
+    pub const fn usage(&self) -> Predicate {
+        self.own_rows()
+    }
+
+    /// What everybody has: how much of which model, never what was said.
+    pub const fn usage_of_all(&self) -> Predicate {
+        self.administered()
+    }
+
     /// Providers with their settings: admins only. Using an enabled model needs no sight of its provider.
     pub const fn providers(&self) -> Predicate {
         self.administered()

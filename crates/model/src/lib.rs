@@ -13,6 +13,7 @@ pub mod person;
 pub mod provider;
 pub mod think;
 pub mod tools;
+pub mod usage;
 
 pub use access::{Predicate, Principal, Scope, Via};
 pub use clock::{Clock, SystemClock, Timestamp};

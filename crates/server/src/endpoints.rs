@@ -13,6 +13,7 @@ pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod openapi;
 pub(crate) mod providers;
+pub(crate) mod usage;
 pub(crate) mod users;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(local_models::routes())
         .merge(account::routes())
         .merge(users::routes())
+        .merge(usage::routes())
         .merge(providers::routes())
         .merge(egress::routes())
         .merge(openapi::routes())

@@ -31,5 +31,6 @@ pub use repositories::messages::{MessagePage, PathQuery};
 pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};
 pub use repositories::sessions::{NewSession, Session, SignedIn};
 pub use repositories::usage::UsageRow;
+pub use repositories::usage_sums::{UsageLimit, UsageOf, UsageSpan};
 pub use repositories::users::{Credentials, NewUser, UserChange};
 pub use sealing::{MasterKey, SealError, Secret};

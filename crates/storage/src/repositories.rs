@@ -11,6 +11,7 @@ pub(crate) mod providers;
 pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod usage;
+pub(crate) mod usage_sums;
 pub(crate) mod users;
 
 use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};

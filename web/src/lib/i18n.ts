@@ -31,3 +31,15 @@ export function formatDateTime(iso: string): string {
 export function formatDate(iso: string): string {
 	return new Intl.DateTimeFormat(variant, { dateStyle: 'medium' }).format(new Date(iso));
 }
+
+/** Billionths of a dollar as they are read: cents, or two digits of what is less, so that a short answer is not free. */
+export function formatDollars(billionths: number): string {
+	return formatNumber(billionths / 1e9, {
+		style: 'currency',
+		currency: 'USD',
+		minimumSignificantDigits: 2,
+		maximumSignificantDigits: 2,
+		maximumFractionDigits: 2,
+		roundingPriority: 'morePrecision'
+	});
+}

@@ -76,14 +76,18 @@ on_both_engines! {
         let id = owner.post("/api/v1/providers", provider("mock", "https://api.example.com/v1")).await.good(201).id();
         let path = format!("/api/v1/providers/{id}/models");
         let models = json!([
-            {"name": "big", "display_name": "Big", "context_window": 8192, "abilities": ["tools"], "enabled": true},
+            {
+                "name": "big", "display_name": "Big", "context_window": 8192, "abilities": ["tools"], "enabled": true,
+                "prices": {"input": 2_500_000, "cached_input": null, "output": 10_000_000}, "stand_in": "mock/meta/small",
+            },
             {"name": "meta/small"},
             {"name": "hidden", "enabled": false},
         ]);
         let put = owner.put(&path, json!({"models": models})).await.good(200);
         assert_eq!(put.body["models"][0], models[0]);
         let small = json!({
-            "name": "meta/small", "display_name": null, "context_window": null, "abilities": [], "enabled": true
+            "name": "meta/small", "display_name": null, "context_window": null, "abilities": [], "prices": null,
+            "stand_in": null, "enabled": true
         });
         assert_eq!(put.body["models"][1], small);
         let offered = owner.get("/api/v1/models").await.good(200);
@@ -96,8 +100,11 @@ on_both_engines! {
         let most: Vec<_> = (0..2_000).map(|n| json!({"name": format!("m{n:04}{}", "x".repeat(250))})).collect();
         assert_eq!(owner.put(&path, json!({"models": most})).await.good(200).body["models"][1999], json!({
             "name": format!("m1999{}", "x".repeat(250)),
-            "display_name": null, "context_window": null, "abilities": [], "enabled": true
+            "display_name": null, "context_window": null, "abilities": [], "prices": null, "stand_in": null, "enabled": true
         }));
+        let prices = json!({"input": 100_000_000_001_u64, "output": 1});
+        let wrong = json!({"models": [{"name": "a", "prices": prices}, {"name": "b", "stand_in": "no-model"}]});
+        assert_eq!(owner.put(&path, wrong).await.fields(), ["models.0.prices", "models.1.stand_in"]);
         let unknown = json!({"models": [{"name": "a", "price": 1}]});
         owner.put(&path, unknown).await.is(400, "invalid_request");
         let nobodys = format!("/api/v1/providers/{NOBODYS_ID}/models");

@@ -20,7 +20,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 17] = [
+const OWN: [(&str, &str); 18] = [
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("put", "/api/v1/me/password"),
@@ -28,6 +28,7 @@ const OWN: [(&str, &str); 17] = [
     ("get", "/api/v1/api-keys"),
     ("post", "/api/v1/api-keys"),
     ("get", "/api/v1/models"),
+    ("get", "/api/v1/usage"),
     ("get", "/api/v1/assistants"),
     ("post", "/api/v1/assistants"),
     ("get", "/api/v1/assistants/export"),
@@ -180,6 +181,9 @@ on_both_engines! {
                 assert_eq!(answer.status, 404, "{name} {path}: {}", answer.text);
             }
         }
+        let usage = member.get("/api/v1/usage").await.good(200);
+        assert_eq!(usage.body["days"], json!([]), "the calls of the first are none of the second's");
+        member.get("/api/v1/usage?of=everybody").await.is(403, "forbidden");
         for path in ["sessions", "api-keys", "conversations", "assistants", "assistants/export"] {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);
             assert!(!list.text.contains(things.title), "{path}: {}", list.text);

@@ -58,7 +58,10 @@ pub(super) async fn insert<C: ConnectionTrait>(connection: &C, rows: &[UsageRow]
     Ok(())
 }
 
-/// An upstream may claim any number; the ledger takes what a column holds.
-fn count(tokens: u64) -> i64 {
-    i64::try_from(tokens).unwrap_or(i64::MAX)
+/// An upstream may claim any number. The ledger takes what a few million rows can add up to without overflowing.
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(MOST).min(MOST)
 }
+
+/// A trillion tokens, or a thousand dollars, of one call.
+const MOST: i64 = 1_000_000_000_000;

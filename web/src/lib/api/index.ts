@@ -34,6 +34,8 @@ export type Message = Schemas['Message'];
 export type MessagePage = Schemas['MessageList'];
 export type Part = Schemas['Part'];
 export type Usage = Schemas['Usage'];
+export type DailyUsage = Schemas['DailyUsage'];
+export type PersonalUsage = Schemas['PersonalUsage'];
 export type Turn = Schemas['Turn'];
 
 /** Every request goes through this client; its types are the server's own document. */

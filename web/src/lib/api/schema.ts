@@ -783,6 +783,23 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/usage': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Sums up the ledger of model calls: the caller's own, or everybody's for an admin. */
+		get: operations['usage'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/users': {
 		parameters: {
 			query?: never;
@@ -1041,6 +1058,13 @@ export interface components {
 			key: string;
 			name: string;
 			scopes: components['schemas']['Scope'][];
+		};
+		/** @description One model on one day. */
+		DailyUsage: components['schemas']['UsageSum'] & {
+			/** @description By the caller's clock: `2026-11-24`. */
+			date: string;
+			/** @description `slug/name` */
+			model: string;
 		};
 		/** @description A graphics processor. */
 		DeviceFacts: {
@@ -1419,6 +1443,12 @@ export interface components {
 					/** @enum {string} */
 					type: 'reasoning';
 			  };
+		/** @description One person, over all days that were asked for. */
+		PersonalUsage: components['schemas']['UsageSum'] & {
+			/** @description Absent where nobody has that account any more, too. */
+			name: string | null;
+			user_id: components['schemas']['UserId'] | null;
+		};
 		/** @description What a provider asks for its tokens, in millionths of a US dollar for a million of them: 2,500,000 is 2.50 $. */
 		Prices: {
 			/**
@@ -1658,6 +1688,41 @@ export interface components {
 			 * @description Tokens of reasoning; part of `completion_tokens`.
 			 */
 			reasoning_tokens?: number;
+		};
+		UsageReport: {
+			/** @description One model on one day, the latest day first. Days without calls are left out. At most 18,300, the oldest left out. */
+			days: components['schemas']['DailyUsage'][];
+			/** @description Who has used the most tokens first, at most 200; only of everybody. */
+			people: components['schemas']['PersonalUsage'][];
+		};
+		/** @description Calls of models, summed up. Calls that failed count, with the tokens that they used. */
+		UsageSum: {
+			/**
+			 * Format: int64
+			 * @description Part of `prompt_tokens`.
+			 */
+			cached_tokens: number;
+			/** Format: int64 */
+			calls: number;
+			/** Format: int64 */
+			completion_tokens: number;
+			/**
+			 * Format: int64
+			 * @description In billionths of a US dollar, of those calls whose model had prices; absent when none had.
+			 */
+			cost: number | null;
+			/**
+			 * Format: int64
+			 * @description Those that ended with an error or were interrupted; part of `calls`.
+			 */
+			failed: number;
+			/** Format: int64 */
+			prompt_tokens: number;
+			/**
+			 * Format: int64
+			 * @description Part of `completion_tokens`.
+			 */
+			reasoning_tokens: number;
 		};
 		/** @description Somebody with an account. The e-mail address is for display and sign-in; it never identifies. */
 		User: {
@@ -3760,6 +3825,47 @@ export interface operations {
 				};
 			};
 			429: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	usage: {
+		parameters: {
+			query?: {
+				/** @description How many days, today the last of them: 1 to 366; 30 when absent. */
+				days?: number;
+				/** @description How far the caller's clock is ahead of UTC, which says where a day begins: -840 to 840. */
+				utc_offset_minutes?: number;
+				of?: 'mine' | 'everybody';
+			};
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['UsageReport'];
+				};
+			};
+			400: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			403: {
 				headers: {
 					[name: string]: unknown;
 				};

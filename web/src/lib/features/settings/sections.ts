@@ -1,4 +1,5 @@
 import type { Component } from 'svelte';
+import ChartColumn from '@lucide/svelte/icons/chart-column';
 import Cpu from '@lucide/svelte/icons/cpu';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone';
@@ -26,7 +27,8 @@ export function sectionsFor(isAdmin: boolean): SectionGroup[] {
 			sections: [
 				{ path: '/settings/profile', label: m.settings_profile(), icon: UserRound },
 				{ path: '/settings/sessions', label: m.settings_sessions(), icon: MonitorSmartphone },
-				{ path: '/settings/api-keys', label: m.settings_keys(), icon: KeyRound }
+				{ path: '/settings/api-keys', label: m.settings_keys(), icon: KeyRound },
+				{ path: '/settings/usage', label: m.usage_title(), icon: ChartColumn }
 			]
 		},
 		{
