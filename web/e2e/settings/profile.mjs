@@ -77,6 +77,33 @@ async function languageAndTheme(all) {
 	await page.getByRole('heading', { level: 1, name: 'Profile' }).waitFor();
 }
 
+const looks = (view) => async (all) => {
+	const page = await enter(all, views[view], '/settings/profile');
+	const style = (name) =>
+		page.evaluate((name) => getComputedStyle(document.documentElement).getPropertyValue(name), name);
+	const size = () =>
+		page.evaluate(() => Number.parseFloat(getComputedStyle(document.querySelector('h1')).fontSize));
+	await page.getByRole('radio', { name: 'Blue', checked: true }).waitFor();
+	const [accent, ordinary] = [await style('--accent'), await size()];
+	await page.getByRole('radio', { name: 'Plum' }).check();
+	await page.getByText('Largest', { exact: true }).click();
+	await page.getByRole('switch', { name: 'More contrast' }).click();
+	await page.getByRole('switch', { name: 'Less motion' }).click();
+	expect((await size()) > ordinary * 1.3).equals(true, 'the text has grown');
+	await page.reload();
+	await page.getByRole('radio', { name: 'Plum', checked: true }).waitFor();
+	await page.getByRole('switch', { name: 'Less motion', checked: true }).waitFor();
+	expect((await style('--accent')) === accent).equals(false, 'the colour is kept');
+	expect((await size()) > ordinary * 1.3).equals(true, 'and the size');
+	await accessible(page, `the largest text, ${view}`);
+	await picture(page, `look ${view}`);
+	const tooWide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+	expect(tooWide).atMost(0, 'pixels to scroll sideways');
+	await page.getByRole('radio', { name: 'Blue' }).check();
+	expect(await style('--accent')).equals(accent, 'and can be taken back');
+	await page.context().close();
+};
+
 async function sessions(all) {
 	const somebody = await person(all, 'Sam');
 	const page = await enter(all, views['1440 px, light'], '/settings/sessions', somebody);
@@ -247,6 +274,10 @@ export const profileTests = [
 	{ name: 'settings: the own name is changed', run: rename },
 	{ name: 'settings: the own password is changed, and other sessions end', run: changePassword },
 	{ name: 'settings: language and theme are kept', run: languageAndTheme },
+	...['1440 px, light', '390 px, dark'].map((view) => ({
+		name: `settings: colour, size, contrast and motion are kept, ${view}`,
+		run: looks(view)
+	})),
 	{ name: 'settings: sessions are listed and ended', run: sessions },
 	{ name: 'settings: an API key is made, used, and deleted', run: keys },
 	{ name: 'settings: after too many attempts the page says how long to wait', run: tooManyAttempts },
