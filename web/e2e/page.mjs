@@ -13,7 +13,13 @@ const SLOW = 20_000;
  * to another origin. `complaints()` has to be empty at the end of each test.
  */
 export async function open(all, options = {}) {
-	const context = await all.browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce', ...options });
+	const context = await all.browser.newContext({
+		locale: 'en-GB',
+		reducedMotion: 'reduce',
+		// It would answer for the server, whose answers the tests look at.
+		serviceWorkers: 'block',
+		...options
+	});
 	const complaints = [];
 	const unanswered = new Set();
 	const { origin } = all.stoa;

@@ -133,10 +133,51 @@ async function tabs(all) {
 	await composer(first).waitFor();
 }
 
+/** The application starts without a network, from what its service worker has kept: its own files and nothing else. */
+async function startsOffline(all) {
+	const page = await enter(all, { ...views['390 px, light'], serviceWorkers: 'allow' });
+	await page.evaluate(() => navigator.serviceWorker.ready);
+	await until('the worker to answer', 20_000, () =>
+		page.evaluate(() => !!navigator.serviceWorker.controller)
+	);
+	await chooseModel(page, 'echo');
+	await send(page, 'Something private.');
+	await complete(page);
+	await page.reload();
+	await composer(page).waitFor();
+	await page.goto(`${all.stoa.origin}/settings/profile`);
+	await page.getByRole('heading', { level: 1, name: 'Profile' }).waitFor();
+	const kept = await page.evaluate(async () => {
+		const names = await caches.keys();
+		const all = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+		return all.flat().map(({ url }) => new URL(url).pathname);
+	});
+	expect(kept.length > 5).equals(true, 'files are kept');
+	expect(kept.filter((path) => path !== '/' && !path.startsWith('/assets/immutable/'))).equals(
+		[],
+		'kept besides'
+	);
+
+	await page.context().setOffline(true);
+	await page.reload();
+	await page.getByText('Stoa cannot be reached').first().waitFor();
+	await accessible(page, 'a start without a network');
+	await picture(page, 'started offline');
+	await page.context().setOffline(false);
+	await page.reload();
+	await page.getByRole('heading', { level: 1, name: 'Profile' }).waitFor();
+	const { icons } = await (await page.request.get(`${all.stoa.origin}/manifest.webmanifest`)).json();
+	for (const { src, type } of icons) {
+		const icon = await page.request.get(all.stoa.origin + src);
+		expect([icon.status(), icon.headers()['content-type']]).equals([200, type], src);
+	}
+}
+
 export const resilienceTests = [
 	{ name: 'five tabs share an answer', run: tabs },
 	{ name: 'the view follows the end and never fights the reader', run: reader },
 	{ name: 'a lost network is mended by itself', run: offline },
 	{ name: 'an answer that ended while the network was away is whole', run: endedMeanwhile },
+	{ name: 'the application starts without a network', run: startsOffline },
 	{ name: 'a killed server costs nothing that was kept', run: restart }
 ];
