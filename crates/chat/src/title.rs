@@ -12,6 +12,7 @@ use stoa_model::conversation::Part;
 use stoa_storage::TurnIds;
 
 use crate::engine::Engine;
+use crate::pictures::Gallery;
 use crate::run::prompt;
 
 const LONGEST: usize = 60;
@@ -36,12 +37,12 @@ pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds,
         return;
     }
     let excerpt = |role: &str, text: String| format!("{role}: {}\n\n", text.chars().take(EXCERPT).collect::<String>());
-    let mut exchange: String = prompt("", None, &turn.history, &[])
+    let mut exchange: String = prompt("", None, &turn.history, &[], &Gallery::default())
         .into_iter()
         .filter(|message| message.role == PromptRole::User)
         .map(|message| excerpt("User", message.text))
         .collect();
-    let said: String = answer.iter().filter(|part| part.kind() == PartKind::Text).map(Part::text).collect();
+    let said: String = answer.iter().filter(|part| part.is_text()).map(Part::text).collect();
     exchange.push_str(&excerpt("Assistant", said));
     exchange.push_str(ASK);
     let call = Call {
