@@ -32,6 +32,8 @@ export type Conversation = Schemas['Conversation'];
 export type Message = Schemas['Message'];
 export type MessagePage = Schemas['MessageList'];
 export type Part = Schemas['Part'];
+export type NewPart = Schemas['NewPart'];
+export type StoredFile = Schemas['File'];
 export type Usage = Schemas['Usage'];
 export type Turn = Schemas['Turn'];
 
