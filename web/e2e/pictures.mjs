@@ -11,7 +11,8 @@ import {
 	enter,
 	newcomer,
 	picture,
-	questions
+	questions,
+	says
 } from './page.mjs';
 
 const tray = (page) => page.getByRole('list', { name: 'Pictures' }).first();
@@ -71,7 +72,7 @@ const turn = (view) => async (all) => {
 	await composer(page).press('Enter');
 	await page.waitForURL('**/c/*');
 	await complete(page);
-	expect(await answerText(page)).equals('What do you see? [saw image/png] [saw image/png]');
+	await says(page, 'What do you see? [saw image/png] [saw image/png]');
 	const question = questions(page).last();
 	await until('the pictures to be drawn', 20_000, () =>
 		question.locator('img').evaluateAll((all) => all.length === 2 && all.every((img) => img.naturalWidth > 0))
@@ -200,7 +201,7 @@ async function refusals(all) {
 	await composer(page).press('Enter');
 	await page.waitForURL('**/c/*');
 	await complete(page);
-	expect(await answerText(page)).equals('Look [saw image/png]');
+	await says(page, 'Look [saw image/png]');
 }
 
 async function blindModels(all) {
@@ -223,7 +224,7 @@ async function blindModels(all) {
 		await chooseModel(page, 'echo');
 		await sendButton(page).click();
 		await complete(page);
-		expect(await answerText(page)).equals('[saw image/png]');
+		await says(page, '[saw image/png]');
 		// Later it goes on without them, and says so to the model alone.
 		await chooseModel(page, 'lorem');
 		await composer(page).fill('Go on');

@@ -27,8 +27,7 @@ const notUnderstood: Known = {
 	hint: m.problem_not_understood_hint,
 	facts: true
 };
-const picture: Known = { title: m.problem_picture_title, hint: m.problem_picture_hint, facts: true };
-const busy: Known = { title: m.problem_busy_title, hint: m.problem_busy_hint, facts: true };
+/** Told at the picture itself, in better words. */
 const refused: Known = { title: m.problem_refused_title, hint: m.problem_refused_hint, facts: true };
 const known: Record<string, Known> = {
 	unreachable: { title: m.problem_unreachable_title, hint: m.problem_unreachable_hint },
@@ -53,20 +52,16 @@ const known: Record<string, Known> = {
 	refused,
 	file_in_use: refused,
 	no_room: refused,
-	not_a_picture: picture,
-	picture_damaged: picture,
-	picture_empty: picture,
-	picture_too_large: picture,
-	file_busy: busy,
-	files_unavailable: busy,
-	pictures_unavailable: busy,
-	too_many_uploads: busy,
-	upload_timed_out: busy,
-	model_cannot_see: {
-		title: m.problem_cannot_see_title,
-		hint: m.problem_cannot_see_hint,
-		facts: true
-	},
+	not_a_picture: refused,
+	picture_damaged: refused,
+	picture_empty: refused,
+	picture_too_large: refused,
+	file_busy: refused,
+	files_unavailable: refused,
+	too_many_uploads: refused,
+	upload_timed_out: refused,
+	pictures_unavailable: { title: m.problem_busy_title, hint: m.problem_busy_hint, facts: true },
+	model_cannot_see: { title: m.problem_cannot_see_title, hint: m.problem_cannot_see_hint, facts: true },
 	invalid_request: {
 		title: m.problem_invalid_request_title,
 		hint: m.problem_invalid_request_hint,

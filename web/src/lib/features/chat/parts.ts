@@ -31,6 +31,20 @@ export function picturesOf(parts: readonly Part[]): Picture[] {
 	});
 }
 
+/** The widest and the highest that one picture by itself is shown. */
+const WIDEST = 360;
+const HIGHEST = 320;
+
+/** How wide one picture by itself is. */
+export const widthOf = ({ width, height }: Picture): number =>
+	Math.round(Math.max(72, Math.min(width, WIDEST, (HIGHEST * width) / height)));
+
+/** How much room the pictures of a message take, as long as what shows them is on its way. */
+export function heightOf(pictures: readonly Picture[]): number {
+	const [only] = pictures;
+	return only && pictures.length === 1 ? Math.min(HIGHEST, (widthOf(only) * only.height) / only.width) : 132;
+}
+
 /** What a message is made of: its pictures come before its words. */
 export function partsOf(text: string, pictures: readonly Picture[]): Part[] {
 	const shown = pictures.map(({ id, name, width, height }) => ({
