@@ -122,7 +122,9 @@ pub(crate) fn prompt(
             Some(template) => {
                 let values = TemplateValues { text: &text, at: message.created_at, user: &template.user };
                 // Where the text has gone, only the template knows.
-                images.iter_mut().for_each(|image| image.at = 0);
+                for image in &mut images {
+                    image.at = 0;
+                }
                 say(message.role, fill_template(&template.text, values), images);
             }
             None => say(message.role, text, images),

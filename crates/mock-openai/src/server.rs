@@ -248,7 +248,7 @@ impl State {
         let prompt_tokens = dialect.count_prompt(&request);
         let mut echoed = without_directive(&message);
         for kind in dialect.pictures(&request) {
-            echoed.push_str(&format!(" [saw {kind}]"));
+            echoed.extend([" [saw ", &kind, "]"]);
         }
         let streams = request["stream"].as_bool() == Some(true)
             || matches!(dialect, Dialect::Gemini | Dialect::Bedrock { streams: true });

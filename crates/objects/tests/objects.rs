@@ -18,7 +18,7 @@ struct S3 {
 }
 
 impl S3 {
-    async fn start(settings: &[(&str, &str)]) -> Self {
+    fn start(settings: &[(&str, &str)]) -> Self {
         let program = std::env::var("STOA_TEST_MOTO").expect(
             "STOA_TEST_MOTO names the program moto_server; `./x test` installs it (conformance/requirements.txt)",
         );
@@ -100,7 +100,7 @@ async fn a_disk_keeps_what_it_is_given() {
 
 #[tokio::test]
 async fn a_bucket_keeps_what_it_is_given() {
-    let s3 = S3::start(&[]).await;
+    let s3 = S3::start(&[]);
     let bucket = s3.bucket("stoa-files");
     s3.make(&bucket).await;
     keeps_its_promises(&Objects::in_bucket(&bucket, credentials(), way_out(&bucket)).unwrap()).await;
@@ -135,14 +135,14 @@ async fn a_folder_that_cannot_be_one_is_said() {
 #[tokio::test]
 async fn a_store_that_refuses_or_has_no_such_bucket_says_so() {
     // After so many requests by anybody, it looks at who asks.
-    let s3 = S3::start(&[("INITIAL_NO_AUTH_ACTION_COUNT", "1")]).await;
+    let s3 = S3::start(&[("INITIAL_NO_AUTH_ACTION_COUNT", "1")]);
     let bucket = s3.bucket("stoa-files");
     s3.make(&bucket).await;
     let objects = Objects::in_bucket(&bucket, credentials(), way_out(&bucket)).unwrap();
     let refused = objects.check("test").await.unwrap_err();
     assert!(matches!(refused, ObjectsError::Refused(_)), "{refused:?}");
 
-    let s3 = S3::start(&[]).await;
+    let s3 = S3::start(&[]);
     let absent = s3.bucket("no-such-bucket");
     let objects = Objects::in_bucket(&absent, credentials(), way_out(&absent)).unwrap();
     assert!(objects.check("test").await.is_err());
@@ -150,7 +150,7 @@ async fn a_store_that_refuses_or_has_no_such_bucket_says_so() {
 
 #[tokio::test]
 async fn a_private_address_is_reached_only_when_it_is_exempt() {
-    let s3 = S3::start(&[]).await;
+    let s3 = S3::start(&[]);
     let bucket = s3.bucket("stoa-files");
     s3.make(&bucket).await;
     let strict = Egress::new(EgressOptions::default()).unwrap();
@@ -163,7 +163,7 @@ async fn a_private_address_is_reached_only_when_it_is_exempt() {
 
 #[tokio::test]
 async fn a_store_that_is_gone_is_not_available() {
-    let s3 = S3::start(&[]).await;
+    let s3 = S3::start(&[]);
     let bucket = s3.bucket("stoa-files");
     s3.make(&bucket).await;
     let objects = Objects::in_bucket(&bucket, credentials(), way_out(&bucket)).unwrap();

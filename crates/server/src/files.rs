@@ -97,7 +97,7 @@ impl FileService {
     /// The bytes of a stored file.
     pub(crate) async fn read(&self, digest: &str) -> Result<Bytes, Problem> {
         let digest: Digest = digest.parse().map_err(|_| Problem::internal(format!("`{digest}` is no digest")))?;
-        self.shared.objects.get(digest).await.map_err(unavailable)
+        self.shared.objects.get(digest).await.map_err(|error| unavailable(&error))
     }
 
     /// On a thread of its own, of which there are few: it costs time and memory.
@@ -115,7 +115,7 @@ impl FileService {
         // Claimed before it is put, so that nobody who removes unused blobs removes it between that and its row.
         for _ in 0..CLAIMS {
             if app.database.claim_blob(&name, app.now()).await? {
-                return self.shared.objects.put(bytes).await.map_err(unavailable);
+                return self.shared.objects.put(bytes).await.map_err(|error| unavailable(&error));
             }
             tokio::time::sleep(CLAIM_PAUSE).await;
         }
@@ -199,12 +199,12 @@ fn not_taken(error: &PictureError) -> Problem {
     }
 }
 
-fn unavailable(error: ObjectsError) -> Problem {
+fn unavailable(error: &ObjectsError) -> Problem {
     if matches!(error, ObjectsError::NotFound | ObjectsError::Damaged { .. }) {
-        return Problem::internal(chain(&error));
+        return Problem::internal(chain(error));
     }
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "files_unavailable", "Pictures cannot be kept or read now.")
         .hint("Try again in a moment; if it stays, tell whoever runs this server.")
         .retry_after(Duration::from_secs(5))
-        .cause(chain(&error))
+        .cause(chain(error))
 }
