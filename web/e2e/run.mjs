@@ -8,6 +8,7 @@ import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { galleryTests } from './gallery.mjs';
 import { navigationTests } from './navigation.mjs';
+import { pictureTests } from './pictures.mjs';
 import { resilienceTests } from './resilience.mjs';
 import { settingsTests } from './settings/index.mjs';
 
@@ -17,6 +18,7 @@ const tests = [
 	...accountTests,
 	...budgetTests,
 	...chatTests,
+	...pictureTests,
 	...navigationTests,
 	...assistantTests,
 	...galleryTests,

@@ -191,7 +191,7 @@ x_test() {
     say 'starting PostgreSQL'
     STOA_TEST_POSTGRES=$(xtask/postgres start "$POSTGRES_FOLDER")
   fi
-  export STOA_TEST_POSTGRES
+  export STOA_TEST_POSTGRES STOA_TEST_MOTO=$CACHE/python/bin/moto_server
   # What this machine cannot run is left out, with a word, and counted as skipped.
   local filter='all()'
   if fetch_starter_model; then

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use stoa_dispatch::Dispatch;
 use stoa_model::{Clock, GenerationId, InstanceId, Principal, StreamId, Timestamp, UserId};
+use stoa_objects::Objects;
 use stoa_storage::{
     Database, Engine as DatabaseEngine, GenerationRow, GenerationState, NewTurn, Notice, StorageError, TurnIds,
     TurnLimits,
@@ -20,7 +21,7 @@ use crate::flusher::{Ending, Flusher, Run};
 use crate::inbox::Inbox;
 use crate::live::{End, EndReason, Live, Subject};
 use crate::stream::{EventStream, Revoked, StreamCommand, Subscribe};
-use crate::{follow, housekeeping, lease, log, run, title};
+use crate::{follow, housekeeping, lease, log, pictures, run, title};
 
 /// Commands that wait for a stream whose reader is slow.
 const COMMANDS_WAITING: usize = 256;
@@ -52,6 +53,9 @@ pub enum ChatError {
     Closing,
     #[error("too many event streams are open")]
     TooManyStreams,
+    /// The question shows pictures, and the model is known to take none.
+    #[error("the model {model} takes no pictures")]
+    CannotSee { model: String },
     /// The stream is closed, or has too many commands waiting.
     #[error("the event stream is not open")]
     StreamGone,
@@ -66,6 +70,7 @@ pub struct Engine {
 struct Shared {
     database: Database,
     dispatch: Dispatch,
+    objects: Objects,
     clock: Arc<dyn Clock>,
     options: EngineOptions,
     instance: InstanceId,
@@ -104,6 +109,7 @@ impl Engine {
     pub async fn start(
         database: Database,
         dispatch: Dispatch,
+        objects: Objects,
         clock: Arc<dyn Clock>,
         tracker: TaskTracker,
         options: EngineOptions,
@@ -119,6 +125,7 @@ impl Engine {
             shared: Arc::new(Shared {
                 database,
                 dispatch,
+                objects,
                 clock,
                 options,
                 instance,
@@ -148,6 +155,7 @@ impl Engine {
         if self.is_closing() {
             return Err(ChatError::Closing);
         }
+        pictures::check_sight(self, principal, &turn).await?;
         let options = self.options();
         let limits =
             TurnLimits { running_per_user: options.answers_per_user.into(), history: options.history_messages };
@@ -274,6 +282,11 @@ impl Engine {
         }
     }
 
+    /// Removes what has had its time. It is done by itself every ten minutes.
+    pub async fn sweep(&self) -> Result<(), StorageError> {
+        housekeeping::sweep(self).await
+    }
+
     pub fn database(&self) -> &Database {
         &self.shared.database
     }
@@ -284,6 +297,10 @@ impl Engine {
 
     pub(crate) fn dispatch(&self) -> &Dispatch {
         &self.shared.dispatch
+    }
+
+    pub(crate) fn objects(&self) -> &Objects {
+        &self.shared.objects
     }
 
     pub(crate) fn options(&self) -> &EngineOptions {

@@ -14,10 +14,12 @@ mod inbox;
 mod lease;
 mod live;
 mod log;
+mod pictures;
 mod run;
 mod stream;
 mod title;
 
 pub use engine::{ChatError, Engine, EngineOptions};
 pub use events::Framing;
+pub use pictures::MAX_PICTURES_BYTES;
 pub use stream::{EventStream, Parting, Revoked, Subscribe};

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use futures_util::StreamExt as _;
 use stoa_dispatch::{Answering, Call, Receipt};
-use stoa_model::Principal;
 use stoa_model::assistant::{TemplateValues, fill_template};
 use stoa_model::completion::{
     AnswerForm, CompletionError, CompletionEvent, FinishReason, LocalEvent, LocalOptions, PartKind, PromptMessage,
@@ -13,11 +12,13 @@ use stoa_model::completion::{
 };
 use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
 use stoa_model::provider::Ability;
+use stoa_model::{Image, Principal};
 use stoa_storage::{InputTemplate, Outcome, TurnIds, UsageRow};
 
 use crate::engine::Engine;
 use crate::flusher::{Ending, Run};
 use crate::live::EndReason;
+use crate::pictures::Gallery;
 
 /// The longest answer that is kept, in bytes. Far beyond any model's; an upstream that sends for ever ends here.
 const ANSWER_BYTES: usize = 8 * 1024 * 1024;
@@ -63,9 +64,10 @@ async fn answer(
 ) -> Result<FinishReason, Failure> {
     let thinks = || engine.dispatch().abilities(principal, &turn.model).contains(&Ability::Reasoning);
     let think = turn.parameters.think.filter(|_| thinks());
+    let gallery = Gallery::load(engine, principal, &turn.model, &turn.history).await?;
     let call = Call {
         model: turn.model.clone(),
-        messages: prompt(&turn.role, turn.template.as_ref(), &turn.history, &turn.base),
+        messages: prompt(&turn.role, turn.template.as_ref(), &turn.history, &turn.base, &gallery),
         parameters: turn.parameters.clone(),
         stop: Vec::new(),
         seed: None,
@@ -75,6 +77,7 @@ async fn answer(
         generation: Some(turn.generation),
         receipt: Some(receipt.clone()),
     };
+    drop(gallery);
     let Answering { stand_in, mut events } =
         engine.dispatch().call(principal, call).await.map_err(|error| failure(&error))?;
     if let Some(model) = stand_in {
@@ -110,35 +113,40 @@ pub(crate) fn prompt(
     template: Option<&InputTemplate>,
     history: &[Message],
     base: &[Part],
+    gallery: &Gallery,
 ) -> Vec<PromptMessage> {
     let mut messages = Vec::with_capacity(history.len() + 3);
-    let mut say = |role, text: String| {
-        if !text.is_empty() {
-            messages.push(PromptMessage::new(role, text));
+    let mut say = |role, text: String, images: Vec<Image>| {
+        if !text.is_empty() || !images.is_empty() {
+            messages.push(PromptMessage { images, ..PromptMessage::new(role, text) });
         }
     };
-    say(MessageRole::System, role.to_owned());
+    say(MessageRole::System, role.to_owned(), Vec::new());
     for message in history {
-        let text = text_of(&message.parts);
+        let (text, mut images) = gallery.show(&message.parts);
         match template.filter(|_| message.role == MessageRole::User) {
             // By the time of each message, so that what was sent before stays as it was.
             Some(template) => {
                 let values = TemplateValues { text: &text, at: message.created_at, user: &template.user };
-                say(message.role, fill_template(&template.text, values));
+                // Where the text has gone, only the template knows.
+                for image in &mut images {
+                    image.at = 0;
+                }
+                say(message.role, fill_template(&template.text, values), images);
             }
-            None => say(message.role, text),
+            None => say(message.role, text, images),
         }
     }
     let begun = text_of(base);
     if !begun.is_empty() {
-        say(MessageRole::Assistant, begun);
-        say(MessageRole::User, GO_ON.to_owned());
+        say(MessageRole::Assistant, begun, Vec::new());
+        say(MessageRole::User, GO_ON.to_owned(), Vec::new());
     }
     messages
 }
 
 fn text_of(parts: &[Part]) -> String {
-    parts.iter().filter(|part| part.kind() == PartKind::Text).map(Part::text).collect()
+    parts.iter().filter(|part| part.is_text()).map(Part::text).collect()
 }
 
 fn outcome(run: &Run, reason: &EndReason, clock: &Stopwatch, calls: Vec<UsageRow>) -> Outcome {
@@ -233,7 +241,7 @@ mod tests {
             Part::Reasoning { text: "secret thought".to_owned(), duration_ms: 5 },
             Part::Text { text: "Once upon".to_owned() },
         ];
-        let messages = prompt("Be brief.", None, &[], &base);
+        let messages = prompt("Be brief.", None, &[], &base, &Gallery::default());
         assert_eq!(
             messages,
             [

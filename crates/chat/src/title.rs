@@ -8,11 +8,10 @@ use stoa_model::Principal;
 use stoa_model::completion::{
     AnswerForm, CompletionEvent, LocalOptions, Parameters, PartKind, PromptMessage, PromptRole, Timers,
 };
-use stoa_model::conversation::Part;
+use stoa_model::conversation::{MessageRole, Part};
 use stoa_storage::TurnIds;
 
 use crate::engine::Engine;
-use crate::run::prompt;
 
 const LONGEST: usize = 60;
 const MOST_WORDS: usize = 10;
@@ -36,13 +35,13 @@ pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds,
         return;
     }
     let excerpt = |role: &str, text: String| format!("{role}: {}\n\n", text.chars().take(EXCERPT).collect::<String>());
-    let mut exchange: String = prompt("", None, &turn.history, &[])
-        .into_iter()
-        .filter(|message| message.role == PromptRole::User)
-        .map(|message| excerpt("User", message.text))
+    let mut exchange: String = turn
+        .history
+        .iter()
+        .filter(|message| message.role == MessageRole::User)
+        .map(|message| excerpt("User", words(&message.parts)))
         .collect();
-    let said: String = answer.iter().filter(|part| part.kind() == PartKind::Text).map(Part::text).collect();
-    exchange.push_str(&excerpt("Assistant", said));
+    exchange.push_str(&excerpt("Assistant", words(&answer)));
     exchange.push_str(ASK);
     let call = Call {
         model: turn.model.clone(),
@@ -64,6 +63,19 @@ pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds,
     if let Err(error) = engine.database().suggest_title(&principal, turn.conversation, &title).await {
         tracing::debug!(%error, "a suggested title was not kept");
     }
+}
+
+/// What a message says; the names of its pictures where it says nothing.
+fn words(parts: &[Part]) -> String {
+    let text: String = parts.iter().filter(|part| part.is_text()).map(Part::text).collect();
+    if !text.trim().is_empty() {
+        return text;
+    }
+    let names = parts.iter().filter_map(|part| match part {
+        Part::Image { name, .. } => Some(name.as_str()),
+        _ => None,
+    });
+    names.collect::<Vec<_>>().join(", ")
 }
 
 async fn write(engine: &Engine, principal: &Principal, call: Call) -> Option<String> {
@@ -115,6 +127,16 @@ mod tests {
         let long = title(&"word ".repeat(40));
         assert!(long.ends_with("word…") && long.chars().count() <= LONGEST, "{long}");
         assert_eq!(title(&"字".repeat(80)).chars().count(), LONGEST);
+    }
+
+    #[test]
+    fn a_picture_without_words_is_known_by_its_name() {
+        let file_id = stoa_model::FileId::generate(stoa_model::Timestamp::from_millis(1));
+        let picture = Part::Image { file_id, name: "cat.png".to_owned(), width: 1, height: 1 };
+        let said = Part::Text { text: "Hello".to_owned() };
+        let thought = Part::Reasoning { text: "hm".to_owned(), duration_ms: 1 };
+        assert_eq!(words(&[picture.clone(), said]), "Hello");
+        assert_eq!(words(&[thought, picture]), "cat.png");
     }
 
     #[test]

@@ -60,9 +60,20 @@ settings! {
         "How long answers that are being written may go on after the server was told to stop. What is not finished then is \
          marked interrupted and can be continued.";
     DATA_DIR: "data_dir", "STOA_DATA_DIR", "$XDG_DATA_HOME/stoa", false,
-        "Where the database, the master key and local models are kept.";
+        "Where the database, the master key, pictures and local models are kept.";
     DATABASE_URL: "database_url", "STOA_DATABASE_URL", "sqlite://DATA_DIR/stoa.db", true,
         "`sqlite:///path` or `postgres://user:password@host/name` (with `?sslmode=verify-full&sslrootcert=…` for TLS).";
+    OBJECTS_URL: "objects_url", "STOA_OBJECTS_URL", "file://DATA_DIR/objects", false,
+        "Where pictures that people send are kept: `file:///path`, or \
+         `s3://bucket?region=…&endpoint=https://…&path_style=true` for a service that speaks S3. Replicas need the same one.";
+    OBJECTS_ACCESS_KEY_ID: "objects_access_key_id", "AWS_ACCESS_KEY_ID", "", true,
+        "Who Stoa is to the bucket of `objects_url`.";
+    OBJECTS_SECRET_ACCESS_KEY: "objects_secret_access_key", "AWS_SECRET_ACCESS_KEY", "", true,
+        "The secret that goes with it.";
+    OBJECTS_SESSION_TOKEN: "objects_session_token", "AWS_SESSION_TOKEN", "", true,
+        "The token that goes with both, where they are temporary.";
+    FILES_PER_USER: "files_per_user_mib", "STOA_FILES_PER_USER_MIB", "1024", false,
+        "How much room the pictures of one person may take, in MiB.";
     MASTER_KEY: "master_key", "STOA_MASTER_KEY", "", true,
         "The key that seals stored secrets: 32 bytes in hexadecimal or base64. With SQLite one is made at the first start \
          and kept in `DATA_DIR/master.key`; with PostgreSQL it must be given.";
@@ -145,6 +156,12 @@ pub(crate) struct Config {
     pub(crate) drain: Duration,
     pub(crate) data_dir: PathBuf,
     pub(crate) database_url: Option<stoa_storage::Secret>,
+    pub(crate) objects_url: Option<String>,
+    pub(crate) objects_access_key_id: Option<stoa_storage::Secret>,
+    pub(crate) objects_secret_access_key: Option<stoa_storage::Secret>,
+    pub(crate) objects_session_token: Option<stoa_storage::Secret>,
+    /// In bytes.
+    pub(crate) files_per_user: u64,
     pub(crate) master_key: Option<stoa_storage::Secret>,
     pub(crate) master_key_file: Option<PathBuf>,
     pub(crate) owner_email: Option<String>,
@@ -207,6 +224,11 @@ impl Config {
             trusted_proxies: reader.list(&TRUSTED_PROXIES)?,
             drain: reader.seconds(&DRAIN)?,
             database_url: reader.secret(&DATABASE_URL)?,
+            objects_url: reader.text(&OBJECTS_URL)?,
+            objects_access_key_id: reader.secret(&OBJECTS_ACCESS_KEY_ID)?,
+            objects_secret_access_key: reader.secret(&OBJECTS_SECRET_ACCESS_KEY)?,
+            objects_session_token: reader.secret(&OBJECTS_SESSION_TOKEN)?,
+            files_per_user: reader.parse::<u64>(&FILES_PER_USER, "a number of MiB")?.saturating_mul(1 << 20),
             master_key: reader.secret(&MASTER_KEY)?,
             master_key_file: reader.path(&MASTER_KEY_FILE),
             owner_email: reader.text(&OWNER_EMAIL)?,

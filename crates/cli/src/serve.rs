@@ -3,6 +3,7 @@
 mod local_models;
 mod metrics;
 pub(crate) mod network;
+mod objects;
 mod ollama;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use stoa_listener::{Listener, ListenerOptions, RequestBody, Tls};
 use stoa_model::{Clock, SystemClock};
 use stoa_model_store::Store;
 use stoa_models::{Runtime, RuntimeOptions, WorkerProgram};
-use stoa_server::{App, AppOptions, TrustedProxies};
+use stoa_server::{App, AppOptions, FileService, TrustedProxies};
 use stoa_storage::{Database, MasterKey};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -59,6 +60,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let database = Database::open(&url, key.clone(), &tracker).await.context("the database")?;
     let egress = network::egress(&config, &database, &tracker, &helpers).await?;
     let door = open_door(&config, &database, &key, &clock, &tracker, &helpers).await?;
+    let objects = objects::open(&config)?;
+    tracker.spawn(objects::look(objects.clone(), Arc::clone(&clock), helpers.clone()));
     let runtime = local_runtime(&config, &tracker, &clock)?;
     let local = local_models::follow(Arc::clone(&runtime), &tracker, helpers.clone()).await;
     tracker.spawn(local_models::collect(Arc::clone(runtime.store()), helpers.clone()));
@@ -73,8 +76,15 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         answers_per_user: config.answers_per_user,
         streams_per_user: config.streams_per_user,
     };
-    let chat =
-        Engine::start(database.clone(), dispatch.clone(), Arc::clone(&clock), tracker.clone(), chat_options).await?;
+    let chat = Engine::start(
+        database.clone(),
+        dispatch.clone(),
+        objects.clone(),
+        Arc::clone(&clock),
+        tracker.clone(),
+        chat_options,
+    )
+    .await?;
     let figures = metrics::gather(&dispatch, &runtime);
     let app = App {
         database: database.clone(),
@@ -82,6 +92,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         chat: chat.clone(),
         dispatch,
         egress,
+        files: FileService::new(objects, config.files_per_user),
         local_models,
         clock,
         options: Arc::new(AppOptions {

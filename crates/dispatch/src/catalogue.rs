@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use stoa_model::completion::{CompletionError, Upstream};
-use stoa_model::provider::{Ability, AvailableModel, LOCAL_SLUG, Prices, split_model_id};
+use stoa_model::provider::{Ability, AvailableModel, LOCAL_SLUG, Prices, sees, split_model_id};
 use stoa_model::{Principal, ProviderId};
 use stoa_storage::StoredProvider;
 
@@ -105,6 +105,7 @@ impl Catalogue {
                 name: model.name.clone(),
                 provider: provider.name.clone(),
                 context_window: model.context_window,
+                sees: sees(&model.abilities, false),
                 abilities: model.abilities.clone(),
                 local: false,
             }));

@@ -89,6 +89,11 @@ impl Dispatch {
         self.shared.catalogue.abilities(principal, id)
     }
 
+    /// Whether a model takes pictures; `None` where that is not known, or there is no such model for the principal.
+    pub fn sees(&self, principal: &Principal, model: &str) -> Option<bool> {
+        self.models(principal).into_iter().find(|known| known.id == model)?.sees
+    }
+
     /// Adds what is measured of all calls.
     pub fn register_metrics(&self, registry: &mut Registry) {
         self.shared.figures.register(registry);

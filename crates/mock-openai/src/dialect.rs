@@ -9,6 +9,8 @@ mod responses;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::seen;
+
 /// Which protocol a request is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -116,6 +118,13 @@ impl Dialect {
         let (messages, field) = self.messages(request);
         let last = messages.iter().rev().find(|message| message["role"] == "user");
         last.map(|message| text_of(&message[field])).unwrap_or_default()
+    }
+
+    /// The kinds of the pictures that the last message of the user shows.
+    pub(crate) fn pictures(self, request: &Value) -> Vec<String> {
+        let (messages, _) = self.messages(request);
+        let last = messages.iter().rev().find(|message| message["role"] == "user");
+        last.map(seen::kinds).unwrap_or_default()
     }
 
     pub(crate) fn count_prompt(self, request: &Value) -> u64 {

@@ -21,7 +21,7 @@
 //!
 //! | model | what it does |
 //! |---|---|
-//! | `echo` | says the last user message, word by word |
+//! | `echo` | says the last user message, word by word, and the kinds of the pictures in it |
 //! | `lorem`, `lorem-N` | N words (64) |
 //! | `counter`, `counter-N` | `0 1 2 …`: a missing or misplaced token shows |
 //! | `mock-Ntps` | 200 words at N tokens a second |
@@ -64,6 +64,7 @@ pub mod event_stream;
 mod record;
 mod scenario;
 mod script;
+mod seen;
 mod server;
 mod signed;
 mod texts;

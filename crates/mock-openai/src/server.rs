@@ -246,7 +246,10 @@ impl State {
         let id = format!("chatcmpl-mock-{}", entry.number());
         let model = model.unwrap_or("echo");
         let prompt_tokens = dialect.count_prompt(&request);
-        let echoed = without_directive(&message);
+        let mut echoed = without_directive(&message);
+        for kind in dialect.pictures(&request) {
+            echoed.extend([" [saw ", &kind, "]"]);
+        }
         let streams = request["stream"].as_bool() == Some(true)
             || matches!(dialect, Dialect::Gemini | Dialect::Bedrock { streams: true });
         if scenario.whole || !streams {

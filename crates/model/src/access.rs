@@ -93,6 +93,11 @@ impl Principal {
         self.own_rows()
     }
 
+    /// Files belong to whoever uploaded them.
+    pub const fn files(&self) -> Predicate {
+        self.own_rows()
+    }
+
     /// A person's own sessions and API keys.
     pub const fn credentials(&self) -> Predicate {
         self.own_rows()

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::completion::{FinishReason, Parameters, PartKind, Usage};
-use crate::{AssistantId, ConversationId, GenerationId, MessageId, Timestamp};
+use crate::completion::{FinishReason, Parameters, Usage};
+use crate::file::File;
+use crate::{AssistantId, ConversationId, FileId, GenerationId, MessageId, Timestamp};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -40,20 +41,39 @@ pub enum Part {
         #[serde(default)]
         duration_ms: u64,
     },
+    /// A picture of the user's.
+    Image {
+        file_id: FileId,
+        name: String,
+        /// In pixels, so that its place is known before it is there.
+        width: u32,
+        height: u32,
+    },
 }
 
 impl Part {
-    pub const fn kind(&self) -> PartKind {
-        match self {
-            Self::Text { .. } => PartKind::Text,
-            Self::Reasoning { .. } => PartKind::Reasoning,
-        }
-    }
-
+    /// The text of it; none of a picture.
     pub fn text(&self) -> &str {
         match self {
             Self::Text { text } | Self::Reasoning { text, .. } => text,
+            Self::Image { .. } => "",
         }
+    }
+
+    pub const fn is_text(&self) -> bool {
+        matches!(self, Self::Text { .. })
+    }
+
+    /// The file that it shows, of a picture.
+    pub const fn file_id(&self) -> Option<FileId> {
+        match self {
+            Self::Image { file_id, .. } => Some(*file_id),
+            Self::Text { .. } | Self::Reasoning { .. } => None,
+        }
+    }
+
+    pub fn image(file: &File) -> Self {
+        Self::Image { file_id: file.id, name: file.name.clone(), width: file.width, height: file.height }
     }
 }
 

@@ -66,6 +66,7 @@ typed_ids! {
     ApiKeyId,
     AssistantId,
     ConversationId,
+    FileId,
     GenerationId,
     IdentityId,
     /// One running server process.

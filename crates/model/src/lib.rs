@@ -5,6 +5,7 @@ pub mod assistant;
 pub mod clock;
 pub mod completion;
 pub mod conversation;
+pub mod file;
 pub mod format;
 pub mod ids;
 pub mod image;
@@ -18,7 +19,7 @@ pub mod usage;
 pub use access::{Predicate, Principal, Scope, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
-    AllowanceId, ApiKeyId, AssistantId, ConversationId, GenerationId, IdentityId, InstanceId, MessageId, ProviderId,
-    PullId, SessionId, StreamId, UsageId, UserId,
+    AllowanceId, ApiKeyId, AssistantId, ConversationId, FileId, GenerationId, IdentityId, InstanceId, MessageId,
+    ProviderId, PullId, SessionId, StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

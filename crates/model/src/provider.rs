@@ -169,8 +169,20 @@ pub struct AvailableModel {
     #[schema(required)]
     pub context_window: Option<u32>,
     pub abilities: Vec<Ability>,
+    /// Whether it takes pictures; `null` where nobody has said what it can.
+    #[schema(required)]
+    pub sees: Option<bool>,
     /// Runs on this very machine.
     pub local: bool,
+}
+
+/// Whether a model takes pictures. Of one of this machine its files tell. A provider that lists models often tells no
+/// ability of any; of those it is not known, and whoever asks finds out.
+pub fn sees(abilities: &[Ability], local: bool) -> Option<bool> {
+    if abilities.contains(&Ability::Vision) {
+        return Some(true);
+    }
+    (local || !abilities.is_empty()).then_some(false)
 }
 
 /// Splits `slug/name` at the first slash; names may hold slashes themselves.
@@ -199,6 +211,14 @@ mod tests {
         assert_eq!(Prices { output: Prices::HIGHEST, ..prices }.cost(&lies), u64::MAX, "nothing wraps");
         let tiny = Usage { prompt_tokens: 1, ..Usage::default() };
         assert_eq!(Prices { input: 1, ..prices }.cost(&tiny), 1, "what costs something is never free");
+    }
+
+    #[test]
+    fn what_nobody_has_said_of_a_model_is_not_known() {
+        assert_eq!(sees(&[], false), None);
+        assert_eq!(sees(&[], true), Some(false));
+        assert_eq!(sees(&[Ability::Tools], false), Some(false));
+        assert_eq!(sees(&[Ability::Tools, Ability::Vision], false), Some(true));
     }
 
     #[test]

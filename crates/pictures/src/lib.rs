@@ -1,14 +1,19 @@
-//! Makes plain pixels of pictures that anybody may have sent, within limits that are known before a pixel is decoded.
+//! Makes plain pixels of pictures that anybody may have sent, within limits that are known before a pixel is decoded, and
+//! new pictures that hold those pixels and nothing else.
 
+mod encode;
 mod scale;
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::error::{ImageError, LimitErrorKind};
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use scale::fitted;
+pub use encode::{Encoded, MAX_ENCODED_BYTES, Prepared, SMALL_SIDE, prepare};
+
+use scale::{fitted, opaque};
 
 /// Pixels along a side, as the header says.
 pub const MAX_SIDE: u32 = 16_384;
@@ -54,12 +59,27 @@ pub enum PictureError {
 /// Decodes the first frame of a picture, turned as its camera says, over white where it is transparent, and scaled down
 /// to [`MAX_SIDE_OUT`].
 pub fn decode(bytes: &[u8]) -> Result<Pixels, PictureError> {
-    // A decoder that gives up on foreign bytes by a panic has found them damaged.
-    let decoded = catch_unwind(AssertUnwindSafe(|| read(bytes)));
-    decoded.unwrap_or_else(|_| Err(PictureError::Damaged { detail: "its decoder gave up".to_owned() }))
+    unharmed(|| {
+        let Decoded { picture, orientation, .. } = read(bytes)?;
+        let fitted = fitted(DynamicImage::ImageRgb8(opaque(picture)), MAX_SIDE_OUT, orientation).into_rgb8();
+        Ok(Pixels { width: fitted.width(), height: fitted.height(), colours: fitted.into_raw() })
+    })
 }
 
-fn read(bytes: &[u8]) -> Result<Pixels, PictureError> {
+/// A decoder that gives up on foreign bytes by a panic has found them damaged.
+fn unharmed<T>(work: impl FnOnce() -> Result<T, PictureError>) -> Result<T, PictureError> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(PictureError::Damaged { detail: "its decoder gave up".to_owned() }))
+}
+
+struct Decoded {
+    picture: DynamicImage,
+    /// How its camera was held.
+    orientation: Orientation,
+    format: ImageFormat,
+}
+
+fn read(bytes: &[u8]) -> Result<Decoded, PictureError> {
     let format = image::guess_format(bytes).map_err(|_| PictureError::Kind)?;
     if !matches!(format, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP | ImageFormat::Gif) {
         return Err(PictureError::Kind);
@@ -80,9 +100,9 @@ fn read(bytes: &[u8]) -> Result<Pixels, PictureError> {
     limits.reserve(decoder.total_bytes()).map_err(|_| PictureError::TooCostly)?;
     decoder.set_limits(limits).map_err(explain)?;
     // A camera's word on how it was held is worth no failure.
-    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let picture = DynamicImage::from_decoder(decoder).map_err(explain)?;
-    Ok(fitted(picture, orientation))
+    Ok(Decoded { picture, orientation, format })
 }
 
 fn check(width: u32, height: u32) -> Result<(), PictureError> {

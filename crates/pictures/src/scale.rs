@@ -1,25 +1,27 @@
-//! From what a decoder makes to plain colours that are no larger than a model sees.
+//! From what a decoder makes to plain colours that are no larger than is wanted.
 
 use image::imageops::thumbnail;
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, Rgba};
 
-use crate::{MAX_SIDE_OUT, Pixels};
-
-/// Over white, scaled down, and turned at last, when there is least to turn.
-pub(crate) fn fitted(decoded: DynamicImage, orientation: Orientation) -> Pixels {
-    let mut picture = opaque(decoded);
-    let (width, height) = fitting(picture.width(), picture.height());
-    if (width, height) != picture.dimensions() {
-        picture = thumbnail(&picture, width, height);
-    }
-    let mut turned = DynamicImage::ImageRgb8(picture);
-    turned.apply_orientation(orientation);
-    let turned = turned.into_rgb8();
-    Pixels { width: turned.width(), height: turned.height(), colours: turned.into_raw() }
+/// Scaled down to `side`, and turned at last, when there is least to turn. Of eight bits a colour, with or without
+/// transparency.
+pub(crate) fn fitted(picture: DynamicImage, side: u32, orientation: Orientation) -> DynamicImage {
+    let (width, height) = fitting(picture.width(), picture.height(), side);
+    let large = (width, height) != (picture.width(), picture.height());
+    let mut fitted = if picture.color().has_alpha() {
+        let picture = picture.into_rgba8();
+        DynamicImage::ImageRgba8(if large { thumbnail(&picture, width, height) } else { picture })
+    } else {
+        let picture = picture.into_rgb8();
+        DynamicImage::ImageRgb8(if large { thumbnail(&picture, width, height) } else { picture })
+    };
+    fitted.apply_orientation(orientation);
+    fitted
 }
 
-fn opaque(decoded: DynamicImage) -> RgbImage {
+/// Over white.
+pub(crate) fn opaque(decoded: DynamicImage) -> RgbImage {
     if !decoded.color().has_alpha() {
         return decoded.into_rgb8();
     }
@@ -36,15 +38,15 @@ fn over_white(colour: u8, alpha: u8) -> u8 {
     u8::try_from((colour * alpha + 255 * (255 - alpha) + 127) / 255).unwrap_or(u8::MAX)
 }
 
-/// Sides in the same ratio, none of them longer than [`MAX_SIDE_OUT`].
-fn fitting(width: u32, height: u32) -> (u32, u32) {
+/// Sides in the same ratio, none of them longer than `most`.
+fn fitting(width: u32, height: u32, most: u32) -> (u32, u32) {
     let longest = width.max(height);
-    if longest <= MAX_SIDE_OUT {
+    if longest <= most {
         return (width, height);
     }
     let scaled = |side: u32| {
-        let side = (u64::from(side) * u64::from(MAX_SIDE_OUT) + u64::from(longest) / 2) / u64::from(longest);
-        u32::try_from(side).unwrap_or(MAX_SIDE_OUT).max(1)
+        let side = (u64::from(side) * u64::from(most) + u64::from(longest) / 2) / u64::from(longest);
+        u32::try_from(side).unwrap_or(most).max(1)
     };
     (scaled(width), scaled(height))
 }
@@ -55,9 +57,10 @@ mod tests {
 
     #[test]
     fn sides_keep_their_ratio() {
-        assert_eq!(fitting(640, 480), (640, 480));
-        assert_eq!(fitting(4_096, 3_072), (2_048, 1_536));
-        assert_eq!(fitting(100, 10_000), (20, 2_048));
+        assert_eq!(fitting(640, 480, 2_048), (640, 480));
+        assert_eq!(fitting(4_096, 3_072, 2_048), (2_048, 1_536));
+        assert_eq!(fitting(100, 10_000, 2_048), (20, 2_048));
+        assert_eq!(fitting(1, 1_000, 100), (1, 100));
     }
 
     #[test]

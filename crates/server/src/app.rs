@@ -10,6 +10,7 @@ use stoa_model::{Clock, Timestamp};
 use stoa_storage::{Database, Secret};
 
 use crate::figures::Figures;
+use crate::files::FileService;
 use crate::local_models::LocalModelService;
 use crate::visitor::TrustedProxies;
 
@@ -21,6 +22,7 @@ pub struct App {
     pub chat: Engine,
     pub dispatch: Dispatch,
     pub egress: Egress,
+    pub files: FileService,
     pub local_models: LocalModelService,
     pub clock: Arc<dyn Clock>,
     pub options: Arc<AppOptions>,

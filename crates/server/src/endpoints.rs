@@ -5,6 +5,7 @@ pub(crate) mod assistants;
 pub(crate) mod conversations;
 pub(crate) mod egress;
 pub(crate) mod events;
+pub(crate) mod files;
 pub(crate) mod generations;
 pub(crate) mod health;
 pub(crate) mod local_models;
@@ -24,6 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(conversations::routes())
         .merge(messages::routes())
+        .merge(files::routes())
         .merge(generations::routes())
         .merge(events::routes())
         .merge(models::routes())

@@ -20,7 +20,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use stoa_identity::{ApiKeyText, Credential, IdentityError};
 use stoa_model::completion::PromptMessage;
-use stoa_model::provider::{Ability, LOCAL_SLUG, split_model_id};
+use stoa_model::provider::{LOCAL_SLUG, split_model_id};
 use stoa_model::{Principal, Scope};
 use stoa_model_store::ModelName;
 use stoa_providers::outward::ApiError;
@@ -164,8 +164,7 @@ pub(crate) fn check_sight(
         return Ok(());
     }
     let models = app.dispatch.models(principal);
-    let blind =
-        models.iter().any(|known| known.id == model && known.local && !known.abilities.contains(&Ability::Vision));
+    let blind = models.iter().any(|known| known.id == model && known.local && known.sees == Some(false));
     if blind {
         let message = format!("The model `{model}` takes no images.");
         return Err(ApiError::invalid("unsupported_value", "messages", message));

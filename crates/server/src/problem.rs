@@ -173,6 +173,7 @@ impl From<StorageError> for Problem {
                     "the last owner cannot leave" => "last_owner",
                     "the owner has been made already" => "already_set_up",
                     "too many answers are being written" => "too_many_generations",
+                    "a message shows this file" => "file_in_use",
                     _ => "refused",
                 };
                 Self::conflict(code, sentence(why))
@@ -238,6 +239,11 @@ impl From<ChatError> for Problem {
             ChatError::TooManyStreams => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", "Too many tabs are open.")
                     .hint("Close some of them.")
+            }
+            ChatError::CannotSee { model } => {
+                let detail = format!("The model `{model}` takes no pictures.");
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "model_cannot_see", detail)
+                    .hint("Choose a model that takes pictures, or send the message without them.")
             }
             ChatError::StreamGone => {
                 Self::new(StatusCode::NOT_FOUND, "stream_gone", "The event stream is not open any more.")

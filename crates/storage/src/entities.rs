@@ -4,12 +4,15 @@
 
 pub mod api_keys;
 pub mod assistants;
+pub mod blobs;
 pub mod conversations;
 pub mod egress_allowances;
+pub mod files;
 pub mod generation_chunks;
 pub mod generations;
 pub mod identities;
 pub mod instances;
+pub mod message_files;
 pub mod messages;
 pub mod provider_models;
 pub mod providers;

@@ -23,6 +23,7 @@ pub use repositories::allowances::Allowance;
 pub use repositories::api_keys::{ApiKey, NewApiKey};
 pub use repositories::assistants::{AssistantChange, MAX_ASSISTANTS};
 pub use repositories::conversations::{ConversationChange, ConversationFilter, NewConversation};
+pub use repositories::files::{FileLimits, NewFile, StoredFile};
 pub use repositories::generations::{
     Append, AppendOutcome, Chunk, GenerationRow, GenerationState, InputTemplate, Lease, NewTurn, Outcome, TurnIds,
     TurnLimits, TurnParent,

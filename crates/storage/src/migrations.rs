@@ -6,6 +6,7 @@ mod m0001_first_tables;
 mod m0002_finish_reason;
 mod m0003_assistants;
 mod m0004_prices_and_stand_ins;
+mod m0005_files;
 
 pub(crate) struct Migrations;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrations {
             Box::new(m0002_finish_reason::Migration),
             Box::new(m0003_assistants::Migration),
             Box::new(m0004_prices_and_stand_ins::Migration),
+            Box::new(m0005_files::Migration),
         ]
     }
 }

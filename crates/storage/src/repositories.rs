@@ -4,6 +4,7 @@ pub(crate) mod allowances;
 pub(crate) mod api_keys;
 pub(crate) mod assistants;
 pub(crate) mod conversations;
+pub(crate) mod files;
 pub(crate) mod generations;
 pub(crate) mod instances;
 pub(crate) mod messages;

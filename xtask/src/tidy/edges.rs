@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("stoa-egress", &[]),
     ("stoa-go-template", &[]),
     ("stoa-listener", &[]),
+    ("stoa-objects", &["stoa-egress"]),
     ("stoa-telemetry", &[]),
     ("stoa-web-assets", &[]),
     ("stoa-mock-openai", &[]),
@@ -28,7 +29,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("stoa-identity", &["stoa-model", "stoa-storage"]),
     ("stoa-providers", &["stoa-egress", "stoa-model"]),
     ("stoa-dispatch", &["stoa-model", "stoa-storage", "stoa-telemetry"]),
-    ("stoa-chat", &["stoa-dispatch", "stoa-model", "stoa-storage"]),
+    ("stoa-chat", &["stoa-dispatch", "stoa-model", "stoa-objects", "stoa-storage"]),
     (
         "stoa-server",
         &[
@@ -40,6 +41,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "stoa-model",
             "stoa-model-store",
             "stoa-models",
+            "stoa-objects",
+            "stoa-pictures",
             "stoa-providers",
             "stoa-storage",
             "stoa-telemetry",

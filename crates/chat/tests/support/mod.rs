@@ -15,6 +15,7 @@ use stoa_model::conversation::{Message, Part};
 use stoa_model::person::Role;
 use stoa_model::provider::{ProviderKind, ProviderModel};
 use stoa_model::{Clock as _, ConversationId, MessageId, Principal, SessionId, SystemClock, Via};
+use stoa_objects::Objects;
 use stoa_storage::{Database, NewConversation, NewProvider, NewTurn, NewUser, StoredProvider, TurnIds, TurnParent};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -76,6 +77,7 @@ pub(crate) struct Replica {
     pub(crate) database: Database,
     pub(crate) tracker: TaskTracker,
     pub(crate) helpers: CancellationToken,
+    _files: tempfile::TempDir,
 }
 
 pub(crate) async fn replica(database: &Database) -> Replica {
@@ -93,8 +95,10 @@ pub(crate) async fn replica(database: &Database) -> Replica {
     .await
     .unwrap();
     let options = EngineOptions { titles: false, ..EngineOptions::default() };
-    let engine = Engine::start(database.clone(), dispatch, clock, tracker.clone(), options).await.unwrap();
-    Replica { engine, database: database.clone(), tracker, helpers }
+    let files = tempfile::tempdir().unwrap();
+    let objects = Objects::on_disk(files.path()).unwrap();
+    let engine = Engine::start(database.clone(), dispatch, objects, clock, tracker.clone(), options).await.unwrap();
+    Replica { engine, database: database.clone(), tracker, helpers, _files: files }
 }
 
 /// A provider with the counting models, and two people.

@@ -11,7 +11,7 @@ use stoa_dispatch::LocalModels;
 use stoa_egress::Egress;
 use stoa_model::Clock;
 use stoa_model::completion::Upstream;
-use stoa_model::provider::{AvailableModel, LOCAL_SLUG};
+use stoa_model::provider::{AvailableModel, LOCAL_SLUG, sees};
 use stoa_model_store::pulls::Refresh;
 use stoa_model_store::{ModelSearch, Pulls, Registries, Store};
 use stoa_models::{LocalModel, Runtime};
@@ -134,6 +134,7 @@ fn available(model: LocalModel) -> AvailableModel {
         name: model.name,
         provider: "Local".to_owned(),
         context_window: Some(model.context_window),
+        sees: sees(&model.abilities, true),
         abilities: model.abilities,
         local: true,
     }

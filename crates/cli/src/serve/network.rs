@@ -36,9 +36,14 @@ pub(super) async fn egress(
 pub(crate) fn configured(config: &Config) -> anyhow::Result<Egress> {
     let fixed = Allowances::parse_list(&config.egress_allow.join(","))
         .map_err(|(entry, error)| anyhow!("STOA_EGRESS_ALLOW: `{entry}`: {error}"))?;
+    let options = EgressOptions { allowances: Arc::new(Allowances::new(fixed)), ..ways(config) };
+    Egress::new(options).context("the way out")
+}
+
+/// Proxies and certificates, and no private address.
+pub(super) fn ways(config: &Config) -> EgressOptions {
     let proxy = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
-    let options = EgressOptions {
-        allowances: Arc::new(Allowances::new(fixed)),
+    EgressOptions {
         proxies: ProxyOptions {
             http: proxy(&config.http_proxy),
             https: proxy(&config.https_proxy),
@@ -46,8 +51,7 @@ pub(crate) fn configured(config: &Config) -> anyhow::Result<Egress> {
         },
         extra_roots: config.egress_ca_file.clone(),
         ..EgressOptions::default()
-    };
-    Egress::new(options).context("the way out")
+    }
 }
 
 async fn read(database: &Database, allowances: &Allowances) -> Result<(), StorageError> {

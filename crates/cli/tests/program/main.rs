@@ -13,6 +13,7 @@ mod engines;
 mod killed_pulls;
 mod metrics;
 mod models;
+mod objects;
 mod small_disk;
 mod start;
 mod support;

@@ -4,6 +4,7 @@
 mod assistants;
 mod bodies;
 mod doors;
+mod files;
 mod keys;
 mod local_models;
 mod members;

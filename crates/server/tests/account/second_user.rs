@@ -35,6 +35,7 @@ const OWN: [(&str, &str); 18] = [
     ("post", "/api/v1/assistants/import"),
     ("get", "/api/v1/conversations"),
     ("post", "/api/v1/conversations"),
+    ("post", "/api/v1/files"),
     ("get", "/api/v1/events"),
     ("get", "/api/v1/setup"),
     ("post", "/api/v1/session"),
@@ -103,7 +104,10 @@ impl Things {
         let title = "Difference engine";
         let assistant = owner.post("/api/v1/assistants", json!({"name": title})).await.good(201).id();
         let conversation = owner.post("/api/v1/conversations", json!({"title": title})).await.good(201).id();
-        let turn = json!({"parts": [{"type": "text", "text": "hello"}], "model": "mock/endless;rate=5"});
+        let picture = crate::files::picture(40, 30, image::ImageFormat::Png);
+        let file = crate::files::send(owner, "engine.png", "image/png", picture).await.good(201).id();
+        let parts = json!([{"type": "text", "text": "hello"}, {"type": "image", "file_id": file}]);
+        let turn = json!({"parts": parts, "model": "mock/endless;rate=5"});
         let turn = owner.post(&format!("/api/v1/conversations/{conversation}/messages"), turn).await.good(202);
         let text = |name: &str| turn.body[name].as_str().unwrap().to_owned();
         let key = owner.post("/api/v1/api-keys", json!({"name": "k"})).await.good(201).id();
@@ -114,6 +118,7 @@ impl Things {
         let by_path = BTreeMap::from([
             ("/api/v1/assistants/", assistant),
             ("/api/v1/conversations/", conversation),
+            ("/api/v1/files/", file),
             ("/api/v1/messages/", text("reply_id")),
             ("/api/v1/generations/", text("generation_id")),
             ("/api/v1/providers/", provider),
@@ -176,7 +181,7 @@ on_both_engines! {
             let refused = matches!((answer.status.as_u16(), answer.code()), (404, _) | (403, "forbidden"));
             assert!(refused, "{name} {path}: {} {}", answer.status, answer.text);
             // Whether a thing is there is told to admins alone, and so is that one may not: never by what is somebody's.
-            let owned = ["assistants", "conversations", "messages", "generations", "sessions", "api-keys", "events"];
+            let owned = ["assistants", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events"];
             if owned.iter().any(|kind| path.starts_with(&format!("/api/v1/{kind}/"))) {
                 assert_eq!(answer.status, 404, "{name} {path}: {}", answer.text);
             }
@@ -211,6 +216,8 @@ async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
         let ids = list.body["items"].as_array().unwrap().iter().map(|item| item["id"].to_string());
         state.push(ids.collect::<Vec<_>>().join(","));
     }
+    let file = owner.get(&format!("/api/v1/files/{}", things.by_path["/api/v1/files/"])).await.good(200);
+    state.push(format!("{:?}", file.headers["etag"]));
     let messages = owner.get(&format!("/api/v1/conversations/{conversation}/messages")).await.good(200);
     let items = messages.body["items"].as_array().unwrap().iter();
     state.push(items.map(|item| format!("{} {}", item["id"], item["status"])).collect::<Vec<_>>().join(","));

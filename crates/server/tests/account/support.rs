@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, ORIGIN, SET_COOKIE, USER_AGENT};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -22,8 +23,9 @@ use stoa_model::{Clock, Timestamp};
 use stoa_model_store::gguf::fixture::good;
 use stoa_model_store::{ModelSearch, Pulls, Registries, RegistryOptions, Store};
 use stoa_models::{Runtime, RuntimeOptions, WorkerProgram};
+use stoa_objects::Objects;
 use stoa_providers::{Provider, Settings};
-use stoa_server::{App, AppOptions, LocalModelService, application};
+use stoa_server::{App, AppOptions, FileService, LocalModelService, application};
 use stoa_storage::testing::TestDatabase;
 use stoa_storage::{Secret, StoredProvider};
 use tempfile::TempDir;
@@ -34,6 +36,8 @@ use tower::ServiceExt as _;
 pub(crate) const OWNER: &str = "ada@example.org";
 pub(crate) const MEMBER: &str = "charles@example.org";
 pub(crate) const PASSWORD: &str = "correct horse battery";
+/// Bytes of pictures that one person may keep.
+pub(crate) const FILES_PER_USER: u64 = 400_000;
 pub(crate) const NOBODYS_ID: &str = "01890000-0000-7000-8000-000000000000";
 
 #[derive(Debug)]
@@ -72,6 +76,9 @@ pub(crate) struct House {
     /// Its directory goes with the test.
     _test: TestDatabase,
     _models: TempDir,
+    /// Where blobs lie.
+    pub(crate) files: TempDir,
+    pub(crate) chat: Engine,
     router: Router,
     setup_token: SetupToken,
     helpers: CancellationToken,
@@ -102,14 +109,34 @@ impl House {
             Dispatch::start(database.clone(), factory, local, Arc::clone(&shared), &tracker, helpers.clone());
         let dispatch = dispatch.await.unwrap();
         let chat_options = EngineOptions { titles: false, ..EngineOptions::default() };
-        let chat = Engine::start(database.clone(), dispatch.clone(), Arc::clone(&shared), tracker, chat_options);
+        let files = tempfile::tempdir().unwrap();
+        let objects = Objects::on_disk(files.path()).unwrap();
+        let chat = Engine::start(
+            database.clone(),
+            dispatch.clone(),
+            objects.clone(),
+            Arc::clone(&shared),
+            tracker,
+            chat_options,
+        );
         let chat = chat.await.unwrap();
         let models = tempfile::tempdir().unwrap();
         let local_models = local_models(models.path(), &egress, &shared);
-        let app =
-            App { database, door, chat, dispatch, egress, local_models, clock: shared, options: Arc::new(options) };
+        let app = App {
+            database,
+            door,
+            chat: chat.clone(),
+            dispatch,
+            egress,
+            files: FileService::new(objects, FILES_PER_USER),
+            local_models,
+            clock: shared,
+            options: Arc::new(options),
+        };
         Self {
             _models: models,
+            files,
+            chat,
             clock,
             answers: Arc::default(),
             _test: test,
@@ -209,6 +236,7 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
     pub(crate) body: Value,
+    pub(crate) bytes: Bytes,
 }
 
 impl Answer {
@@ -297,14 +325,14 @@ impl Browser {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let bytes = tokio::time::timeout(Duration::from_secs(20), body.collect()).await.unwrap().unwrap().to_bytes();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some(cookie) = head.headers.get(SET_COOKIE) {
             let value = cookie.to_str().unwrap().split(';').next().unwrap().strip_prefix("stoa_session=").unwrap();
             self.cookie = Some(value.to_owned()).filter(|value| !value.is_empty());
         }
         self.answers.lock().unwrap().push(format!("{} {:?}\n{text}", head.status, head.headers));
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status: head.status, headers: head.headers, text, body }
+        Answer { status: head.status, headers: head.headers, text, body, bytes }
     }
 
     /// The first piece of an answer that goes on.

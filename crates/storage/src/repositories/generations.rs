@@ -18,6 +18,7 @@ use crate::{Database, Notice, StorageError, access};
 
 use super::assistants;
 use super::conversations::{find as find_conversation, set_title, update_one};
+use super::files;
 use super::messages::{find_message, message, path};
 use super::usage::{self, UsageRow};
 use super::users::name_of;
@@ -477,6 +478,7 @@ impl Begun {
                     ..empty_message()
                 };
                 messages::Entity::insert(row).exec_without_returning(transaction).await?;
+                files::attach(transaction, principal, message, &parts, now).await?;
                 let reply = MessageId::generate(now);
                 let title = conversation.title.is_empty().then_some(title);
                 Ok(Self { conversation, message, reply, continues: false, model, parameters, base: Vec::new(), title })

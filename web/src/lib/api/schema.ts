@@ -325,6 +325,45 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/files': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Takes a picture (PNG, JPEG, WebP or GIF, by its content and not by what it is called), and keeps it as one made anew
+		 *     from its pixels: turned as its camera says, at most 2,048 pixels along a side, without anything else that was in the
+		 *     file. One that no message shows goes after a day.
+		 */
+		post: operations['upload_file'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/files/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** The bytes of a file. */
+		get: operations['get_file'];
+		put?: never;
+		post?: never;
+		/** Removes a file that no message shows. One that a message shows goes with its conversation. */
+		delete: operations['delete_file'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/generations/{id}': {
 		parameters: {
 			query?: never;
@@ -944,6 +983,8 @@ export interface components {
 			local: boolean;
 			name: string;
 			provider: string;
+			/** @description Whether it takes pictures; `null` where nobody has said what it can. */
+			sees: boolean | null;
 		};
 		ChangePassword: {
 			current_password: string;
@@ -1114,6 +1155,29 @@ export interface components {
 			field: string;
 			message: string;
 		};
+		/** @description A picture as it is kept: made anew from what came in. */
+		File: {
+			/** Format: int64 */
+			bytes: number;
+			created_at: components['schemas']['Timestamp'];
+			/**
+			 * Format: int32
+			 * @description In pixels.
+			 */
+			height: number;
+			id: components['schemas']['FileId'];
+			/** @description `image/jpeg` or `image/png`. */
+			media_type: string;
+			/** @description What its sender called it; never a path. */
+			name: string;
+			/**
+			 * Format: int32
+			 * @description In pixels.
+			 */
+			width: number;
+		};
+		/** Format: uuid */
+		FileId: string;
 		/**
 		 * @description Why the model itself stopped.
 		 * @enum {string}
@@ -1395,11 +1459,17 @@ export interface components {
 			parts: components['schemas']['NewPart'][];
 		};
 		/** @description A piece of a user's message. */
-		NewPart: {
-			text: string;
-			/** @enum {string} */
-			type: 'text';
-		};
+		NewPart:
+			| {
+					text: string;
+					/** @enum {string} */
+					type: 'text';
+			  }
+			| {
+					file_id: components['schemas']['FileId'];
+					/** @enum {string} */
+					type: 'image';
+			  };
 		/** @description Sampling choices of one turn. An absent value is not sent, so that the model's own default holds. */
 		Parameters: {
 			/**
@@ -1442,6 +1512,19 @@ export interface components {
 					text: string;
 					/** @enum {string} */
 					type: 'reasoning';
+			  }
+			| {
+					file_id: components['schemas']['FileId'];
+					/** Format: int32 */
+					height: number;
+					name: string;
+					/** @enum {string} */
+					type: 'image';
+					/**
+					 * Format: int32
+					 * @description In pixels, so that its place is known before it is there.
+					 */
+					width: number;
 			  };
 		/** @description One person, over all days that were asked for. */
 		PersonalUsage: components['schemas']['UsageSum'] & {
@@ -2408,6 +2491,7 @@ export interface operations {
 					'application/problem+json': components['schemas']['ProblemBody'];
 				};
 			};
+			/** @description Also `model_cannot_see`: the model is known to take no pictures. */
 			422: {
 				headers: {
 					[name: string]: unknown;
@@ -2616,6 +2700,163 @@ export interface operations {
 				content?: never;
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	upload_file: {
+		parameters: {
+			query?: {
+				/** @description What to call it. Only its end is kept, and it never becomes a path. */
+				name?: string;
+			};
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** @description The bytes, at most 20 MiB. */
+		requestBody: {
+			content: {
+				'application/octet-stream': string;
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['File'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			413: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			415: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			429: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_file: {
+		parameters: {
+			query?: {
+				/** @description `full` when absent. */
+				size?: 'full' | 'small';
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['FileId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'image/*': string;
+				};
+			};
+			/** @description The caller has it already. */
+			304: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_file: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FileId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
 				headers: {
 					[name: string]: unknown;
 				};

@@ -27,6 +27,8 @@ const notUnderstood: Known = {
 	hint: m.problem_not_understood_hint,
 	facts: true
 };
+/** Told at the picture itself, in better words. */
+const refused: Known = { title: m.problem_refused_title, hint: m.problem_refused_hint, facts: true };
 const known: Record<string, Known> = {
 	unreachable: { title: m.problem_unreachable_title, hint: m.problem_unreachable_hint },
 	unauthenticated: { title: m.problem_unauthenticated_title, hint: m.problem_unauthenticated_hint },
@@ -47,7 +49,19 @@ const known: Record<string, Known> = {
 	slug_taken: { title: m.problem_slug_taken_title, hint: m.problem_slug_taken_hint },
 	taken: { title: m.problem_taken_title, hint: m.problem_taken_hint, facts: true },
 	last_owner: { title: m.problem_last_owner_title, hint: m.problem_last_owner_hint },
-	refused: { title: m.problem_refused_title, hint: m.problem_refused_hint, facts: true },
+	refused,
+	file_in_use: refused,
+	no_room: refused,
+	not_a_picture: refused,
+	picture_damaged: refused,
+	picture_empty: refused,
+	picture_too_large: refused,
+	file_busy: refused,
+	files_unavailable: refused,
+	too_many_uploads: refused,
+	upload_timed_out: refused,
+	pictures_unavailable: { title: m.problem_busy_title, hint: m.problem_busy_hint, facts: true },
+	model_cannot_see: { title: m.problem_cannot_see_title, hint: m.problem_cannot_see_hint, facts: true },
 	invalid_request: {
 		title: m.problem_invalid_request_title,
 		hint: m.problem_invalid_request_hint,

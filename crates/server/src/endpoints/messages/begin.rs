@@ -1,13 +1,16 @@
 //! `POST /api/v1/conversations/{id}/messages`
 
+use std::collections::{HashMap, HashSet};
+
 use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
 use serde::{Deserialize, Deserializer};
-use stoa_chat::Engine;
+use stoa_chat::{Engine, MAX_PICTURES_BYTES};
 use stoa_model::completion::Parameters;
 use stoa_model::conversation::Part;
-use stoa_model::{ConversationId, MessageId};
+use stoa_model::file::File;
+use stoa_model::{ConversationId, FileId, MessageId, Principal};
 use stoa_storage::{NewTurn, TurnParent};
 
 use super::{Turn, clean_model};
@@ -20,6 +23,8 @@ const TEXT_BYTES: usize = 2 * 1024 * 1024;
 /// JSON may write a byte as six.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
 const PARTS: usize = 16;
+/// Pictures of one message.
+const IMAGES: usize = 8;
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +45,13 @@ pub(crate) struct NewMessage {
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum NewPart {
-    Text { text: String },
+    Text {
+        text: String,
+    },
+    /// A picture of the caller's, as `POST /files` answered it.
+    Image {
+        file_id: FileId,
+    },
 }
 
 /// Tells `null` from absent.
@@ -58,7 +69,8 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Mes
         (status = 202, body = Turn),
         (status = 404, body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "Also `model_cannot_see`: the model is known to take no pictures.",
+            body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn begin_turn(
@@ -70,14 +82,14 @@ pub(super) async fn begin_turn(
     if new.parts.is_empty() || new.parts.len() > PARTS {
         return Err(Problem::field("parts", format!("between 1 and {PARTS} parts")));
     }
-    let parts: Vec<Part> = new.parts.into_iter().map(|NewPart::Text { text }| Part::Text { text }).collect();
+    let parts = read_parts(&app, &principal, new.parts).await?;
     let bytes: usize = parts.iter().map(|part| part.text().len()).sum();
     if bytes > TEXT_BYTES {
         let detail = format!("The message has {bytes} bytes; at most {TEXT_BYTES} are taken.");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail).hint("Send it in pieces."));
     }
-    if parts.iter().all(|part| part.text().trim().is_empty()) {
-        return Err(Problem::field("parts", "a message needs some text"));
+    if parts.iter().all(|part| part.file_id().is_none() && part.text().trim().is_empty()) {
+        return Err(Problem::field("parts", "a message needs some text or a picture"));
     }
     let parameters = new.parameters.unwrap_or_default();
     parameters.check().map_err(|error| Problem::field(error.name, error.to_string()))?;
@@ -95,4 +107,36 @@ pub(super) async fn begin_turn(
     };
     let turn = app.chat.begin(&principal, turn).await?;
     Ok((StatusCode::ACCEPTED, Answer(turn.into())))
+}
+
+/// Looks up the pictures. One that is gone, or is somebody else's, is not found.
+async fn read_parts(app: &App, principal: &Principal, new: Vec<NewPart>) -> Result<Vec<Part>> {
+    let ids: HashSet<FileId> = new.iter().filter_map(NewPart::file_id).collect();
+    if new.iter().filter_map(NewPart::file_id).count() > IMAGES {
+        return Err(Problem::field("parts", format!("at most {IMAGES} pictures")));
+    }
+    let ids: Vec<FileId> = ids.into_iter().collect();
+    let files = app.database.files(principal, &ids).await?;
+    let files: HashMap<FileId, File> = files.into_iter().map(|stored| (stored.file.id, stored.file)).collect();
+    let bytes = files.values().fold(0, |sum: u64, file| sum.saturating_add(file.bytes));
+    if usize::try_from(bytes).unwrap_or(usize::MAX) > MAX_PICTURES_BYTES {
+        let detail = format!("The pictures have {bytes} bytes together; at most {MAX_PICTURES_BYTES} are taken.");
+        let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail);
+        return Err(problem.hint("Send them in two messages."));
+    }
+    new.into_iter()
+        .map(|part| match part {
+            NewPart::Text { text } => Ok(Part::Text { text }),
+            NewPart::Image { file_id } => files.get(&file_id).map(Part::image).ok_or_else(Problem::not_found),
+        })
+        .collect()
+}
+
+impl NewPart {
+    const fn file_id(&self) -> Option<FileId> {
+        match self {
+            Self::Text { .. } => None,
+            Self::Image { file_id } => Some(*file_id),
+        }
+    }
 }

@@ -1,7 +1,9 @@
-import type { Message, Part } from '$lib/api';
+import type { Message, NewPart, Part } from '$lib/api';
+import type { Picture } from '$lib/features/attachments';
 import type { LiveGeneration } from '$lib/features/stream';
 
-type AnyPart = { type: Part['type']; text: string; duration_ms?: number };
+/** What a model says; pictures are of the reader. */
+type Said = { type: 'text' | 'reasoning'; text: string; duration_ms?: number };
 
 /**
  * What an answer says now: what grows, once something of it has come, else what is kept. A message that has ended is whole,
@@ -10,17 +12,57 @@ type AnyPart = { type: Part['type']; text: string; duration_ms?: number };
 export function shownParts(
 	message: Pick<Message, 'status' | 'parts'>,
 	live: { generation: LiveGeneration } | undefined
-): readonly AnyPart[] {
+): readonly Said[] {
 	const growing = (message.status === 'running' && live?.generation.parts) || [];
-	return growing.length > 0 ? growing : message.parts;
+	return growing.length > 0 ? growing : message.parts.filter((part) => part.type !== 'image');
 }
 
 /** The words of a message without the thinking, for copying and editing. */
-export function plainText(parts: readonly AnyPart[]): string {
-	return parts
-		.filter((part) => part.type === 'text')
-		.map((part) => part.text)
-		.join('\n\n');
+export function plainText(parts: readonly (Part | Said)[]): string {
+	return parts.flatMap((part) => (part.type === 'text' ? part.text : [])).join('\n\n');
+}
+
+/** The pictures of a message. */
+export function picturesOf(parts: readonly Part[]): Picture[] {
+	return parts.flatMap((part) => {
+		if (part.type !== 'image') return [];
+		const { file_id: id, name, width, height } = part;
+		return { id, name, width, height };
+	});
+}
+
+/** The widest and the highest that one picture by itself is shown. */
+const WIDEST = 360;
+const HIGHEST = 320;
+
+/** How wide one picture by itself is. */
+export const widthOf = ({ width, height }: Picture): number =>
+	Math.round(Math.max(72, Math.min(width, WIDEST, (HIGHEST * width) / height)));
+
+/** How much room the pictures of a message take, as long as what shows them is on its way. */
+export function heightOf(pictures: readonly Picture[]): number {
+	const [only] = pictures;
+	return only && pictures.length === 1 ? Math.min(HIGHEST, (widthOf(only) * only.height) / only.width) : 132;
+}
+
+/** What a message is made of: its pictures come before its words. */
+export function partsOf(text: string, pictures: readonly Picture[]): Part[] {
+	const shown = pictures.map(({ id, name, width, height }) => ({
+		type: 'image' as const,
+		file_id: id,
+		name,
+		width,
+		height
+	}));
+	return text === '' && shown.length > 0 ? shown : [...shown, { type: 'text', text }];
+}
+
+/** The same as it is sent: what the server knows of a file it is not told. */
+export function sentParts(parts: readonly Part[]): NewPart[] {
+	return parts.flatMap((part): NewPart[] => {
+		if (part.type === 'image') return [{ type: 'image', file_id: part.file_id }];
+		return part.type === 'text' ? [{ type: 'text', text: part.text }] : [];
+	});
 }
 
 /** Below this, the clock says more about itself than about the model. */

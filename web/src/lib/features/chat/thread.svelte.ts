@@ -1,9 +1,11 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { call, client, Problem, type Conversation, type Message, type Parameters, type Turn } from '$lib/api';
 import { assistants } from '$lib/features/assistants';
+import type { Picture } from '$lib/features/attachments';
 import { conversations } from '$lib/features/conversations';
 import { TurnSettings } from '$lib/features/parameters';
 import { hub, type LiveGeneration, type Outcome } from '$lib/features/stream';
+import { partsOf, picturesOf, sentParts } from './parts';
 
 const PAGE = 50;
 /** How long to wait before asking again about an answer that neither grows nor has ended. */
@@ -14,12 +16,18 @@ interface Live {
 	leave: () => void;
 }
 
-const userMessage = (id: string, conversation: string, parent: string | null, text: string): Message => ({
+const userMessage = (
+	id: string,
+	conversation: string,
+	parent: string | null,
+	text: string,
+	pictures: readonly Picture[] = []
+): Message => ({
 	id,
 	conversation_id: conversation,
 	parent_id: parent,
 	role: 'user',
-	parts: [{ type: 'text', text }],
+	parts: partsOf(text, pictures),
 	status: 'complete',
 	model: null,
 	stand_in: null,
@@ -159,17 +167,17 @@ export class Thread {
 	}
 
 	/** Sends a message after the last one. Throws a {@link Problem}, and then nothing was sent. */
-	async send(text: string, model: string): Promise<string> {
+	async send(text: string, model: string, pictures: readonly Picture[] = []): Promise<string> {
 		return this.#turn(async () => {
 			const parameters = this.settings.parameters;
 			const id = this.id ?? (await this.#create());
 			const parent = this.last?.id ?? null;
-			const waiting = userMessage(`sending:${id}`, id, parent, text);
+			const waiting = userMessage(`sending:${id}`, id, parent, text, pictures);
 			const before = this.messages;
 			this.messages = [...before, waiting];
 			this.sent += 1;
 			try {
-				const turn = await this.#post(id, parent ?? undefined, text, model, parameters);
+				const turn = await this.#post(id, parent ?? undefined, waiting, model, parameters);
 				this.#show(
 					[...before, { ...waiting, id: turn.message_id, siblings: [turn.message_id] }],
 					turn,
@@ -183,17 +191,13 @@ export class Thread {
 		});
 	}
 
-	/** Sends another wording of a message: a branch beside it. */
+	/** Sends another wording of a message, with its pictures: a branch beside it. */
 	async edit(message: Message, text: string, model: string): Promise<void> {
 		await this.#turn(async () => {
-			const turn = await this.#post(
-				message.conversation_id,
-				message.parent_id,
-				text,
-				model,
-				this.settings.parameters
-			);
-			const mine = userMessage(turn.message_id, message.conversation_id, message.parent_id, text);
+			const { conversation_id, parent_id } = message;
+			const mine = userMessage('', conversation_id, parent_id, text, picturesOf(message.parts));
+			const turn = await this.#post(conversation_id, parent_id, mine, model, this.settings.parameters);
+			mine.id = turn.message_id;
 			mine.siblings = [...message.siblings, turn.message_id];
 			this.#show([...this.#upTo(message.id), mine], turn, model);
 		});
@@ -269,13 +273,13 @@ export class Thread {
 	#post(
 		id: string,
 		parent: string | null | undefined,
-		text: string,
+		message: Message,
 		model: string,
 		parameters: Parameters
 	): Promise<Turn> {
 		const body = {
 			...(parent === undefined ? {} : { parent_id: parent }),
-			parts: [{ type: 'text' as const, text }],
+			parts: sentParts(message.parts),
 			model,
 			parameters
 		};

@@ -10,6 +10,7 @@ const model = (id: string, provider: string, display_name = nameOf(id)): Model =
 	provider,
 	context_window: null,
 	abilities: [],
+	sees: null,
 	local: false
 });
 

@@ -44,7 +44,8 @@ export class LiveGeneration {
 				return this.#joined(this.log.rewind((event as GenerationEvents['rewind']).seq));
 			case 'snapshot': {
 				const { seq, parts } = event as GenerationEvents['snapshot'];
-				return this.#joined(this.log.snapshot(seq, parts));
+				const said = parts.filter((part) => part.type !== 'image');
+				return this.#joined(this.log.snapshot(seq, said));
 			}
 			case 'usage': {
 				const { generation_id: _id, ...usage } = event as GenerationEvents['usage'];

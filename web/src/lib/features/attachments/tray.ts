@@ -1,0 +1,2 @@
+export { attachmentsOf } from './attachments.svelte';
+export { default as Tray } from './Tray.svelte';
