@@ -11,6 +11,7 @@ pub mod image;
 pub mod json;
 pub mod person;
 pub mod provider;
+pub mod search;
 pub mod think;
 pub mod tools;
 

@@ -13,6 +13,8 @@ pub mod instances;
 pub mod messages;
 pub mod provider_models;
 pub mod providers;
+pub mod search_entries;
+pub mod search_pending;
 pub mod sessions;
 pub mod settings;
 pub mod usage_entries;

@@ -12,6 +12,7 @@ mod migrations;
 mod notices;
 mod repositories;
 mod sealing;
+mod search;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -33,3 +34,4 @@ pub use repositories::sessions::{NewSession, Session, SignedIn};
 pub use repositories::usage::UsageRow;
 pub use repositories::users::{Credentials, NewUser, UserChange};
 pub use sealing::{MasterKey, SealError, Secret};
+pub use search::{MAX_QUERY, MAX_TERMS, QueryError, SearchCursor, SearchFilter, SearchPage, SearchQuery};

@@ -5,6 +5,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 mod m0001_first_tables;
 mod m0002_finish_reason;
 mod m0003_assistants;
+mod m0010_search;
 
 pub(crate) struct Migrations;
 
@@ -14,6 +15,7 @@ impl MigratorTrait for Migrations {
             Box::new(m0001_first_tables::Migration),
             Box::new(m0002_finish_reason::Migration),
             Box::new(m0003_assistants::Migration),
+            Box::new(m0010_search::Migration),
         ]
     }
 }

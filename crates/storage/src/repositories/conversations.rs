@@ -75,7 +75,12 @@ impl Database {
             updated_at: now.as_millis(),
             deleted_at: None,
         };
-        insert(self.writer(), row.clone()).await?;
+        let transaction = self.begin().await?;
+        insert(&transaction, row.clone()).await?;
+        if titled {
+            self.index_title(&transaction, row.id.into()).await?;
+        }
+        transaction.commit().await?;
         let conversation = conversation(row, false)?;
         self.notices().publish(Notice::Conversation { user: owner, conversation: conversation.id }).await;
         Ok(conversation)
@@ -141,6 +146,7 @@ impl Database {
         // A change of settings is no use of the conversation, so `updated_at` stays. A visible one has no `deleted_at`;
         // writing that again keeps an empty change from being an empty statement.
         let mut update = update_one(id).col_expr(conversations::Column::DeletedAt, Expr::value(None::<i64>));
+        let titled = change.title.is_some();
         if let Some(title) = change.title {
             update = set_title(update, &title).col_expr(conversations::Column::Titled, Expr::value(true));
         }
@@ -162,6 +168,9 @@ impl Database {
             update = update.col_expr(conversations::Column::LeafId, Expr::value(leaf.as_uuid()));
         }
         update.exec(&transaction).await?;
+        if titled {
+            self.index_title(&transaction, id).await?;
+        }
         let after = self.conversation_on(&transaction, principal, id).await?;
         transaction.commit().await?;
         self.notices().publish(Notice::Conversation { user: before.owner_id.into(), conversation: id }).await;
@@ -175,11 +184,12 @@ impl Database {
         id: ConversationId,
         title: &str,
     ) -> Result<bool, StorageError> {
-        let row = find(self.writer(), principal, id).await?;
-        let done = set_title(update_one(id), title)
-            .filter(conversations::Column::Titled.eq(false))
-            .exec(self.writer())
-            .await?;
+        let transaction = self.begin().await?;
+        let row = find(&transaction, principal, id).await?;
+        let done =
+            set_title(update_one(id), title).filter(conversations::Column::Titled.eq(false)).exec(&transaction).await?;
+        self.index_title(&transaction, id).await?;
+        transaction.commit().await?;
         self.notices().publish(Notice::Conversation { user: row.owner_id.into(), conversation: id }).await;
         Ok(done.rows_affected == 1)
     }
