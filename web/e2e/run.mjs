@@ -9,6 +9,7 @@ import { chatTests } from './chat.mjs';
 import { galleryTests } from './gallery.mjs';
 import { navigationTests } from './navigation.mjs';
 import { resilienceTests } from './resilience.mjs';
+import { searchTests } from './search.mjs';
 import { settingsTests } from './settings/index.mjs';
 
 const LIMIT_MS = 180_000;
@@ -20,6 +21,7 @@ const tests = [
 	...navigationTests,
 	...assistantTests,
 	...galleryTests,
+	...searchTests,
 	...accessTests,
 	...settingsTests,
 	...resilienceTests

@@ -20,7 +20,7 @@ use crate::flusher::{Ending, Flusher, Run};
 use crate::inbox::Inbox;
 use crate::live::{End, EndReason, Live, Subject};
 use crate::stream::{EventStream, Revoked, StreamCommand, Subscribe};
-use crate::{follow, housekeeping, lease, log, run, title};
+use crate::{follow, housekeeping, indexing, lease, log, run, title};
 
 /// Commands that wait for a stream whose reader is slow.
 const COMMANDS_WAITING: usize = 256;
@@ -139,6 +139,7 @@ impl Engine {
         tracker.spawn(engine.clone().flush());
         tracker.spawn(lease::keep(engine.clone()));
         tracker.spawn(housekeeping::keep(engine.clone()));
+        tracker.spawn(indexing::keep(engine.clone()));
         tracker.spawn(engine.clone().hear(notices));
         Ok(engine)
     }

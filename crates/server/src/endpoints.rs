@@ -13,6 +13,7 @@ pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod openapi;
 pub(crate) mod providers;
+pub(crate) mod search;
 pub(crate) mod users;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(messages::routes())
         .merge(generations::routes())
         .merge(events::routes())
+        .merge(search::routes())
         .merge(models::routes())
         .merge(assistants::routes())
         .merge(local_models::routes())

@@ -20,7 +20,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 17] = [
+const OWN: [(&str, &str); 18] = [
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("put", "/api/v1/me/password"),
@@ -34,6 +34,7 @@ const OWN: [(&str, &str); 17] = [
     ("post", "/api/v1/assistants/import"),
     ("get", "/api/v1/conversations"),
     ("post", "/api/v1/conversations"),
+    ("get", "/api/v1/search"),
     ("get", "/api/v1/events"),
     ("get", "/api/v1/setup"),
     ("post", "/api/v1/session"),
@@ -180,7 +181,10 @@ on_both_engines! {
                 assert_eq!(answer.status, 404, "{name} {path}: {}", answer.text);
             }
         }
-        for path in ["sessions", "api-keys", "conversations", "assistants", "assistants/export"] {
+        let within = format!("search?q=hello&conversation={}", things.by_path["/api/v1/conversations/"]);
+        let lists = ["sessions", "api-keys", "conversations", "assistants", "assistants/export", "search?q=hello", &within];
+        assert!(owner.get("/api/v1/search?q=hello").await.text.contains("hello"));
+        for path in lists.into_iter().chain(["search?q=difference"]) {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);
             assert!(!list.text.contains(things.title), "{path}: {}", list.text);
             for id in things.by_path.values() {

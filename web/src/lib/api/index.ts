@@ -32,6 +32,8 @@ export type Conversation = Schemas['Conversation'];
 export type Message = Schemas['Message'];
 export type MessagePage = Schemas['MessageList'];
 export type Part = Schemas['Part'];
+export type SearchHit = Schemas['SearchHit'];
+export type Snippet = Schemas['Snippet'];
 export type Usage = Schemas['Usage'];
 export type Turn = Schemas['Turn'];
 

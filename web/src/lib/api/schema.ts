@@ -208,7 +208,7 @@ export interface paths {
 			path?: never;
 			cookie?: never;
 		};
-		/** The end of the path to a leaf, or what lies above a message on it. */
+		/** The end of the path to a leaf, or what lies above, below or around a message on it. */
 		get: operations['list_messages'];
 		put?: never;
 		/**
@@ -713,6 +713,23 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/search': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Finds the caller's conversations by their titles and messages, whatever the case, accents and width of the letters. */
+		get: operations['search'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/session': {
 		parameters: {
 			query?: never;
@@ -1122,6 +1139,13 @@ export interface components {
 		};
 		/** Format: uuid */
 		GenerationId: string;
+		/** @description From `start` up to, and without, `end`, in UTF-16 code units, as JavaScript counts them. */
+		Highlight: {
+			/** Format: int32 */
+			end: number;
+			/** Format: int32 */
+			start: number;
+		};
 		/** @description A model of the store. */
 		InstalledModel: {
 			abilities: components['schemas']['Ability'][];
@@ -1225,6 +1249,8 @@ export interface components {
 		MessageList: {
 			/** @description There are messages above the first of these. */
 			has_more: boolean;
+			/** @description There are messages between the last of these and the leaf. */
+			has_newer: boolean;
 			/** @description Oldest first. */
 			items: components['schemas']['Message'][];
 			leaf_id: components['schemas']['MessageId'] | null;
@@ -1495,6 +1521,25 @@ export interface components {
 		 * @enum {string}
 		 */
 		Scope: 'infer' | 'account' | 'models';
+		/** @description A conversation whose title has what was looked for, or a message that has it. */
+		SearchHit: {
+			/** @description When the message was written, or the conversation last used. */
+			at: components['schemas']['Timestamp'];
+			conversation_id: components['schemas']['ConversationId'];
+			conversation_title: string;
+			message_id: components['schemas']['MessageId'] | null;
+			role: components['schemas']['MessageRole'] | null;
+			/** @description The title, or the part of the message where most of the words are. */
+			snippet: components['schemas']['Snippet'];
+		};
+		SearchResults: {
+			/** @description False for a while after an update, until everything that was there before can be found. */
+			complete: boolean;
+			/** @description Titles first; then the better and newer first. */
+			items: components['schemas']['SearchHit'][];
+			/** @description Where to go on. A page may have fewer than asked for, or none, and still have a next. */
+			next_cursor: string | null;
+		};
 		/** @description A signed-in browser. */
 		Session: {
 			address: string;
@@ -1534,6 +1579,12 @@ export interface components {
 		SignInRequest: {
 			email: string;
 			password: string;
+		};
+		/** @description One line of plain text, and which of it was looked for. What was left out at an end is an ellipsis. */
+		Snippet: {
+			/** @description In order, none touching another. */
+			highlights: components['schemas']['Highlight'][];
+			text: string;
 		};
 		StartModelPull: {
 			/**
@@ -2244,6 +2295,13 @@ export interface operations {
 				leaf?: components['schemas']['MessageId'];
 				/** @description Only messages above this one. */
 				before?: components['schemas']['MessageId'];
+				/** @description Only messages below this one, on the way to the leaf. */
+				after?: components['schemas']['MessageId'];
+				/**
+				 * @description The messages above this one, itself, and those below it. Where it is not on the path to the leaf, the newest end
+				 *     below it is taken for the leaf.
+				 */
+				around?: components['schemas']['MessageId'];
 				/** @description 1 to 200; 50 when absent. */
 				limit?: number;
 			};
@@ -2261,6 +2319,14 @@ export interface operations {
 				};
 				content: {
 					'application/json': components['schemas']['MessageList'];
+				};
+			};
+			400: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
 				};
 			};
 			404: {
@@ -3525,6 +3591,59 @@ export interface operations {
 			};
 			/** @description What the provider said, or why it could not be asked; `egress_refused` carries the `authority` to allow. */
 			502: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	search: {
+		parameters: {
+			query: {
+				/**
+				 * @description What to look for, at most 200 characters and 16 words: all words, in any order; `"words in quotes"` as they stand;
+				 *     the last word also as the beginning of a longer one, unless a space follows it.
+				 */
+				q: string;
+				/** @description `next_cursor` of the page before. */
+				cursor?: string;
+				/** @description 1 to 50; 20 when absent. */
+				limit?: number;
+				/** @description Only messages of this role. */
+				role?: components['schemas']['MessageRole'];
+				/** @description Only messages of this conversation. */
+				conversation?: components['schemas']['ConversationId'];
+				/** @description Only what was written then or later. */
+				since?: components['schemas']['Timestamp'];
+				/** @description Only what was written earlier. */
+				until?: components['schemas']['Timestamp'];
+			};
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['SearchResults'];
+				};
+			};
+			400: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
 				headers: {
 					[name: string]: unknown;
 				};

@@ -46,6 +46,8 @@ export class Thread {
 	id = $state<string | null>(null);
 	messages = $state.raw<Message[]>([]);
 	hasOlder = $state(false);
+	/** The end of the branch, when what is shown stops before it: somebody was led to a message far above. */
+	end = $state<string | null>(null);
 	loaded = $state(false);
 	problem = $state.raw<Problem | null>(null);
 	/** A turn is being handed to the server. */
@@ -100,7 +102,7 @@ export class Thread {
 			const { conversation } = event;
 			this.settings.take(conversation);
 			this.#markRead();
-			const elsewhere = conversation.leaf_id !== null && conversation.leaf_id !== this.last?.id;
+			const elsewhere = conversation.leaf_id !== null && conversation.leaf_id !== (this.end ?? this.last?.id);
 			const started = conversation.generating && this.last?.status !== 'running';
 			if (this.loaded && !this.posting && (elsewhere || started)) void this.read();
 		});
@@ -142,7 +144,7 @@ export class Thread {
 		if (!this.id || !first || !this.hasOlder || this.loadingOlder) return;
 		this.loadingOlder = true;
 		try {
-			const query = { before: first.id, leaf: this.last?.id, limit: PAGE };
+			const query = { before: first.id, leaf: this.end ?? this.last?.id, limit: PAGE };
 			const page = await call(
 				client.GET('/api/v1/conversations/{id}/messages', { params: { path: { id: this.id }, query } })
 			);
@@ -157,8 +159,15 @@ export class Thread {
 		}
 	}
 
+	/** Shows the end of the branch again. */
+	toEnd(): Promise<void> {
+		this.end = null;
+		return this.read();
+	}
+
 	/** Sends a message after the last one. Throws a {@link Problem}, and then nothing was sent. */
 	async send(text: string, model: string): Promise<string> {
+		if (this.end) await this.toEnd();
 		return this.#turn(async () => {
 			const parameters = this.settings.parameters;
 			const id = this.id ?? (await this.#create());
@@ -289,6 +298,7 @@ export class Thread {
 	#show(path: Message[], turn: Turn, model: string, siblings = [turn.reply_id]): void {
 		const id = this.id ?? '';
 		const answer = { ...reply(turn, id, turn.message_id, model), siblings };
+		this.end = null;
 		this.messages = [...path, answer];
 		this.sent += 1;
 		this.#follow(answer);
@@ -313,13 +323,17 @@ export class Thread {
 			}
 			conversations.put(conversation);
 			this.settings.take(conversation);
-			const join = this.messages.findIndex((message) => message.id === page.items[0]?.id);
-			if (join < 0) this.hasOlder = page.has_more;
-			this.messages = join > 0 ? [...this.messages.slice(0, join), ...page.items] : page.items;
+			// Whoever reads far above the end stays there.
+			if (!this.end || this.end !== page.leaf_id) {
+				const join = this.messages.findIndex((message) => message.id === page.items[0]?.id);
+				if (join < 0) this.hasOlder = page.has_more;
+				this.messages = join > 0 ? [...this.messages.slice(0, join), ...page.items] : page.items;
+				this.end = null;
+			}
 			this.problem = null;
 			this.loaded = true;
 			if (!this.#active) return;
-			for (const message of page.items) if (message.status === 'running') this.#follow(message);
+			for (const message of this.messages) if (message.status === 'running') this.#follow(message);
 			this.#markRead();
 		} catch (caught) {
 			if (!signal.aborted) this.problem = Problem.from(caught);

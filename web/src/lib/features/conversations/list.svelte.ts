@@ -98,13 +98,6 @@ class ConversationList {
 		}
 	}
 
-	/** Titles that contain the words, from the server. */
-	async search(words: string, signal: AbortSignal): Promise<Conversation[]> {
-		const query = { limit: 30, q: words || undefined };
-		const page = await call(client.GET('/api/v1/conversations', { params: { query }, signal }));
-		return page.items;
-	}
-
 	/** Shows a conversation that this tab has made or read. */
 	put(conversation: Conversation): void {
 		this.#deleted.delete(conversation.id);
