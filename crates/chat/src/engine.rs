@@ -437,9 +437,10 @@ impl Engine {
                 Ok(Notice::Conversation { user, conversation }) => {
                     self.shared.feeds.announce(self.database(), user, conversation).await;
                 }
+                Ok(Notice::Conversations { user }) => self.shared.feeds.resync(Some(user)),
                 Ok(Notice::Stop { generation }) => self.stop_local(generation),
                 Ok(Notice::Subscribe { stream, user, body, .. }) => self.relay(stream, user, &body).await,
-                Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => self.shared.feeds.resync(),
+                Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => self.shared.feeds.resync(None),
                 Ok(Notice::Identity { .. } | Notice::Settings | Notice::Finished { .. }) => {}
                 Err(RecvError::Closed) => return,
             }

@@ -10,6 +10,7 @@ pub mod ids;
 pub mod image;
 pub mod json;
 pub mod person;
+pub mod project;
 pub mod provider;
 pub mod search;
 pub mod think;
@@ -18,7 +19,7 @@ pub mod tools;
 pub use access::{Predicate, Principal, Scope, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
-    AllowanceId, ApiKeyId, AssistantId, ConversationId, GenerationId, IdentityId, InstanceId, MessageId, ProviderId,
-    PullId, SessionId, StreamId, UsageId, UserId,
+    AllowanceId, ApiKeyId, AssistantId, ConversationId, GenerationId, IdentityId, InstanceId, MessageId, ProjectId,
+    ProviderId, PullId, SessionId, StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

@@ -12,6 +12,7 @@ pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod openapi;
+pub(crate) mod projects;
 pub(crate) mod providers;
 pub(crate) mod search;
 pub(crate) mod users;
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(messages::routes())
         .merge(generations::routes())
         .merge(events::routes())
+        .merge(projects::routes())
         .merge(search::routes())
         .merge(models::routes())
         .merge(assistants::routes())

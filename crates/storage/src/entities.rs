@@ -4,6 +4,7 @@
 
 pub mod api_keys;
 pub mod assistants;
+pub mod conversation_tags;
 pub mod conversations;
 pub mod egress_allowances;
 pub mod generation_chunks;
@@ -11,6 +12,7 @@ pub mod generations;
 pub mod identities;
 pub mod instances;
 pub mod messages;
+pub mod projects;
 pub mod provider_models;
 pub mod providers;
 pub mod search_entries;

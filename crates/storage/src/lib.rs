@@ -23,12 +23,14 @@ pub use notices::{Notice, Notices};
 pub use repositories::allowances::Allowance;
 pub use repositories::api_keys::{ApiKey, NewApiKey};
 pub use repositories::assistants::{AssistantChange, MAX_ASSISTANTS};
+pub use repositories::bulk::{BulkChange, MAX_AT_ONCE};
 pub use repositories::conversations::{ConversationChange, ConversationFilter, NewConversation};
 pub use repositories::generations::{
     Append, AppendOutcome, Chunk, GenerationRow, GenerationState, InputTemplate, Lease, NewTurn, Outcome, TurnIds,
     TurnLimits, TurnParent,
 };
 pub use repositories::messages::{MessagePage, PathQuery};
+pub use repositories::projects::{Leftover, MAX_PROJECTS};
 pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};
 pub use repositories::sessions::{NewSession, Session, SignedIn};
 pub use repositories::usage::UsageRow;

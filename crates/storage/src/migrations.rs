@@ -6,6 +6,7 @@ mod m0001_first_tables;
 mod m0002_finish_reason;
 mod m0003_assistants;
 mod m0010_search;
+mod m0011_projects;
 
 pub(crate) struct Migrations;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrations {
             Box::new(m0002_finish_reason::Migration),
             Box::new(m0003_assistants::Migration),
             Box::new(m0010_search::Migration),
+            Box::new(m0011_projects::Migration),
         ]
     }
 }

@@ -277,7 +277,7 @@ on_both_engines! {
             ..named("Translator")
         };
         let made = database.create_assistants(&ann, vec![profile.clone()], NOW).await.unwrap().remove(0);
-        let new = NewConversation { title: None, assistant: Some(made.id) };
+        let new = NewConversation { assistant: Some(made.id), ..NewConversation::default() };
         let conversation = database.create_conversation(&ann, new, NOW).await.unwrap();
         assert_eq!(conversation.assistant_id, Some(made.id));
         assert_eq!((conversation.model, conversation.parameters), (profile.model.clone(), profile.parameters.clone()));
@@ -298,12 +298,12 @@ on_both_engines! {
         finish(database, &second, "two", 5).await;
         // The conversation's own role goes before it.
         let own = ConversationChange { role: Some("Whisper.".to_owned()), ..ConversationChange::default() };
-        database.change_conversation(&ann, id, own).await.unwrap();
+        database.change_conversation(&ann, id, own, NOW).await.unwrap();
         let third = say(database, &ann, id, TurnParent::Leaf, 6).await;
         assert_eq!(third.role, "Whisper.");
         finish(database, &third, "three", 7).await;
         let own = ConversationChange { role: Some(String::new()), ..ConversationChange::default() };
-        database.change_conversation(&ann, id, own).await.unwrap();
+        database.change_conversation(&ann, id, own, NOW).await.unwrap();
         database.delete_assistant(&ann, made.id, later(8)).await.unwrap();
         let fourth = say(database, &ann, id, TurnParent::Leaf, 9).await;
         assert_eq!((fourth.role.as_str(), fourth.history.len()), ("", 7), "it goes on without it");
@@ -340,7 +340,7 @@ on_both_engines! {
         assert!(!page.has_more);
 
         let change = ConversationChange { leaf: Some(first.reply), ..ConversationChange::default() };
-        assert_eq!(database.change_conversation(&ann, id, change).await.unwrap().leaf_id, Some(second.reply));
+        assert_eq!(database.change_conversation(&ann, id, change, NOW).await.unwrap().leaf_id, Some(second.reply));
         let root = say(database, &ann, id, TurnParent::Root, 7).await;
         let page = database.messages(&ann, id, PathQuery { limit: 50, ..PathQuery::default() }).await.unwrap();
         assert_eq!(page.items[0].siblings, [first.message, root.message]);

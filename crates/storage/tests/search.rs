@@ -121,7 +121,7 @@ on_both_engines! {
         assert!(search(database, &ann, "given").await.is_empty());
         assert_eq!(texts(database, &ann, "birds south").await, ["Birds of the south"]);
         let change = ConversationChange { title: Some("企鹅的家".to_owned()), ..ConversationChange::default() };
-        database.change_conversation(&ann, id, change).await.unwrap();
+        database.change_conversation(&ann, id, change, NOW).await.unwrap();
         assert!(search(database, &ann, "birds").await.is_empty());
         assert_eq!(texts(database, &ann, "企鹅").await, ["企鹅的家"]);
     }

@@ -20,7 +20,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 18] = [
+const OWN: [(&str, &str); 21] = [
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("put", "/api/v1/me/password"),
@@ -35,6 +35,9 @@ const OWN: [(&str, &str); 18] = [
     ("get", "/api/v1/conversations"),
     ("post", "/api/v1/conversations"),
     ("get", "/api/v1/search"),
+    ("get", "/api/v1/projects"),
+    ("post", "/api/v1/projects"),
+    ("get", "/api/v1/tags"),
     ("get", "/api/v1/events"),
     ("get", "/api/v1/setup"),
     ("post", "/api/v1/session"),
@@ -69,7 +72,10 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
         "/api/v1/events/{stream}/subscriptions" => {
             json!({"subscribe": [things.by_path["/api/v1/generations/"]]})
         }
-        "/api/v1/assistants" => json!({"name": "X"}),
+        "/api/v1/assistants" | "/api/v1/projects" | "/api/v1/projects/{id}" => json!({"name": "X"}),
+        "/api/v1/conversations/bulk" => {
+            json!({"ids": [things.by_path["/api/v1/conversations/"]], "archived": true, "add_tags": ["x"]})
+        }
         "/api/v1/assistants/import" => json!({"format": "stoa.assistants", "version": 1, "assistants": []}),
         "/api/v1/assistants/order" => json!({"ids": [things.by_path["/api/v1/assistants/"]]}),
         "/api/v1/providers/{id}/models" => json!({"models": []}),
@@ -102,7 +108,11 @@ impl Things {
         owner.put(&format!("/api/v1/providers/{provider}/models"), models).await.good(200);
         let title = "Difference engine";
         let assistant = owner.post("/api/v1/assistants", json!({"name": title})).await.good(201).id();
-        let conversation = owner.post("/api/v1/conversations", json!({"title": title})).await.good(201).id();
+        let project = owner.post("/api/v1/projects", json!({"name": title})).await.good(201).id();
+        let new = json!({"title": title, "project_id": project});
+        let conversation = owner.post("/api/v1/conversations", new).await.good(201).id();
+        let tagged = json!({"tags": [title]});
+        owner.send(Method::PATCH, &format!("/api/v1/conversations/{conversation}"), Some(tagged)).await.good(200);
         let turn = json!({"parts": [{"type": "text", "text": "hello"}], "model": "mock/endless;rate=5"});
         let turn = owner.post(&format!("/api/v1/conversations/{conversation}/messages"), turn).await.good(202);
         let text = |name: &str| turn.body[name].as_str().unwrap().to_owned();
@@ -113,6 +123,7 @@ impl Things {
         let pull = owner.post("/api/v1/local-models/pulls", pull).await.good(202).id();
         let by_path = BTreeMap::from([
             ("/api/v1/assistants/", assistant),
+            ("/api/v1/projects/", project),
             ("/api/v1/conversations/", conversation),
             ("/api/v1/messages/", text("reply_id")),
             ("/api/v1/generations/", text("generation_id")),
@@ -176,13 +187,13 @@ on_both_engines! {
             let refused = matches!((answer.status.as_u16(), answer.code()), (404, _) | (403, "forbidden"));
             assert!(refused, "{name} {path}: {} {}", answer.status, answer.text);
             // Whether a thing is there is told to admins alone, and so is that one may not: never by what is somebody's.
-            let owned = ["assistants", "conversations", "messages", "generations", "sessions", "api-keys", "events"];
+            let owned = ["assistants", "projects", "conversations", "messages", "generations", "sessions", "api-keys", "events"];
             if owned.iter().any(|kind| path.starts_with(&format!("/api/v1/{kind}/"))) {
                 assert_eq!(answer.status, 404, "{name} {path}: {}", answer.text);
             }
         }
         let within = format!("search?q=hello&conversation={}", things.by_path["/api/v1/conversations/"]);
-        let lists = ["sessions", "api-keys", "conversations", "assistants", "assistants/export", "search?q=hello", &within];
+        let lists = ["projects", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "search?q=hello", &within];
         assert!(owner.get("/api/v1/search?q=hello").await.text.contains("hello"));
         for path in lists.into_iter().chain(["search?q=difference"]) {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);
@@ -203,7 +214,7 @@ on_both_engines! {
 async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
     let conversation = &things.by_path["/api/v1/conversations/"];
     let mut state = Vec::new();
-    for path in ["providers", "egress/allowances", "conversations", "assistants", "local-models"] {
+    for path in ["providers", "egress/allowances", "conversations", "projects", "tags", "assistants", "local-models"] {
         state.push(owner.get(&format!("/api/v1/{path}")).await.good(200).text);
     }
     for path in ["sessions", "api-keys", "users", "local-models/pulls"] {

@@ -10,6 +10,7 @@ use sea_orm::{
 };
 use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
+use stoa_model::project::told;
 use stoa_model::{ConversationId, GenerationId, InstanceId, MessageId, Principal, Timestamp, UsageId, UserId};
 use uuid::Uuid;
 
@@ -19,6 +20,7 @@ use crate::{Database, Notice, StorageError, access};
 use super::assistants;
 use super::conversations::{find as find_conversation, set_title, update_one};
 use super::messages::{find_message, message, path};
+use super::projects;
 use super::usage::{self, UsageRow};
 use super::users::name_of;
 use super::{from_json, to_json};
@@ -207,6 +209,8 @@ impl Database {
         }
         update
             .col_expr(conversations::Column::LeafId, Expr::value(begun.reply.as_uuid()))
+            // What goes on is not put away.
+            .col_expr(conversations::Column::ArchivedAt, Expr::value(None::<i64>))
             .col_expr(conversations::Column::Model, Expr::value(begun.model.clone()))
             .col_expr(conversations::Column::UpdatedAt, Expr::value(now.as_millis()))
             .col_expr(conversations::Column::ReadAt, Expr::value(now.as_millis()))
@@ -221,6 +225,14 @@ impl Database {
         let assistant = match begun.conversation.assistant_id {
             // One that was deleted says nothing more.
             Some(id) => assistants::profile_of(&transaction, principal, id.into()).await?,
+            None => None,
+        };
+        let role = match &assistant {
+            Some(profile) if begun.conversation.role.is_empty() => profile.role.clone(),
+            _ => begun.conversation.role.clone(),
+        };
+        let project = match begun.conversation.project_id {
+            Some(id) => projects::profile_of(&transaction, principal, id.into()).await?,
             None => None,
         };
         let template = match assistant.as_ref().filter(|profile| !profile.input_template.is_empty()) {
@@ -246,10 +258,7 @@ impl Database {
             user,
             model: begun.model,
             parameters: begun.parameters,
-            role: match assistant {
-                Some(profile) if begun.conversation.role.is_empty() => profile.role,
-                _ => begun.conversation.role,
-            },
+            role: told(project.as_ref().map(|project| project.instructions.as_str()), &role),
             template,
             base: begun.base,
             history,

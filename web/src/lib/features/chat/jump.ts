@@ -57,8 +57,11 @@ export async function bringNewer(thread: Thread, before: () => void): Promise<vo
 	}
 }
 
-/** Scrolls until the message stays in the middle of what is seen, or the reader moves. Gives it the focus. */
-export async function settle(scroller: HTMLElement, message: string, scroll: () => void): Promise<void> {
+/**
+ * Scrolls until the message stays in what is seen, or the reader moves, or `scroll` says that it is not wanted any more.
+ * Gives it the focus.
+ */
+export async function settle(scroller: HTMLElement, message: string, scroll: () => boolean): Promise<void> {
 	const reader = new AbortController();
 	const { signal } = reader;
 	for (const event of ['wheel', 'touchstart', 'keydown', 'pointerdown']) {
@@ -71,9 +74,10 @@ export async function settle(scroller: HTMLElement, message: string, scroll: () 
 		const view = scroller.getBoundingClientRect();
 		const above = box ? box.top < view.top : true;
 		const below = box ? box.top > view.bottom - Math.min(box.height, view.height / 2) : true;
-		if (above || below) scroll();
+		if ((above || below) && !scroll()) return reader.abort();
 		await new Promise((done) => setTimeout(done, STEP_MS));
 	}
+	const moved = signal.aborted;
 	reader.abort();
-	find()?.focus({ preventScroll: true });
+	if (!moved) find()?.focus({ preventScroll: true });
 }
