@@ -8,6 +8,7 @@ import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { galleryTests } from './gallery.mjs';
 import { navigationTests } from './navigation.mjs';
+import { projectTests } from './projects.mjs';
 import { resilienceTests } from './resilience.mjs';
 import { searchTests } from './search.mjs';
 import { settingsTests } from './settings/index.mjs';
@@ -22,6 +23,7 @@ const tests = [
 	...assistantTests,
 	...galleryTests,
 	...searchTests,
+	...projectTests,
 	...accessTests,
 	...settingsTests,
 	...resilienceTests

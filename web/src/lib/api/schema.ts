@@ -182,6 +182,23 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/conversations/bulk': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Does the same with many conversations: with all of them or, when one is not there, with none. */
+		post: operations['change_conversations'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/conversations/{id}': {
 		parameters: {
 			query?: never;
@@ -625,6 +642,46 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/projects': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the caller's projects by their names, all at once: there are at most 500. */
+		get: operations['list_projects'];
+		put?: never;
+		/** Makes a project. */
+		post: operations['create_project'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/projects/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** One project. */
+		get: operations['get_project'];
+		/**
+		 * Writes all of a project anew. New instructions hold from the next turn of every conversation in it; the model is that of
+		 *     new conversations.
+		 */
+		put: operations['change_project'];
+		post?: never;
+		/** Deletes a project for good; its conversations stay, or are deleted with it. */
+		delete: operations['delete_project'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/providers': {
 		parameters: {
 			query?: never;
@@ -800,6 +857,23 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/tags': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the tags of the caller's conversations, archived ones too, in alphabetical order. */
+		get: operations['list_tags'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/users': {
 		parameters: {
 			query?: never;
@@ -945,6 +1019,18 @@ export interface components {
 			name: string;
 			provider: string;
 		};
+		BulkChange: {
+			/** @description Beside those they have. */
+			add_tags?: string[];
+			/** @description Out of the list, or back in it. */
+			archived?: boolean | null;
+			/** @description Deleted, or brought back within 30 days. */
+			deleted?: boolean | null;
+			/** @description 1 to 200 conversations. */
+			ids: components['schemas']['ConversationId'][];
+			project_id?: components['schemas']['ProjectId'] | null;
+			remove_tags?: string[];
+		};
 		ChangePassword: {
 			current_password: string;
 			/** @description At least 10 characters, at most 1,024 bytes. */
@@ -977,6 +1063,8 @@ export interface components {
 		Continue: Record<string, never>;
 		/** @description The conversation as the list and the header show it. */
 		Conversation: {
+			/** @description Out of the list, but kept; a new turn brings it back. */
+			archived: boolean;
 			assistant_id: components['schemas']['AssistantId'] | null;
 			created_at: components['schemas']['Timestamp'];
 			/** @description An answer is being written. */
@@ -987,21 +1075,29 @@ export interface components {
 			model: string | null;
 			parameters: components['schemas']['Parameters'];
 			pinned: boolean;
+			project_id: components['schemas']['ProjectId'] | null;
 			/** @description What the model is told to be in this conversation; empty for what the assistant says, if there is one. */
 			role: string;
+			/** @description In alphabetical order. */
+			tags: string[];
 			title: string;
 			/** @description An answer has come that its owner has not seen. */
 			unread: boolean;
 			updated_at: components['schemas']['Timestamp'];
 		};
 		ConversationChange: {
+			/** @description Out of the list, or back in it. */
+			archived?: boolean | null;
 			leaf_id?: components['schemas']['MessageId'] | null;
 			/** @description The model of the next turn, `slug/name`. */
 			model?: string | null;
 			parameters?: components['schemas']['Parameters'] | null;
 			pinned?: boolean | null;
+			project_id?: components['schemas']['ProjectId'] | null;
 			/** @description What the model is told to be; at most 64 KiB. */
 			role?: string | null;
+			/** @description In the place of those it has: at most 10, of 30 characters each. */
+			tags?: string[] | null;
 			title?: string | null;
 		};
 		/** Format: uuid */
@@ -1384,6 +1480,7 @@ export interface components {
 		};
 		NewConversation: {
 			assistant_id?: components['schemas']['AssistantId'] | null;
+			project_id?: components['schemas']['ProjectId'] | null;
 			/** @description At most 200 characters. Without one, the first turn gives it. */
 			title?: string | null;
 		};
@@ -1462,6 +1559,33 @@ export interface components {
 			title: string;
 			/** @description `urn:stoa:problem:` and the code. */
 			type: string;
+		};
+		/** @description A project as its owner sees it. */
+		Project: components['schemas']['ProjectProfile'] & {
+			created_at: components['schemas']['Timestamp'];
+			id: components['schemas']['ProjectId'];
+			updated_at: components['schemas']['Timestamp'];
+		};
+		/** Format: uuid */
+		ProjectId: string;
+		ProjectList: {
+			items: components['schemas']['Project'][];
+		};
+		/** @description What its maker writes of a project. */
+		ProjectProfile: {
+			/** @description The colour of the icon, as `#rrggbb`; empty for that of the page. */
+			colour?: string;
+			/** @description An emoji; empty for a folder. */
+			icon?: string;
+			/**
+			 * @description What the model is told in every conversation of the project, before what the conversation or its assistant says; at
+			 *     most 64 KiB.
+			 */
+			instructions?: string;
+			/** @description `slug/name`: with which new conversations begin, unless their assistant has a model. Absent for the one in use. */
+			model: string | null;
+			/** @description 1 to 80 characters. */
+			name: string;
 		};
 		/** @description A provider as admins see it. The key is never shown again. */
 		Provider: {
@@ -1616,6 +1740,15 @@ export interface components {
 		SuggestionList: {
 			/** @description The smallest first. */
 			items: components['schemas']['ModelSuggestion'][];
+		};
+		/** @description A tag, and how many conversations have it. */
+		TagCount: {
+			/** Format: int64 */
+			conversations: number;
+			tag: string;
+		};
+		TagList: {
+			items: components['schemas']['TagCount'][];
 		};
 		/** Format: date-time */
 		Timestamp: string;
@@ -2135,6 +2268,12 @@ export interface operations {
 				pinned?: boolean;
 				/** @description Those with this assistant. */
 				assistant?: components['schemas']['AssistantId'];
+				/** @description Those in this project. */
+				project?: components['schemas']['ProjectId'];
+				/** @description Those with this tag. */
+				tag?: string;
+				/** @description Those in the archive, which are not listed otherwise. */
+				archived?: boolean;
 			};
 			header?: never;
 			path?: never;
@@ -2182,6 +2321,51 @@ export interface operations {
 				};
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_conversations: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['BulkChange'];
+			};
+		};
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -3275,6 +3459,164 @@ export interface operations {
 			};
 		};
 	};
+	list_projects: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ProjectList'];
+				};
+			};
+		};
+	};
+	create_project: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ProjectProfile'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Project'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_project: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ProjectId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Project'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_project: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ProjectId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ProjectProfile'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Project'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_project: {
+		parameters: {
+			query?: {
+				/** @description What becomes of the conversations in it; `keep` when absent. */
+				conversations?: 'keep' | 'delete';
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['ProjectId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	list_providers: {
 		parameters: {
 			query?: never;
@@ -3853,6 +4195,25 @@ export interface operations {
 				};
 				content: {
 					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_tags: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['TagList'];
 				};
 			};
 		};

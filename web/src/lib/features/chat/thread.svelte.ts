@@ -41,6 +41,13 @@ const reply = (turn: Turn, conversation: string, parent: string, model: string):
 	generation_id: turn.generation_id
 });
 
+/** The model that new conversations of a project begin with. */
+async function modelOf(project: string): Promise<string | null> {
+	const { projects } = await import('$lib/features/projects');
+	await projects.load();
+	return projects.find(project)?.model ?? null;
+}
+
 /** One conversation on the page: the messages of the branch that is shown, and the answers growing in it. */
 export class Thread {
 	id = $state<string | null>(null);
@@ -74,9 +81,13 @@ export class Thread {
 	/** One that was deleted is nobody: the conversation goes on without it. */
 	readonly assistant = $derived(assistants.find(this.assistantId));
 
-	constructor(id: string | null, assistant: string | null = null) {
+	/** In which project a new conversation is made. */
+	readonly project: string | null;
+
+	constructor(id: string | null, assistant: string | null = null, project: string | null = null) {
 		this.id = id;
 		this.#wanted = assistant;
+		this.project = project;
 	}
 
 	get conversation(): Conversation | undefined {
@@ -106,7 +117,7 @@ export class Thread {
 			const started = conversation.generating && this.last?.status !== 'running';
 			if (this.loaded && !this.posting && (elsewhere || started)) void this.read();
 		});
-		if (this.id || this.#wanted) void this.read();
+		if (this.id || this.#wanted || this.project) void this.read();
 		else this.loaded = true;
 		return () => {
 			this.#active = false;
@@ -265,7 +276,9 @@ export class Thread {
 
 	async #create(): Promise<string> {
 		const made = await call(
-			client.POST('/api/v1/conversations', { body: { assistant_id: this.assistant?.id } })
+			client.POST('/api/v1/conversations', {
+				body: { assistant_id: this.assistant?.id, project_id: this.project ?? undefined }
+			})
 		);
 		this.id = made.id;
 		conversations.put(made);
@@ -346,8 +359,11 @@ export class Thread {
 		this.problem = assistants.loaded ? null : assistants.problem;
 		if (!assistants.loaded) return;
 		const { model = null, parameters = {} } = this.assistant ?? {};
+		const project = this.project ? await modelOf(this.project) : null;
 		if (!this.assistant) this.#wanted = null;
-		else if (!this.loaded) this.settings.begin({ role: '', model, parameters });
+		if ((this.assistant || project) && !this.loaded) {
+			this.settings.begin({ role: '', model: model ?? project, parameters });
+		}
 		this.loaded = true;
 	}
 
