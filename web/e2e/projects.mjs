@@ -44,7 +44,7 @@ const project = (view) => async (all) => {
 	await row.getByRole('button', { name: 'Actions for Outside' }).click();
 	await page.getByRole('menuitem', { name: 'Project and tags…' }).click();
 	await option(page, 'Project').selectOption('Thesis');
-	await page.getByLabel('Tags').fill('work, 读书');
+	await page.getByRole('textbox', { name: 'Tags' }).fill('work, 读书');
 	await accessible(page, `project and tags, ${view}`);
 	await picture(page, `organise ${view}`);
 	await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();

@@ -112,6 +112,7 @@ pub struct Timings {
 }
 
 /// The conversation as the list and the header show it.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent, and named in the API")]
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Conversation {
     pub id: ConversationId,

@@ -17,6 +17,7 @@ use stoa_storage::{
     SearchFilter, SearchPage, SearchQuery, StorageError, TurnIds, TurnLimits, TurnParent, on_both_engines,
 };
 
+const DAY: u64 = 86_400_000;
 const LIMITS: TurnLimits = TurnLimits { running_per_user: 10_000, history: 1 };
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 const INSTANCE: InstanceId = InstanceId::from_uuid(uuid::Uuid::from_u128(7));
@@ -105,7 +106,8 @@ on_both_engines! {
         let id = conversation(database, &ann, "", 0).await;
         let turn = ask(database, &ann, id, "Where do Penguins live?", 1).await;
         let hits = search(database, &ann, "penguin").await;
-        let [hit] = hits.as_slice() else { panic!("{hits:?}") };
+        assert_eq!(hits.len(), 1, "{hits:?}");
+        let hit = &hits[0];
         assert_eq!((hit.conversation_id, hit.message_id), (id, Some(turn.message)));
         assert_eq!((hit.role, hit.at), (Some(MessageRole::User), later(1)));
         assert_eq!(hit.conversation_title, "Given at first");
@@ -194,7 +196,6 @@ on_both_engines! {
     async fn titles_come_first_and_then_the_better_and_newer(test: TestDatabase) {
         let database = &test.database;
         let (ann, _) = two_people(database).await;
-        const DAY: u64 = 86_400_000;
         let id = conversation(database, &ann, "About tea", 0).await;
         let filler = "and so on ".repeat(60);
         ask(database, &ann, id, &format!("Tea {filler}"), DAY).await;
@@ -358,7 +359,7 @@ on_both_engines! {
         let database = &test.database;
         let (ann, _) = two_people(database).await;
         let id = conversation(database, &ann, "Any", 0).await;
-        let long: String = (0..200_000).map(|number| format!("w{number:x} ")).collect();
+        let long = (0..200_000).map(|number| format!("w{number:x}")).collect::<Vec<_>>().join(" ");
         ask(database, &ann, id, &format!("begin {long}"), 1).await;
         assert_eq!(search(database, &ann, "begin w3039 ").await.len(), 1);
         let han: String = (0x4E00..0x9FFF_u32).filter_map(char::from_u32).collect();

@@ -26,7 +26,6 @@ const MAX_LISTED: u64 = 1_000;
 pub struct BulkChange {
     pub archived: Option<bool>,
     /// Into this project, or out of the one they are in.
-    #[expect(clippy::option_option, reason = "absent, none and a project are three things")]
     pub project: Option<Option<ProjectId>>,
     pub add_tags: Vec<String>,
     pub remove_tags: Vec<String>,
@@ -66,7 +65,7 @@ impl Database {
         let columns = [
             change.archived.map(|on| (conversations::Column::ArchivedAt, moment(on))),
             change.deleted.map(|on| (conversations::Column::DeletedAt, moment(on))),
-            change.project.map(|to| (conversations::Column::ProjectId, Expr::value(to.map(|to| to.as_uuid())))),
+            change.project.map(|to| (conversations::Column::ProjectId, Expr::value(to.map(ProjectId::as_uuid)))),
         ];
         let columns: Vec<_> = columns.into_iter().flatten().collect();
         if !columns.is_empty() {

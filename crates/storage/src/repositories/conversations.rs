@@ -49,7 +49,6 @@ pub struct ConversationChange {
     pub pinned: Option<bool>,
     pub archived: Option<bool>,
     /// Into this project, or out of the one it is in.
-    #[expect(clippy::option_option, reason = "absent, none and a project are three things")]
     pub project: Option<Option<ProjectId>>,
     /// In the place of those that it has.
     pub tags: Option<Vec<String>>,
@@ -127,9 +126,10 @@ impl Database {
         if let Some(project) = filter.project {
             query = query.filter(conversations::Column::ProjectId.eq(project.as_uuid()));
         }
-        query = query.filter(match filter.archived {
-            true => conversations::Column::ArchivedAt.is_not_null(),
-            false => conversations::Column::ArchivedAt.is_null(),
+        query = query.filter(if filter.archived {
+            conversations::Column::ArchivedAt.is_not_null()
+        } else {
+            conversations::Column::ArchivedAt.is_null()
         });
         if let Some(tag) = &filter.tag {
             let tagged = conversation_tags::Entity::find()
@@ -201,7 +201,7 @@ impl Database {
             if let Some(project) = project {
                 super::projects::find(&transaction, principal, project).await?;
             }
-            let project = project.map(|project| project.as_uuid());
+            let project = project.map(ProjectId::as_uuid);
             update = update.col_expr(conversations::Column::ProjectId, Expr::value(project));
         }
         if let Some(tags) = &change.tags {

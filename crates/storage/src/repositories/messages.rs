@@ -98,12 +98,12 @@ impl Database {
         let newest = newest_leaf(self.reader(), conversation, message).await?;
         let half = limit.div_ceil(2);
         let leaf = leaf.unwrap_or(newest);
-        let (leaf, (rest, has_newer)) = match below(self.reader(), conversation, message, leaf, half).await? {
-            Some(rest) => (leaf, rest),
-            None => {
-                let other = below(self.reader(), conversation, message, newest, half).await?;
-                (newest, other.ok_or(StorageError::NotFound)?)
-            }
+        let on_the_way = below(self.reader(), conversation, message, leaf, half).await?;
+        let (leaf, (rest, has_newer)) = if let Some(rest) = on_the_way {
+            (leaf, rest)
+        } else {
+            let other = below(self.reader(), conversation, message, newest, half).await?;
+            (newest, other.ok_or(StorageError::NotFound)?)
         };
         let mut all = path(self.reader(), conversation, message, half + 1).await?;
         let has_more = all.len() > usize::try_from(half).unwrap_or(usize::MAX);

@@ -52,7 +52,7 @@ struct Fts5;
 
 impl TokenIndex for Fts5 {
     fn add(&self, entries: &[Entry]) -> Statement {
-        let values = entries.iter().flat_map(|entry| keys(entry));
+        let values = entries.iter().flat_map(keys);
         let sql = format!(
             "INSERT INTO search_entries (id, conversation_id, message_id) VALUES {} ON CONFLICT (id) DO NOTHING",
             vec!["(?, ?, ?)"; entries.len()].join(", ")

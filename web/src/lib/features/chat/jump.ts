@@ -1,16 +1,22 @@
+import { tick } from 'svelte';
+import type { VirtualizerHandle } from 'virtua/svelte';
+import { goto } from '$app/navigation';
 import { call, client, Problem } from '$lib/api';
 import { conversations } from '$lib/features/conversations';
+import type { Follower } from '$lib/features/scroll';
 import { m } from '$lib/i18n';
 import { problemWords, toasts } from '$lib/ui';
 import type { Thread } from './thread.svelte';
 
 const PAGE = 50;
+/** How long the message that somebody was led to stands out. */
+const MARKED_MS = 2_500;
 /** How long the heights of messages that are drawn anew may push the wanted one away before it is left where it is. */
 const SETTLE_MS = 1_200;
 const STEP_MS = 80;
 
 /** Brings the messages around this one into the thread, on the branch that it is on. False when it is not there. */
-export async function bring(thread: Thread, message: string): Promise<boolean> {
+async function bring(thread: Thread, message: string): Promise<boolean> {
 	if (!thread.id) return false;
 	const path = { id: thread.id };
 	try {
@@ -61,7 +67,7 @@ export async function bringNewer(thread: Thread, before: () => void): Promise<vo
  * Scrolls until the message stays in what is seen, or the reader moves, or `scroll` says that it is not wanted any more.
  * Gives it the focus.
  */
-export async function settle(scroller: HTMLElement, message: string, scroll: () => boolean): Promise<void> {
+async function settle(scroller: HTMLElement, message: string, scroll: () => boolean): Promise<void> {
 	const reader = new AbortController();
 	const { signal } = reader;
 	for (const event of ['wheel', 'touchstart', 'keydown', 'pointerdown']) {
@@ -80,4 +86,34 @@ export async function settle(scroller: HTMLElement, message: string, scroll: () 
 	const moved = signal.aborted;
 	reader.abort();
 	if (!moved) find()?.focus({ preventScroll: true });
+}
+
+/** The list of messages, as far as somebody is led about in it. */
+interface View {
+	thread: Thread;
+	follower: Follower;
+	scroller: () => HTMLElement | undefined;
+	list: () => VirtualizerHandle | undefined;
+	/** The message that stands out; given one, or null, that one does from now on. */
+	marked: (id?: string | null) => string | null;
+}
+
+/** Leads the reader to a message, wherever in the conversation it is. */
+export async function jump(message: string, view: View): Promise<void> {
+	const { thread, follower, marked } = view;
+	follower.stay();
+	const there = await bring(thread, message);
+	await goto(location.pathname, { replaceState: true, noScroll: true, keepFocus: true });
+	const scroller = view.scroller();
+	if (!there || !scroller) return;
+	follower.stay();
+	await tick();
+	marked(message);
+	setTimeout(() => marked() === message && marked(null), MARKED_MS);
+	const index = thread.messages.findIndex(({ id }) => id === message);
+	await settle(scroller, message, () => {
+		if (marked() !== message) return false;
+		view.list()?.scrollToIndex(index, { align: 'center' });
+		return true;
+	});
 }

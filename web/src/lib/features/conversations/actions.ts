@@ -3,7 +3,7 @@ import { Problem, type Conversation } from '$lib/api';
 import { m } from '$lib/i18n';
 import { problemWords, toasts, type MenuEntry } from '$lib/ui';
 import Archive from '@lucide/svelte/icons/archive';
-import FolderInput from '@lucide/svelte/icons/folder-input';
+import Folders from '@lucide/svelte/icons/folders';
 import Pencil from '@lucide/svelte/icons/pencil';
 import Pin from '@lucide/svelte/icons/pin';
 import PinOff from '@lucide/svelte/icons/pin-off';
@@ -66,7 +66,7 @@ export function conversationActions(conversation: Conversation, rename: () => vo
 		},
 		{
 			label: m.organise(),
-			icon: FolderInput,
+			icon: Folders,
 			onselect: () => void organise().then((there) => there.openOrganise(conversation))
 		},
 		{

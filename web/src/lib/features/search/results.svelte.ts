@@ -23,7 +23,7 @@ const ofConversation = ({ id, title, updated_at }: Conversation): Found => ({
 	at: updated_at
 });
 
-export const ofHit = (hit: SearchHit): Found => ({
+const ofHit = (hit: SearchHit): Found => ({
 	key: hit.message_id ?? hit.conversation_id,
 	href: `/c/${hit.conversation_id}${hit.message_id ? `?message=${hit.message_id}` : ''}`,
 	title: hit.conversation_title,
