@@ -117,7 +117,7 @@ async function overlays(all) {
 
 	await composer(page).focus();
 	await page.keyboard.press('Control+k');
-	await focus(page, 'Search in titles');
+	await focus(page, 'Search titles and messages');
 	await page.keyboard.press('Escape');
 	await focus(page, 'Message');
 

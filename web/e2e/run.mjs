@@ -9,7 +9,9 @@ import { chatTests } from './chat.mjs';
 import { galleryTests } from './gallery.mjs';
 import { navigationTests } from './navigation.mjs';
 import { pictureTests } from './pictures.mjs';
+import { projectTests } from './projects.mjs';
 import { resilienceTests } from './resilience.mjs';
+import { searchTests } from './search.mjs';
 import { settingsTests } from './settings/index.mjs';
 
 const LIMIT_MS = 180_000;
@@ -22,6 +24,8 @@ const tests = [
 	...navigationTests,
 	...assistantTests,
 	...galleryTests,
+	...searchTests,
+	...projectTests,
 	...accessTests,
 	...settingsTests,
 	...resilienceTests

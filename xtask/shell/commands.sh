@@ -106,6 +106,18 @@ generated_files_are_fresh() {
   fi
 }
 
+# Starts a PostgreSQL server for this run, unless one is named.
+need_postgres() {
+  if [ -z "${STOA_TEST_POSTGRES:-}" ]; then
+    POSTGRES_FOLDER=$(mktemp -d /tmp/stoa-postgres.XXXXXX)
+    # However this ends, the server does too.
+    trap 'xtask/postgres remove "$POSTGRES_FOLDER"' EXIT
+    say 'starting PostgreSQL'
+    STOA_TEST_POSTGRES=$(xtask/postgres start "$POSTGRES_FOLDER")
+  fi
+  export STOA_TEST_POSTGRES
+}
+
 x_bench() {
   need_build_tools
   build_web
@@ -115,6 +127,10 @@ x_bench() {
   if fetch_starter_model; then export STOA_TEST_MODEL=${STOA_TEST_MODEL:-$STARTER_FILE}; fi
   CHROMIUM_BIN=$(browser)
   need_peers
+  case " $* " in
+    *' chat '* | *' models '*) ;;
+    *) need_postgres ;;
+  esac
   export CHROMIUM_BIN STOA_BENCH_PYTHON=$CACHE/peers/bin/python
   target/release/stoa-bench "$@"
 }
@@ -184,14 +200,8 @@ x_test() {
   rm -rf "$RESULTS"
   mkdir -p "$RESULTS"
 
-  if [ -z "${STOA_TEST_POSTGRES:-}" ]; then
-    POSTGRES_FOLDER=$(mktemp -d /tmp/stoa-postgres.XXXXXX)
-    # However this ends, the server does too.
-    trap 'xtask/postgres remove "$POSTGRES_FOLDER"' EXIT
-    say 'starting PostgreSQL'
-    STOA_TEST_POSTGRES=$(xtask/postgres start "$POSTGRES_FOLDER")
-  fi
-  export STOA_TEST_POSTGRES STOA_TEST_MOTO=$CACHE/python/bin/moto_server
+  need_postgres
+  export STOA_TEST_MOTO=$CACHE/python/bin/moto_server
   # What this machine cannot run is left out, with a word, and counted as skipped.
   local filter='all()'
   if fetch_starter_model; then

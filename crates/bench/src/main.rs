@@ -8,6 +8,7 @@ mod models;
 mod processes;
 mod relay;
 mod report;
+mod search;
 mod sse;
 
 use std::io::{self, Write as _};
@@ -50,6 +51,12 @@ enum Bench {
         /// The cases to run; all of them when none is named.
         cases: Vec<models::Case>,
     },
+    /// Search in many messages, on SQLite and on PostgreSQL (at `STOA_TEST_POSTGRES`), beside a scan of the same rows.
+    Search {
+        /// How many messages there are.
+        #[arg(long, default_value_t = search::MESSAGES)]
+        messages: u64,
+    },
     /// The floor: a bare hyper server that relays event streams.
     #[command(hide = true)]
     Relay { upstream: SocketAddr },
@@ -68,9 +75,11 @@ fn main() -> ExitCode {
         }
         Some(Bench::Chat { cases }) => measure(arguments.json, async |report| chat::run(cases, report).await),
         Some(Bench::Models { cases }) => measure(arguments.json, async |report| models::run(cases, report).await),
+        Some(Bench::Search { messages }) => measure(arguments.json, async |report| search::run(messages, report).await),
         None => measure(arguments.json, async |report| {
             let chat = chat::run(Vec::new(), report).await;
-            models::run(Vec::new(), report).await.and(chat)
+            let search = search::run(search::FEW_MESSAGES, report).await;
+            models::run(Vec::new(), report).await.and(chat).and(search)
         }),
     };
     match done {

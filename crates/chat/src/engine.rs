@@ -21,7 +21,7 @@ use crate::flusher::{Ending, Flusher, Run};
 use crate::inbox::Inbox;
 use crate::live::{End, EndReason, Live, Subject};
 use crate::stream::{EventStream, Revoked, StreamCommand, Subscribe};
-use crate::{follow, housekeeping, lease, log, pictures, run, title};
+use crate::{follow, housekeeping, indexing, lease, log, pictures, run, title};
 
 /// Commands that wait for a stream whose reader is slow.
 const COMMANDS_WAITING: usize = 256;
@@ -146,6 +146,7 @@ impl Engine {
         tracker.spawn(engine.clone().flush());
         tracker.spawn(lease::keep(engine.clone()));
         tracker.spawn(housekeeping::keep(engine.clone()));
+        tracker.spawn(indexing::keep(engine.clone()));
         tracker.spawn(engine.clone().hear(notices));
         Ok(engine)
     }
@@ -453,9 +454,10 @@ impl Engine {
                 Ok(Notice::Conversation { user, conversation }) => {
                     self.shared.feeds.announce(self.database(), user, conversation).await;
                 }
+                Ok(Notice::Conversations { user }) => self.shared.feeds.resync(Some(user)),
                 Ok(Notice::Stop { generation }) => self.stop_local(generation),
                 Ok(Notice::Subscribe { stream, user, body, .. }) => self.relay(stream, user, &body).await,
-                Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => self.shared.feeds.resync(),
+                Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => self.shared.feeds.resync(None),
                 Ok(Notice::Identity { .. } | Notice::Settings | Notice::Finished { .. }) => {}
                 Err(RecvError::Closed) => return,
             }

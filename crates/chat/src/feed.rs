@@ -73,9 +73,9 @@ impl Feeds {
         deliver(&inboxes, &event.into());
     }
 
-    /// Tells everybody that something may have been missed.
-    pub(crate) fn resync(&self) {
-        deliver(&self.inboxes(None), &Bytes::from_static(events::RESYNC));
+    /// Tells one user, or everybody, that something may have been missed.
+    pub(crate) fn resync(&self, user: Option<UserId>) {
+        deliver(&self.inboxes(user), &Bytes::from_static(events::RESYNC));
     }
 
     fn inboxes(&self, user: Option<UserId>) -> Vec<Arc<Inbox>> {

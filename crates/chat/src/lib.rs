@@ -11,6 +11,7 @@ mod flusher;
 mod follow;
 mod housekeeping;
 mod inbox;
+mod indexing;
 mod lease;
 mod live;
 mod log;

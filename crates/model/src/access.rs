@@ -98,6 +98,11 @@ impl Principal {
         self.own_rows()
     }
 
+    /// Projects belong to whoever made them.
+    pub const fn projects(&self) -> Predicate {
+        self.own_rows()
+    }
+
     /// A person's own sessions and API keys.
     pub const fn credentials(&self) -> Predicate {
         self.own_rows()

@@ -115,11 +115,11 @@ impl AssistantProfile {
     }
 }
 
-fn wrong(field: &'static str, problem: impl Into<String>) -> InvalidProfile {
+pub(crate) fn wrong(field: &'static str, problem: impl Into<String>) -> InvalidProfile {
     InvalidProfile { field, problem: problem.into() }
 }
 
-fn line(field: &'static str, text: &str, most: usize) -> Result<String, InvalidProfile> {
+pub(crate) fn line(field: &'static str, text: &str, most: usize) -> Result<String, InvalidProfile> {
     let text = text.trim();
     if text.chars().count() > most {
         return Err(wrong(field, format!("at most {most} characters")));
@@ -130,7 +130,12 @@ fn line(field: &'static str, text: &str, most: usize) -> Result<String, InvalidP
     Ok(text.to_owned())
 }
 
-fn lines(field: &'static str, items: &[String], most: usize, length: usize) -> Result<Vec<String>, InvalidProfile> {
+pub(crate) fn lines(
+    field: &'static str,
+    items: &[String],
+    most: usize,
+    length: usize,
+) -> Result<Vec<String>, InvalidProfile> {
     let mut kept = Vec::new();
     for item in items {
         let item = line(field, item, length)?;
@@ -141,7 +146,7 @@ fn lines(field: &'static str, items: &[String], most: usize, length: usize) -> R
     if kept.len() > most { Err(wrong(field, format!("at most {most} of them"))) } else { Ok(kept) }
 }
 
-fn text(field: &'static str, text: &str, most: usize) -> Result<String, InvalidProfile> {
+pub(crate) fn text(field: &'static str, text: &str, most: usize) -> Result<String, InvalidProfile> {
     if text.len() > most {
         return Err(wrong(field, format!("at most {most} bytes")));
     }
@@ -149,7 +154,7 @@ fn text(field: &'static str, text: &str, most: usize) -> Result<String, InvalidP
     Ok(text.replace('\0', "").trim().to_owned())
 }
 
-fn is_colour(text: &str) -> bool {
+pub(crate) fn is_colour(text: &str) -> bool {
     text.strip_prefix('#').is_some_and(|hex| hex.len() == 6 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 

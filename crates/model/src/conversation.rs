@@ -2,9 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::assistant::{InvalidProfile, MAX_TAG, lines};
 use crate::completion::{FinishReason, Parameters, Usage};
 use crate::file::File;
-use crate::{AssistantId, ConversationId, FileId, GenerationId, MessageId, Timestamp};
+use crate::{AssistantId, ConversationId, FileId, GenerationId, MessageId, ProjectId, Timestamp};
+
+/// Tags of one conversation, of as many characters as those of assistants.
+pub const MAX_TAGS: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -128,6 +132,7 @@ pub struct Timings {
 }
 
 /// The conversation as the list and the header show it.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent, and named in the API")]
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Conversation {
     pub id: ConversationId,
@@ -136,6 +141,13 @@ pub struct Conversation {
     /// The assistant that it is with.
     #[schema(required)]
     pub assistant_id: Option<AssistantId>,
+    /// The project that it is in.
+    #[schema(required)]
+    pub project_id: Option<ProjectId>,
+    /// Out of the list, but kept; a new turn brings it back.
+    pub archived: bool,
+    /// In alphabetical order.
+    pub tags: Vec<String>,
     /// The model of the last turn, the default of the next.
     #[schema(required)]
     pub model: Option<String>,
@@ -151,6 +163,18 @@ pub struct Conversation {
     pub unread: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// A tag, and how many conversations have it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct TagCount {
+    pub tag: String,
+    pub conversations: u64,
+}
+
+/// Tags as they are kept: trimmed, none empty, none twice.
+pub fn checked_tags(tags: &[String]) -> Result<Vec<String>, InvalidProfile> {
+    lines("tags", tags, MAX_TAGS, MAX_TAG)
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]

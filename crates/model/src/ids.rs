@@ -72,6 +72,7 @@ typed_ids! {
     /// One running server process.
     InstanceId,
     MessageId,
+    ProjectId,
     ProviderId,
     /// One bringing of a model from its registry.
     PullId,

@@ -11,7 +11,9 @@ pub mod ids;
 pub mod image;
 pub mod json;
 pub mod person;
+pub mod project;
 pub mod provider;
+pub mod search;
 pub mod think;
 pub mod tools;
 pub mod usage;
@@ -20,6 +22,6 @@ pub use access::{Predicate, Principal, Scope, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
     AllowanceId, ApiKeyId, AssistantId, ConversationId, FileId, GenerationId, IdentityId, InstanceId, MessageId,
-    ProviderId, PullId, SessionId, StreamId, UsageId, UserId,
+    ProjectId, ProviderId, PullId, SessionId, StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

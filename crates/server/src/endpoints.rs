@@ -13,7 +13,9 @@ pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod openapi;
+pub(crate) mod projects;
 pub(crate) mod providers;
+pub(crate) mod search;
 pub(crate) mod usage;
 pub(crate) mod users;
 
@@ -28,6 +30,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(files::routes())
         .merge(generations::routes())
         .merge(events::routes())
+        .merge(projects::routes())
+        .merge(search::routes())
         .merge(models::routes())
         .merge(assistants::routes())
         .merge(local_models::routes())

@@ -127,6 +127,14 @@ impl<T: DeserializeOwned, const LIMIT: usize> FromRequest<App> for Json<T, LIMIT
     }
 }
 
+/// Tells `null` from absent.
+#[expect(clippy::option_option, reason = "absent, null and an id are three things")]
+pub(crate) fn given<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    serde::Deserialize::deserialize(deserializer).map(Some)
+}
+
 /// Reads a body of at most `limit` bytes.
 pub(crate) async fn read_body(request: Request, limit: usize) -> Result<bytes::Bytes, Problem> {
     let too_large = || {

@@ -186,6 +186,13 @@ impl From<StorageError> for Problem {
             .hint("Nothing was changed. Try again in a moment.")
             .retry_after(Duration::from_secs(2))
             .cause(chain(&error)),
+            StorageError::TooSlow => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "search_too_slow",
+                "The search took too long and was given up.",
+            )
+            .hint("Search for longer or rarer words, or try again in a moment.")
+            .retry_after(Duration::from_secs(5)),
             StorageError::Inconsistent { .. } | StorageError::Sealed(_) | StorageError::Database(_) => {
                 Self::internal(chain(&error))
             }

@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -13,6 +14,7 @@ use sea_orm::{
     TransactionOptions, TransactionTrait as _,
 };
 use sea_orm_migration::MigratorTrait as _;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::migrations::Migrations;
@@ -21,6 +23,8 @@ use crate::{MasterKey, SealError, StorageError};
 
 /// How long a request waits for a connection before it is told that the database is not available.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Searches that run at once: they are the longest reads, and leave connections to the others.
+const SEARCHES: usize = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -39,6 +43,7 @@ pub struct Database {
     reader: DatabaseConnection,
     key: MasterKey,
     notices: Notices,
+    searches: Arc<Semaphore>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +90,7 @@ impl Database {
             Engine::Sqlite => Notices::in_process(),
             Engine::Postgres => Notices::listen(writer.get_postgres_connection_pool().clone(), tracker),
         };
-        let database = Self { engine, writer, reader, key, notices };
+        let database = Self { engine, writer, reader, key, notices, searches: Arc::new(Semaphore::new(SEARCHES)) };
         database.check_master_key().await?;
         Ok(database)
     }
@@ -118,6 +123,10 @@ impl Database {
 
     pub(crate) const fn writer(&self) -> &DatabaseConnection {
         &self.writer
+    }
+
+    pub(crate) fn searches(&self) -> &Semaphore {
+        &self.searches
     }
 
     pub(crate) const fn key(&self) -> &MasterKey {

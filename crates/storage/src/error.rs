@@ -19,6 +19,9 @@ pub enum StorageError {
     /// The database cannot be reached now, or is out of space; trying again later may help.
     #[error("the database is not available")]
     Unavailable(#[source] DbErr),
+    /// A search was given up.
+    #[error("the search took too long")]
+    TooSlow,
     /// A stored row does not fit the model.
     #[error("the row {row} of `{table}` holds an impossible `{column}`")]
     Inconsistent { table: &'static str, column: &'static str, row: String },
@@ -30,7 +33,13 @@ pub enum StorageError {
 
 impl From<DbErr> for StorageError {
     fn from(error: DbErr) -> Self {
-        if is_unavailable(&error) { Self::Unavailable(error) } else { Self::Database(error) }
+        if is_unavailable(&error) {
+            Self::Unavailable(error)
+        } else if is_cancelled(&error) {
+            Self::TooSlow
+        } else {
+            Self::Database(error)
+        }
     }
 }
 
@@ -45,6 +54,16 @@ impl StorageError {
 
     pub(crate) fn inconsistent(table: &'static str, column: &'static str, row: impl std::fmt::Display) -> Self {
         Self::Inconsistent { table, column, row: row.to_string() }
+    }
+}
+
+/// PostgreSQL has given a statement up for its time (57014). Only searches have one.
+fn is_cancelled(error: &DbErr) -> bool {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            error.as_database_error().is_some_and(|error| error.code().is_some_and(|code| code == "57014"))
+        }
+        _ => false,
     }
 }
 

@@ -12,6 +12,7 @@ mod migrations;
 mod notices;
 mod repositories;
 mod sealing;
+mod search;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -22,6 +23,7 @@ pub use notices::{Notice, Notices};
 pub use repositories::allowances::Allowance;
 pub use repositories::api_keys::{ApiKey, NewApiKey};
 pub use repositories::assistants::{AssistantChange, MAX_ASSISTANTS};
+pub use repositories::bulk::{BulkChange, MAX_AT_ONCE};
 pub use repositories::conversations::{ConversationChange, ConversationFilter, NewConversation};
 pub use repositories::files::{FileLimits, NewFile, StoredFile};
 pub use repositories::generations::{
@@ -29,9 +31,11 @@ pub use repositories::generations::{
     TurnLimits, TurnParent,
 };
 pub use repositories::messages::{MessagePage, PathQuery};
+pub use repositories::projects::{Leftover, MAX_PROJECTS};
 pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};
 pub use repositories::sessions::{NewSession, Session, SignedIn};
 pub use repositories::usage::UsageRow;
 pub use repositories::usage_sums::{UsageLimit, UsageOf, UsageSpan};
 pub use repositories::users::{Credentials, NewUser, UserChange};
 pub use sealing::{MasterKey, SealError, Secret};
+pub use search::{MAX_QUERY, MAX_TERMS, QueryError, SearchCursor, SearchFilter, SearchPage, SearchQuery};

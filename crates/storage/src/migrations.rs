@@ -7,6 +7,8 @@ mod m0002_finish_reason;
 mod m0003_assistants;
 mod m0004_prices_and_stand_ins;
 mod m0005_files;
+mod m0006_search;
+mod m0007_projects;
 
 pub(crate) struct Migrations;
 
@@ -18,6 +20,8 @@ impl MigratorTrait for Migrations {
             Box::new(m0003_assistants::Migration),
             Box::new(m0004_prices_and_stand_ins::Migration),
             Box::new(m0005_files::Migration),
+            Box::new(m0006_search::Migration),
+            Box::new(m0007_projects::Migration),
         ]
     }
 }

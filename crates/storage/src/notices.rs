@@ -25,6 +25,8 @@ pub enum Notice {
     Settings,
     /// A conversation of this user was made, changed or deleted.
     Conversation { user: UserId, conversation: ConversationId },
+    /// Many conversations of this user have changed at once.
+    Conversations { user: UserId },
     /// Somebody pressed stop.
     Stop { generation: GenerationId },
     /// A generation has ended; those who follow it from another replica look now.

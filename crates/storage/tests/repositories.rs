@@ -278,7 +278,7 @@ on_both_engines! {
             ..named("Translator")
         };
         let made = database.create_assistants(&ann, vec![profile.clone()], NOW).await.unwrap().remove(0);
-        let new = NewConversation { title: None, assistant: Some(made.id) };
+        let new = NewConversation { assistant: Some(made.id), ..NewConversation::default() };
         let conversation = database.create_conversation(&ann, new, NOW).await.unwrap();
         assert_eq!(conversation.assistant_id, Some(made.id));
         assert_eq!((conversation.model, conversation.parameters), (profile.model.clone(), profile.parameters.clone()));
@@ -299,12 +299,12 @@ on_both_engines! {
         finish(database, &second, "two", 5).await;
         // The conversation's own role goes before it.
         let own = ConversationChange { role: Some("Whisper.".to_owned()), ..ConversationChange::default() };
-        database.change_conversation(&ann, id, own).await.unwrap();
+        database.change_conversation(&ann, id, own, NOW).await.unwrap();
         let third = say(database, &ann, id, TurnParent::Leaf, 6).await;
         assert_eq!(third.role, "Whisper.");
         finish(database, &third, "three", 7).await;
         let own = ConversationChange { role: Some(String::new()), ..ConversationChange::default() };
-        database.change_conversation(&ann, id, own).await.unwrap();
+        database.change_conversation(&ann, id, own, NOW).await.unwrap();
         database.delete_assistant(&ann, made.id, later(8)).await.unwrap();
         let fourth = say(database, &ann, id, TurnParent::Leaf, 9).await;
         assert_eq!((fourth.role.as_str(), fourth.history.len()), ("", 7), "it goes on without it");
@@ -328,23 +328,61 @@ on_both_engines! {
         assert_eq!(page.items[1].parts, text("one again"));
 
         let leaf = Some(first.reply);
-        let page = database.messages(&ann, id, PathQuery { leaf, before: None, limit: 3 }).await.unwrap();
+        let page = database.messages(&ann, id, PathQuery { leaf, limit: 3, ..PathQuery::default() }).await.unwrap();
         assert_eq!(page.leaf, Some(second.reply));
         assert!(page.has_more);
         assert_eq!(
             page.items.iter().map(|item| item.id).collect::<Vec<_>>(),
             [first.reply, second.message, second.reply]
         );
-        let above = PathQuery { leaf, before: Some(first.reply), limit: 3 };
+        let above = PathQuery { leaf, before: Some(first.reply), limit: 3, ..PathQuery::default() };
         let page = database.messages(&ann, id, above).await.unwrap();
         assert_eq!(page.items.iter().map(|item| item.id).collect::<Vec<_>>(), [first.message]);
         assert!(!page.has_more);
 
         let change = ConversationChange { leaf: Some(first.reply), ..ConversationChange::default() };
-        assert_eq!(database.change_conversation(&ann, id, change).await.unwrap().leaf_id, Some(second.reply));
+        assert_eq!(database.change_conversation(&ann, id, change, NOW).await.unwrap().leaf_id, Some(second.reply));
         let root = say(database, &ann, id, TurnParent::Root, 7).await;
         let page = database.messages(&ann, id, PathQuery { limit: 50, ..PathQuery::default() }).await.unwrap();
         assert_eq!(page.items[0].siblings, [first.message, root.message]);
+    }
+
+    async fn a_path_is_read_around_a_message_and_on_from_there(test: TestDatabase) {
+        let (_, ann, ben) = three_people(&test.database).await;
+        let database = &test.database;
+        let id = database.create_conversation(&ann, NewConversation::default(), NOW).await.unwrap().id;
+        let mut path = Vec::new();
+        for at in 0..10 {
+            let turn = say(database, &ann, id, TurnParent::Leaf, at).await;
+            finish(database, &turn, "so", at).await;
+            path.extend([turn.message, turn.reply]);
+        }
+        let read = async |query| {
+            let page = database.messages(&ann, id, query).await.unwrap();
+            (page.items.iter().map(|item| item.id).collect::<Vec<_>>(), page.has_more, page.has_newer, page.leaf)
+        };
+        let around = |message, limit| PathQuery { around: Some(message), limit, ..PathQuery::default() };
+        let after = |message, limit| PathQuery { after: Some(message), limit, ..PathQuery::default() };
+        let leaf = path.last().copied();
+        assert_eq!(read(around(path[8], 4)).await, (path[7..=10].to_vec(), true, true, leaf));
+        assert_eq!(read(after(path[10], 4)).await, (path[11..15].to_vec(), true, true, leaf));
+        assert_eq!(read(after(path[14], 5)).await, (path[15..].to_vec(), true, false, leaf));
+        assert_eq!(read(after(path[19], 5)).await, (Vec::new(), true, false, leaf));
+        assert_eq!(read(around(path[0], 100)).await, (path.clone(), false, false, leaf));
+        assert_eq!(read(around(path[19], 2)).await, (path[19..].to_vec(), true, false, leaf));
+        // A branch that is not shown: its own end is the leaf.
+        let again = NewTurn::Regenerate { answer: path[3], model: None, parameters: None };
+        let again = database.begin_turn(&ann, again, instance(), LIMITS, later(50)).await.unwrap();
+        let (items, .., end) = read(around(path[8], 4)).await;
+        assert_eq!((items, end), (path[7..=10].to_vec(), leaf));
+        assert_eq!(read(around(path[1], 2)).await.3, Some(again.reply), "what is on the path keeps its leaf");
+        let gone = database.messages(&ann, id, after(path[8], 4)).await;
+        assert!(matches!(gone, Err(StorageError::NotFound)), "not on the way to the leaf");
+        for query in [around(path[8], 4), after(path[1], 4)] {
+            assert!(matches!(database.messages(&ben, id, query).await, Err(StorageError::NotFound)));
+            let other = database.create_conversation(&ann, NewConversation::default(), NOW).await.unwrap().id;
+            assert!(matches!(database.messages(&ann, other, query).await, Err(StorageError::NotFound)));
+        }
     }
 
     async fn strangers_find_neither_messages_nor_generations(test: TestDatabase) {

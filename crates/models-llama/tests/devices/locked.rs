@@ -42,6 +42,8 @@ fn whoever_takes_a_worker_on_a_device_over_has_the_device_and_not_the_machine() 
     let (socket, theirs) = UnixStream::pair().unwrap();
     let arguments = WorkerArguments {
         model: model_path(),
+        projector: None,
+        adapter: None,
         context_window: 256,
         slots: Some(1),
         context_bytes: None,

@@ -1,5 +1,6 @@
 //! Conversations: the list, one, its changes, and its deletion with a way back.
 
+mod bulk;
 mod change;
 mod create;
 mod delete;
@@ -7,6 +8,7 @@ mod get;
 mod list;
 mod read;
 mod restore;
+mod tags;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,6 +24,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list::list_conversations, create::create_conversation))
         .routes(routes!(get::get_conversation, change::change_conversation, delete::delete_conversation))
+        .routes(routes!(bulk::change_conversations))
+        .routes(routes!(tags::list_tags))
         .routes(routes!(restore::restore_conversation))
         .routes(routes!(read::mark_conversation_read))
 }

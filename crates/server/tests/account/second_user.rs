@@ -20,7 +20,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 18] = [
+const OWN: [(&str, &str); 23] = [
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("put", "/api/v1/me/password"),
@@ -36,6 +36,10 @@ const OWN: [(&str, &str); 18] = [
     ("get", "/api/v1/conversations"),
     ("post", "/api/v1/conversations"),
     ("post", "/api/v1/files"),
+    ("get", "/api/v1/search"),
+    ("get", "/api/v1/projects"),
+    ("post", "/api/v1/projects"),
+    ("get", "/api/v1/tags"),
     ("get", "/api/v1/events"),
     ("get", "/api/v1/setup"),
     ("post", "/api/v1/session"),
@@ -70,7 +74,10 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
         "/api/v1/events/{stream}/subscriptions" => {
             json!({"subscribe": [things.by_path["/api/v1/generations/"]]})
         }
-        "/api/v1/assistants" => json!({"name": "X"}),
+        "/api/v1/assistants" | "/api/v1/projects" | "/api/v1/projects/{id}" => json!({"name": "X"}),
+        "/api/v1/conversations/bulk" => {
+            json!({"ids": [things.by_path["/api/v1/conversations/"]], "archived": true, "add_tags": ["x"]})
+        }
         "/api/v1/assistants/import" => json!({"format": "stoa.assistants", "version": 1, "assistants": []}),
         "/api/v1/assistants/order" => json!({"ids": [things.by_path["/api/v1/assistants/"]]}),
         "/api/v1/providers/{id}/models" => json!({"models": []}),
@@ -103,7 +110,11 @@ impl Things {
         owner.put(&format!("/api/v1/providers/{provider}/models"), models).await.good(200);
         let title = "Difference engine";
         let assistant = owner.post("/api/v1/assistants", json!({"name": title})).await.good(201).id();
-        let conversation = owner.post("/api/v1/conversations", json!({"title": title})).await.good(201).id();
+        let project = owner.post("/api/v1/projects", json!({"name": title})).await.good(201).id();
+        let new = json!({"title": title, "project_id": project});
+        let conversation = owner.post("/api/v1/conversations", new).await.good(201).id();
+        let tagged = json!({"tags": [title]});
+        owner.send(Method::PATCH, &format!("/api/v1/conversations/{conversation}"), Some(tagged)).await.good(200);
         let picture = crate::files::picture(40, 30, image::ImageFormat::Png);
         let file = crate::files::send(owner, "engine.png", "image/png", picture).await.good(201).id();
         let parts = json!([{"type": "text", "text": "hello"}, {"type": "image", "file_id": file}]);
@@ -117,6 +128,7 @@ impl Things {
         let pull = owner.post("/api/v1/local-models/pulls", pull).await.good(202).id();
         let by_path = BTreeMap::from([
             ("/api/v1/assistants/", assistant),
+            ("/api/v1/projects/", project),
             ("/api/v1/conversations/", conversation),
             ("/api/v1/files/", file),
             ("/api/v1/messages/", text("reply_id")),
@@ -181,7 +193,9 @@ on_both_engines! {
             let refused = matches!((answer.status.as_u16(), answer.code()), (404, _) | (403, "forbidden"));
             assert!(refused, "{name} {path}: {} {}", answer.status, answer.text);
             // Whether a thing is there is told to admins alone, and so is that one may not: never by what is somebody's.
-            let owned = ["assistants", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events"];
+            let owned = [
+                "assistants", "projects", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events",
+            ];
             if owned.iter().any(|kind| path.starts_with(&format!("/api/v1/{kind}/"))) {
                 assert_eq!(answer.status, 404, "{name} {path}: {}", answer.text);
             }
@@ -189,7 +203,10 @@ on_both_engines! {
         let usage = member.get("/api/v1/usage").await.good(200);
         assert_eq!(usage.body["days"], json!([]), "the calls of the first are none of the second's");
         member.get("/api/v1/usage?of=everybody").await.is(403, "forbidden");
-        for path in ["sessions", "api-keys", "conversations", "assistants", "assistants/export"] {
+        let within = format!("search?q=hello&conversation={}", things.by_path["/api/v1/conversations/"]);
+        let lists = ["projects", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "search?q=hello", &within];
+        assert!(owner.get("/api/v1/search?q=hello").await.text.contains("hello"));
+        for path in lists.into_iter().chain(["search?q=difference"]) {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);
             assert!(!list.text.contains(things.title), "{path}: {}", list.text);
             for id in things.by_path.values() {
@@ -208,7 +225,7 @@ on_both_engines! {
 async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
     let conversation = &things.by_path["/api/v1/conversations/"];
     let mut state = Vec::new();
-    for path in ["providers", "egress/allowances", "conversations", "assistants", "local-models"] {
+    for path in ["providers", "egress/allowances", "conversations", "projects", "tags", "assistants", "local-models"] {
         state.push(owner.get(&format!("/api/v1/{path}")).await.good(200).text);
     }
     for path in ["sessions", "api-keys", "users", "local-models/pulls"] {

@@ -15,6 +15,8 @@ pub struct Model {
     pub titled: bool,
     pub pinned: bool,
     pub assistant_id: Option<Uuid>,
+    pub project_id: Option<Uuid>,
+    pub archived_at: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub model: Option<String>,
     #[sea_orm(column_type = "Text")]

@@ -3,16 +3,20 @@
 use std::collections::HashSet;
 
 use sea_orm::sea_query::{Condition, Expr, ExprTrait, LikeExpr};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _, UpdateMany,
+};
 use stoa_model::assistant::AssistantProfile;
 use stoa_model::completion::Parameters;
 use stoa_model::conversation::{Conversation, MessageStatus};
-use stoa_model::{AssistantId, ConversationId, MessageId, Principal, Timestamp};
+use stoa_model::project::ProjectProfile;
+use stoa_model::{AssistantId, ConversationId, MessageId, Principal, ProjectId, Timestamp};
 use uuid::Uuid;
 
-use crate::entities::{conversations, generations};
+use crate::entities::{conversation_tags, conversations, generations};
 use crate::{Cursor, Database, Notice, Page, StorageError, access};
 
+use super::bulk::{set_tags, tags_of};
 use super::{from_json, insert, to_json};
 
 #[derive(Clone, Debug, Default)]
@@ -22,6 +26,11 @@ pub struct ConversationFilter {
     pub pinned: Option<bool>,
     /// Those with this assistant.
     pub assistant: Option<AssistantId>,
+    /// Those in this project.
+    pub project: Option<ProjectId>,
+    pub tag: Option<String>,
+    /// The archived ones, in the place of the others.
+    pub archived: bool,
 }
 
 /// What a conversation begins with.
@@ -30,12 +39,19 @@ pub struct NewConversation {
     pub title: Option<String>,
     /// Its model and parameters become the conversation's.
     pub assistant: Option<AssistantId>,
+    /// The model of the project is taken where the assistant has none.
+    pub project: Option<ProjectId>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct ConversationChange {
     pub title: Option<String>,
     pub pinned: Option<bool>,
+    pub archived: Option<bool>,
+    /// Into this project, or out of the one it is in.
+    pub project: Option<Option<ProjectId>>,
+    /// In the place of those that it has.
+    pub tags: Option<Vec<String>>,
     pub model: Option<String>,
     pub parameters: Option<Parameters>,
     pub role: Option<String>,
@@ -57,6 +73,10 @@ impl Database {
             Some(id) => self.assistant(principal, id).await?.profile,
             None => AssistantProfile::default(),
         };
+        let project = match new.project {
+            Some(id) => self.project(principal, id).await?.profile,
+            None => ProjectProfile::default(),
+        };
         let row = conversations::Model {
             id: ConversationId::generate(now).into(),
             owner_id: owner.into(),
@@ -65,7 +85,9 @@ impl Database {
             titled,
             pinned: false,
             assistant_id: new.assistant.map(Into::into),
-            model: profile.model,
+            project_id: new.project.map(Into::into),
+            archived_at: None,
+            model: profile.model.or(project.model),
             parameters: to_json("conversations", "parameters", &profile.parameters)?,
             role: String::new(),
             leaf_id: None,
@@ -75,8 +97,13 @@ impl Database {
             updated_at: now.as_millis(),
             deleted_at: None,
         };
-        insert(self.writer(), row.clone()).await?;
-        let conversation = conversation(row, false)?;
+        let transaction = self.begin().await?;
+        insert(&transaction, row.clone()).await?;
+        if titled {
+            self.index_title(&transaction, row.id.into()).await?;
+        }
+        transaction.commit().await?;
+        let conversation = conversation(row, false, Vec::new())?;
         self.notices().publish(Notice::Conversation { user: owner, conversation: conversation.id }).await;
         Ok(conversation)
     }
@@ -95,6 +122,21 @@ impl Database {
         }
         if let Some(assistant) = filter.assistant {
             query = query.filter(conversations::Column::AssistantId.eq(assistant.as_uuid()));
+        }
+        if let Some(project) = filter.project {
+            query = query.filter(conversations::Column::ProjectId.eq(project.as_uuid()));
+        }
+        query = query.filter(if filter.archived {
+            conversations::Column::ArchivedAt.is_not_null()
+        } else {
+            conversations::Column::ArchivedAt.is_null()
+        });
+        if let Some(tag) = &filter.tag {
+            let tagged = conversation_tags::Entity::find()
+                .select_only()
+                .column(conversation_tags::Column::ConversationId)
+                .filter(conversation_tags::Column::Tag.eq(tag));
+            query = query.filter(conversations::Column::Id.in_subquery(tagged.into_query()));
         }
         for word in filter.search.iter().flat_map(|search| search.split_whitespace()) {
             let pattern = format!("%{}%", escape_like(&fold_title(word)));
@@ -116,11 +158,13 @@ impl Database {
         let next =
             rows.last().filter(|_| more).map(|row| Cursor { at: Timestamp::from_millis(row.updated_at), id: row.id });
         let generating = generating(self.reader(), rows.iter().map(|row| row.id)).await?;
+        let mut tags = tags_of(self.reader(), rows.iter().map(|row| row.id)).await?;
         let items = rows
             .into_iter()
             .map(|row| {
                 let writes = generating.contains(&row.id);
-                conversation(row, writes)
+                let tags = tags.remove(&row.id).unwrap_or_default();
+                conversation(row, writes, tags)
             })
             .collect::<Result<_, _>>()?;
         Ok(Page { items, next })
@@ -135,17 +179,33 @@ impl Database {
         principal: &Principal,
         id: ConversationId,
         change: ConversationChange,
+        now: Timestamp,
     ) -> Result<Conversation, StorageError> {
         let transaction = self.begin().await?;
         let before = find(&transaction, principal, id).await?;
         // A change of settings is no use of the conversation, so `updated_at` stays. A visible one has no `deleted_at`;
         // writing that again keeps an empty change from being an empty statement.
         let mut update = update_one(id).col_expr(conversations::Column::DeletedAt, Expr::value(None::<i64>));
+        let titled = change.title.is_some();
         if let Some(title) = change.title {
             update = set_title(update, &title).col_expr(conversations::Column::Titled, Expr::value(true));
         }
         if let Some(pinned) = change.pinned {
             update = update.col_expr(conversations::Column::Pinned, Expr::value(pinned));
+        }
+        if let Some(archived) = change.archived {
+            let at = archived.then_some(now.as_millis());
+            update = update.col_expr(conversations::Column::ArchivedAt, Expr::value(at));
+        }
+        if let Some(project) = change.project {
+            if let Some(project) = project {
+                super::projects::find(&transaction, principal, project).await?;
+            }
+            let project = project.map(ProjectId::as_uuid);
+            update = update.col_expr(conversations::Column::ProjectId, Expr::value(project));
+        }
+        if let Some(tags) = &change.tags {
+            set_tags(&transaction, id.into(), tags).await?;
         }
         if let Some(model) = change.model {
             update = update.col_expr(conversations::Column::Model, Expr::value(model));
@@ -162,6 +222,9 @@ impl Database {
             update = update.col_expr(conversations::Column::LeafId, Expr::value(leaf.as_uuid()));
         }
         update.exec(&transaction).await?;
+        if titled {
+            self.index_title(&transaction, id).await?;
+        }
         let after = self.conversation_on(&transaction, principal, id).await?;
         transaction.commit().await?;
         self.notices().publish(Notice::Conversation { user: before.owner_id.into(), conversation: id }).await;
@@ -175,11 +238,12 @@ impl Database {
         id: ConversationId,
         title: &str,
     ) -> Result<bool, StorageError> {
-        let row = find(self.writer(), principal, id).await?;
-        let done = set_title(update_one(id), title)
-            .filter(conversations::Column::Titled.eq(false))
-            .exec(self.writer())
-            .await?;
+        let transaction = self.begin().await?;
+        let row = find(&transaction, principal, id).await?;
+        let done =
+            set_title(update_one(id), title).filter(conversations::Column::Titled.eq(false)).exec(&transaction).await?;
+        self.index_title(&transaction, id).await?;
+        transaction.commit().await?;
         self.notices().publish(Notice::Conversation { user: row.owner_id.into(), conversation: id }).await;
         Ok(done.rows_affected == 1)
     }
@@ -265,7 +329,8 @@ impl Database {
         let row = find(connection, principal, id).await?;
         let generating = generating(connection, [row.id]).await?;
         let writes = generating.contains(&row.id);
-        conversation(row, writes)
+        let tags = tags_of(connection, [row.id]).await?.remove(&row.id).unwrap_or_default();
+        conversation(row, writes, tags)
     }
 }
 
@@ -336,13 +401,16 @@ fn escape_like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
-fn conversation(row: conversations::Model, generating: bool) -> Result<Conversation, StorageError> {
+fn conversation(row: conversations::Model, generating: bool, tags: Vec<String>) -> Result<Conversation, StorageError> {
     Ok(Conversation {
         parameters: from_json("conversations", "parameters", row.id, &row.parameters)?,
         id: row.id.into(),
         title: row.title,
         pinned: row.pinned,
         assistant_id: row.assistant_id.map(Into::into),
+        project_id: row.project_id.map(Into::into),
+        archived: row.archived_at.is_some(),
+        tags,
         model: row.model,
         role: row.role,
         leaf_id: row.leaf_id.map(Into::into),

@@ -10,6 +10,7 @@ use sea_orm::{
 };
 use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
+use stoa_model::project::told;
 use stoa_model::{ConversationId, GenerationId, InstanceId, MessageId, Principal, Timestamp, UsageId, UserId};
 use uuid::Uuid;
 
@@ -20,6 +21,7 @@ use super::assistants;
 use super::conversations::{find as find_conversation, set_title, update_one};
 use super::files;
 use super::messages::{find_message, message, path};
+use super::projects;
 use super::usage::{self, UsageRow};
 use super::users::name_of;
 use super::{from_json, to_json};
@@ -182,6 +184,7 @@ impl Database {
         if running >= limits.running_per_user {
             return Err(StorageError::Refused("too many answers are being written"));
         }
+        let says = matches!(turn, NewTurn::Message { .. });
         let begun = Begun::place(&transaction, principal, turn, now).await?;
         let conversation = begun.conversation.id.into();
         let generation = GenerationId::generate(now);
@@ -209,14 +212,30 @@ impl Database {
         }
         update
             .col_expr(conversations::Column::LeafId, Expr::value(begun.reply.as_uuid()))
+            // What goes on is not put away.
+            .col_expr(conversations::Column::ArchivedAt, Expr::value(None::<i64>))
             .col_expr(conversations::Column::Model, Expr::value(begun.model.clone()))
             .col_expr(conversations::Column::UpdatedAt, Expr::value(now.as_millis()))
             .col_expr(conversations::Column::ReadAt, Expr::value(now.as_millis()))
             .exec(&transaction)
             .await?;
+        if says {
+            self.index_message(&transaction, begun.message).await?;
+        }
+        if untitled {
+            self.index_title(&transaction, conversation).await?;
+        }
         let assistant = match begun.conversation.assistant_id {
             // One that was deleted says nothing more.
             Some(id) => assistants::profile_of(&transaction, principal, id.into()).await?,
+            None => None,
+        };
+        let role = match &assistant {
+            Some(profile) if begun.conversation.role.is_empty() => profile.role.clone(),
+            _ => begun.conversation.role.clone(),
+        };
+        let project = match begun.conversation.project_id {
+            Some(id) => projects::profile_of(&transaction, principal, id.into()).await?,
             None => None,
         };
         let template = match assistant.as_ref().filter(|profile| !profile.input_template.is_empty()) {
@@ -242,10 +261,7 @@ impl Database {
             user,
             model: begun.model,
             parameters: begun.parameters,
-            role: match assistant {
-                Some(profile) if begun.conversation.role.is_empty() => profile.role,
-                _ => begun.conversation.role,
-            },
+            role: told(project.as_ref().map(|project| project.instructions.as_str()), &role),
             template,
             base: begun.base,
             history,
@@ -282,7 +298,7 @@ impl Database {
         }
         for (append, outcome) in appends.iter().zip(&outcomes) {
             if let (AppendOutcome::Appended { .. }, Some(end)) = (outcome, &append.outcome) {
-                fold(&transaction, append.generation, end, now).await?;
+                self.fold(&transaction, append.generation, end, now).await?;
             }
         }
         transaction.commit().await?;
@@ -421,12 +437,57 @@ impl Database {
                 timings: Timings::default(),
             }],
         };
-        fold(&transaction, id, &outcome, now).await?;
+        self.fold(&transaction, id, &outcome, now).await?;
         transaction.commit().await?;
         let conversation = row.conversation_id.into();
         self.notices().publish(Notice::Finished { generation: id }).await;
         self.notices().publish(Notice::Conversation { user: row.user_id.into(), conversation }).await;
         Ok(true)
+    }
+
+    /// Ends a generation and folds its log into the message.
+    async fn fold(
+        &self,
+        transaction: &DatabaseTransaction,
+        id: GenerationId,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let row =
+            generations::Entity::find_by_id(id.as_uuid()).one(transaction).await?.ok_or(StorageError::NotFound)?;
+        generations::Entity::update_many()
+            .col_expr(generations::Column::State, Expr::value(outcome.status.as_str()))
+            .col_expr(generations::Column::Epoch, Expr::col(generations::Column::Epoch).add(1))
+            .col_expr(generations::Column::LastSeq, Expr::value(seq_column(outcome.last_seq)))
+            .col_expr(generations::Column::FinishedAt, Expr::value(Some(now.as_millis())))
+            .filter(generations::Column::Id.eq(row.id))
+            .exec(transaction)
+            .await?;
+        let usage = outcome.usage.map(|usage| to_json("messages", "usage", &usage)).transpose()?;
+        let timings = outcome.timings.map(|timings| to_json("messages", "timings", &timings)).transpose()?;
+        let error = outcome.error.as_ref().map(|error| to_json("messages", "error", error)).transpose()?;
+        messages::Entity::update_many()
+            .col_expr(messages::Column::Parts, Expr::value(to_json("messages", "parts", &outcome.parts)?))
+            .col_expr(messages::Column::Status, Expr::value(outcome.status.as_str()))
+            .col_expr(messages::Column::Usage, Expr::value(usage))
+            .col_expr(messages::Column::Timings, Expr::value(timings))
+            .col_expr(messages::Column::Error, Expr::value(error))
+            .col_expr(messages::Column::FinishReason, Expr::value(outcome.finish_reason.map(FinishReason::as_str)))
+            .col_expr(messages::Column::StandIn, Expr::value(outcome.stand_in.clone()))
+            .filter(messages::Column::Id.eq(row.message_id))
+            .exec(transaction)
+            .await?;
+        generation_chunks::Entity::delete_many()
+            .filter(generation_chunks::Column::GenerationId.eq(row.id))
+            .exec(transaction)
+            .await?;
+        update_one(row.conversation_id.into())
+            .col_expr(conversations::Column::AnsweredAt, Expr::value(now.as_millis()))
+            .exec(transaction)
+            .await?;
+        self.index_message(transaction, row.message_id.into()).await?;
+        usage::insert(transaction, &outcome.calls).await?;
+        Ok(())
     }
 }
 
@@ -613,48 +674,6 @@ async fn leases(
         }));
     }
     Ok(held)
-}
-
-/// Ends a generation and folds its log into the message.
-async fn fold(
-    transaction: &DatabaseTransaction,
-    id: GenerationId,
-    outcome: &Outcome,
-    now: Timestamp,
-) -> Result<(), StorageError> {
-    let row = generations::Entity::find_by_id(id.as_uuid()).one(transaction).await?.ok_or(StorageError::NotFound)?;
-    generations::Entity::update_many()
-        .col_expr(generations::Column::State, Expr::value(outcome.status.as_str()))
-        .col_expr(generations::Column::Epoch, Expr::col(generations::Column::Epoch).add(1))
-        .col_expr(generations::Column::LastSeq, Expr::value(seq_column(outcome.last_seq)))
-        .col_expr(generations::Column::FinishedAt, Expr::value(Some(now.as_millis())))
-        .filter(generations::Column::Id.eq(row.id))
-        .exec(transaction)
-        .await?;
-    let usage = outcome.usage.map(|usage| to_json("messages", "usage", &usage)).transpose()?;
-    let timings = outcome.timings.map(|timings| to_json("messages", "timings", &timings)).transpose()?;
-    let error = outcome.error.as_ref().map(|error| to_json("messages", "error", error)).transpose()?;
-    messages::Entity::update_many()
-        .col_expr(messages::Column::Parts, Expr::value(to_json("messages", "parts", &outcome.parts)?))
-        .col_expr(messages::Column::Status, Expr::value(outcome.status.as_str()))
-        .col_expr(messages::Column::Usage, Expr::value(usage))
-        .col_expr(messages::Column::Timings, Expr::value(timings))
-        .col_expr(messages::Column::Error, Expr::value(error))
-        .col_expr(messages::Column::FinishReason, Expr::value(outcome.finish_reason.map(FinishReason::as_str)))
-        .col_expr(messages::Column::StandIn, Expr::value(outcome.stand_in.clone()))
-        .filter(messages::Column::Id.eq(row.message_id))
-        .exec(transaction)
-        .await?;
-    generation_chunks::Entity::delete_many()
-        .filter(generation_chunks::Column::GenerationId.eq(row.id))
-        .exec(transaction)
-        .await?;
-    update_one(row.conversation_id.into())
-        .col_expr(conversations::Column::AnsweredAt, Expr::value(now.as_millis()))
-        .exec(transaction)
-        .await?;
-    usage::insert(transaction, &outcome.calls).await?;
-    Ok(())
 }
 
 fn generation(row: &generations::Model) -> Result<GenerationRow, StorageError> {

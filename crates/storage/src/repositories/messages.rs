@@ -23,6 +23,10 @@ pub struct PathQuery {
     pub leaf: Option<MessageId>,
     /// Only messages above this one, on its own path.
     pub before: Option<MessageId>,
+    /// Only messages below this one, on the way to the leaf.
+    pub after: Option<MessageId>,
+    /// The messages on both sides of this one. Where it is not on the path to the leaf, another leaf is taken.
+    pub around: Option<MessageId>,
     pub limit: u32,
 }
 
@@ -31,7 +35,10 @@ pub struct PathQuery {
 pub struct MessagePage {
     pub items: Vec<Message>,
     pub leaf: Option<MessageId>,
+    /// There are messages above the first of these.
     pub has_more: bool,
+    /// There are messages below the last of these.
+    pub has_newer: bool,
 }
 
 impl Database {
@@ -46,11 +53,25 @@ impl Database {
             Some(message) => Some(newest_leaf(self.reader(), conversation, message).await?),
             None => row.leaf_id.map(MessageId::from_uuid),
         };
+        let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+        if let Some(message) = query.after {
+            let leaf = leaf.ok_or(StorageError::NotFound)?;
+            let below = below(self.reader(), conversation, message, leaf, query.limit).await?;
+            let (mut path, has_newer) = below.ok_or(StorageError::NotFound)?;
+            path.remove(0);
+            let items = with_siblings(self.reader(), conversation, path).await?;
+            return Ok(MessagePage { items, leaf: Some(leaf), has_more: true, has_newer });
+        }
+        if let Some(message) = query.around {
+            return self.messages_around(conversation, message, leaf, query.limit).await;
+        }
         let start = match query.before {
             Some(message) => Some(message),
             None => leaf,
         };
-        let Some(start) = start else { return Ok(MessagePage { items: Vec::new(), leaf, has_more: false }) };
+        let Some(start) = start else {
+            return Ok(MessagePage { items: Vec::new(), leaf, has_more: false, has_newer: false });
+        };
         // One more than asked tells whether there is more; with `before`, the start itself is not part of the answer.
         let skipped = u32::from(query.before.is_some());
         let mut path = path(self.reader(), conversation, start, query.limit + 1 + skipped).await?;
@@ -59,12 +80,40 @@ impl Database {
         } else if path.is_empty() {
             return Err(StorageError::NotFound);
         }
-        let has_more = path.len() > usize::try_from(query.limit).unwrap_or(usize::MAX);
+        let has_more = path.len() > limit;
         if has_more {
             path.remove(0);
         }
         let items = with_siblings(self.reader(), conversation, path).await?;
-        Ok(MessagePage { items, leaf, has_more })
+        Ok(MessagePage { items, leaf, has_more, has_newer: query.before.is_some() })
+    }
+
+    async fn messages_around(
+        &self,
+        conversation: ConversationId,
+        message: MessageId,
+        leaf: Option<MessageId>,
+        limit: u32,
+    ) -> Result<MessagePage, StorageError> {
+        let newest = newest_leaf(self.reader(), conversation, message).await?;
+        let half = limit.div_ceil(2);
+        let leaf = leaf.unwrap_or(newest);
+        let on_the_way = below(self.reader(), conversation, message, leaf, half).await?;
+        let (leaf, (rest, has_newer)) = if let Some(rest) = on_the_way {
+            (leaf, rest)
+        } else {
+            let other = below(self.reader(), conversation, message, newest, half).await?;
+            (newest, other.ok_or(StorageError::NotFound)?)
+        };
+        let mut all = path(self.reader(), conversation, message, half + 1).await?;
+        let has_more = all.len() > usize::try_from(half).unwrap_or(usize::MAX);
+        if has_more {
+            all.remove(0);
+        }
+        // The message itself is the last of the one and the first of the other.
+        all.extend(rest.into_iter().skip(1));
+        let items = with_siblings(self.reader(), conversation, all).await?;
+        Ok(MessagePage { items, leaf: Some(leaf), has_more, has_newer })
     }
 
     /// One message, wherever it hangs, with its siblings.
@@ -110,6 +159,35 @@ pub(super) async fn path<C: ConnectionTrait>(
     let values = [end.as_uuid().into(), conversation.as_uuid().into(), i64::from(limit).into()];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     Ok(messages::Model::find_by_statement(statement).all(connection).await?)
+}
+
+/// `message` and what follows it on the way to `leaf`, at most `limit` of that, and whether there is more. `None` when it is
+/// not on that way.
+async fn below<C: ConnectionTrait>(
+    connection: &C,
+    conversation: ConversationId,
+    message: MessageId,
+    leaf: MessageId,
+    limit: u32,
+) -> Result<Option<(Vec<messages::Model>, bool)>, StorageError> {
+    let sql = "WITH RECURSIVE up(id, parent_id, hop) AS (\
+        SELECT id, parent_id, 0 FROM messages WHERE id = $1 AND conversation_id = $2 \
+        UNION ALL \
+        SELECT above.id, above.parent_id, up.hop + 1 FROM messages AS above \
+        JOIN up ON above.id = up.parent_id WHERE up.id <> $3) \
+        SELECT messages.* FROM (SELECT id, hop FROM up ORDER BY hop DESC LIMIT $4) AS near \
+        JOIN messages ON messages.id = near.id ORDER BY near.hop DESC";
+    let values =
+        [leaf.as_uuid().into(), conversation.as_uuid().into(), message.as_uuid().into(), i64::from(limit + 2).into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let mut rows = messages::Model::find_by_statement(statement).all(connection).await?;
+    if rows.first().is_none_or(|row| row.id != message.as_uuid()) {
+        return Ok(None);
+    }
+    let all = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+    let more = rows.len() > all;
+    rows.truncate(all);
+    Ok(Some((rows, more)))
 }
 
 /// The end of the branch that `message` is on: its newest child's newest child, and so on.

@@ -182,6 +182,23 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/conversations/bulk': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Does the same with many conversations: with all of them or, when one is not there, with none. */
+		post: operations['change_conversations'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/conversations/{id}': {
 		parameters: {
 			query?: never;
@@ -208,7 +225,7 @@ export interface paths {
 			path?: never;
 			cookie?: never;
 		};
-		/** The end of the path to a leaf, or what lies above a message on it. */
+		/** The end of the path to a leaf, or what lies above, below or around a message on it. */
 		get: operations['list_messages'];
 		put?: never;
 		/**
@@ -320,45 +337,6 @@ export interface paths {
 		/** Changes what a stream follows. One generation that is not the caller's, and nothing is changed. */
 		post: operations['change_subscriptions'];
 		delete?: never;
-		options?: never;
-		head?: never;
-		patch?: never;
-		trace?: never;
-	};
-	'/api/v1/files': {
-		parameters: {
-			query?: never;
-			header?: never;
-			path?: never;
-			cookie?: never;
-		};
-		get?: never;
-		put?: never;
-		/**
-		 * Takes a picture (PNG, JPEG, WebP or GIF, by its content and not by what it is called), and keeps it as one made anew
-		 *     from its pixels: turned as its camera says, at most 2,048 pixels along a side, without anything else that was in the
-		 *     file. One that no message shows goes after a day.
-		 */
-		post: operations['upload_file'];
-		delete?: never;
-		options?: never;
-		head?: never;
-		patch?: never;
-		trace?: never;
-	};
-	'/api/v1/files/{id}': {
-		parameters: {
-			query?: never;
-			header?: never;
-			path?: never;
-			cookie?: never;
-		};
-		/** The bytes of a file. */
-		get: operations['get_file'];
-		put?: never;
-		post?: never;
-		/** Removes a file that no message shows. One that a message shows goes with its conversation. */
-		delete: operations['delete_file'];
 		options?: never;
 		head?: never;
 		patch?: never;
@@ -664,6 +642,46 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/projects': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the caller's projects by their names, all at once: there are at most 500. */
+		get: operations['list_projects'];
+		put?: never;
+		/** Makes a project. */
+		post: operations['create_project'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/projects/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** One project. */
+		get: operations['get_project'];
+		/**
+		 * Writes all of a project anew. New instructions hold from the next turn of every conversation in it; the model is that of
+		 *     new conversations.
+		 */
+		put: operations['change_project'];
+		post?: never;
+		/** Deletes a project for good; its conversations stay, or are deleted with it. */
+		delete: operations['delete_project'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/providers': {
 		parameters: {
 			query?: never;
@@ -752,6 +770,23 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/search': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Finds the caller's conversations by their titles and messages, whatever the case, accents and width of the letters. */
+		get: operations['search'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/session': {
 		parameters: {
 			query?: never;
@@ -822,15 +857,15 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
-	'/api/v1/usage': {
+	'/api/v1/tags': {
 		parameters: {
 			query?: never;
 			header?: never;
 			path?: never;
 			cookie?: never;
 		};
-		/** Sums up the ledger of model calls: the caller's own, or everybody's for an admin. */
-		get: operations['usage'];
+		/** Lists the tags of the caller's conversations, archived ones too, in alphabetical order. */
+		get: operations['list_tags'];
 		put?: never;
 		post?: never;
 		delete?: never;
@@ -983,8 +1018,18 @@ export interface components {
 			local: boolean;
 			name: string;
 			provider: string;
-			/** @description Whether it takes pictures; `null` where nobody has said what it can. */
-			sees: boolean | null;
+		};
+		BulkChange: {
+			/** @description Beside those they have. */
+			add_tags?: string[];
+			/** @description Out of the list, or back in it. */
+			archived?: boolean | null;
+			/** @description Deleted, or brought back within 30 days. */
+			deleted?: boolean | null;
+			/** @description 1 to 200 conversations. */
+			ids: components['schemas']['ConversationId'][];
+			project_id?: components['schemas']['ProjectId'] | null;
+			remove_tags?: string[];
 		};
 		ChangePassword: {
 			current_password: string;
@@ -1018,6 +1063,8 @@ export interface components {
 		Continue: Record<string, never>;
 		/** @description The conversation as the list and the header show it. */
 		Conversation: {
+			/** @description Out of the list, but kept; a new turn brings it back. */
+			archived: boolean;
 			assistant_id: components['schemas']['AssistantId'] | null;
 			created_at: components['schemas']['Timestamp'];
 			/** @description An answer is being written. */
@@ -1028,21 +1075,29 @@ export interface components {
 			model: string | null;
 			parameters: components['schemas']['Parameters'];
 			pinned: boolean;
+			project_id: components['schemas']['ProjectId'] | null;
 			/** @description What the model is told to be in this conversation; empty for what the assistant says, if there is one. */
 			role: string;
+			/** @description In alphabetical order. */
+			tags: string[];
 			title: string;
 			/** @description An answer has come that its owner has not seen. */
 			unread: boolean;
 			updated_at: components['schemas']['Timestamp'];
 		};
 		ConversationChange: {
+			/** @description Out of the list, or back in it. */
+			archived?: boolean | null;
 			leaf_id?: components['schemas']['MessageId'] | null;
 			/** @description The model of the next turn, `slug/name`. */
 			model?: string | null;
 			parameters?: components['schemas']['Parameters'] | null;
 			pinned?: boolean | null;
+			project_id?: components['schemas']['ProjectId'] | null;
 			/** @description What the model is told to be; at most 64 KiB. */
 			role?: string | null;
+			/** @description In the place of those it has: at most 10, of 30 characters each. */
+			tags?: string[] | null;
 			title?: string | null;
 		};
 		/** Format: uuid */
@@ -1100,13 +1155,6 @@ export interface components {
 			name: string;
 			scopes: components['schemas']['Scope'][];
 		};
-		/** @description One model on one day. */
-		DailyUsage: components['schemas']['UsageSum'] & {
-			/** @description By the caller's clock: `2026-11-24`. */
-			date: string;
-			/** @description `slug/name` */
-			model: string;
-		};
 		/** @description A graphics processor. */
 		DeviceFacts: {
 			/**
@@ -1155,29 +1203,6 @@ export interface components {
 			field: string;
 			message: string;
 		};
-		/** @description A picture as it is kept: made anew from what came in. */
-		File: {
-			/** Format: int64 */
-			bytes: number;
-			created_at: components['schemas']['Timestamp'];
-			/**
-			 * Format: int32
-			 * @description In pixels.
-			 */
-			height: number;
-			id: components['schemas']['FileId'];
-			/** @description `image/jpeg` or `image/png`. */
-			media_type: string;
-			/** @description What its sender called it; never a path. */
-			name: string;
-			/**
-			 * Format: int32
-			 * @description In pixels.
-			 */
-			width: number;
-		};
-		/** Format: uuid */
-		FileId: string;
 		/**
 		 * @description Why the model itself stopped.
 		 * @enum {string}
@@ -1210,6 +1235,13 @@ export interface components {
 		};
 		/** Format: uuid */
 		GenerationId: string;
+		/** @description From `start` up to, and without, `end`, in UTF-16 code units, as JavaScript counts them. */
+		Highlight: {
+			/** Format: int32 */
+			end: number;
+			/** Format: int32 */
+			start: number;
+		};
 		/** @description A model of the store. */
 		InstalledModel: {
 			abilities: components['schemas']['Ability'][];
@@ -1304,8 +1336,6 @@ export interface components {
 			role: components['schemas']['MessageRole'];
 			/** @description All messages with the same parent, this one among them, oldest first. */
 			siblings: components['schemas']['MessageId'][];
-			/** @description The model that answered in the place of that one, which could not. */
-			stand_in: string | null;
 			status: components['schemas']['MessageStatus'];
 			timings: components['schemas']['Timings'] | null;
 			usage: components['schemas']['Usage'] | null;
@@ -1315,6 +1345,8 @@ export interface components {
 		MessageList: {
 			/** @description There are messages above the first of these. */
 			has_more: boolean;
+			/** @description There are messages between the last of these and the leaf. */
+			has_newer: boolean;
 			/** @description Oldest first. */
 			items: components['schemas']['Message'][];
 			leaf_id: components['schemas']['MessageId'] | null;
@@ -1448,6 +1480,7 @@ export interface components {
 		};
 		NewConversation: {
 			assistant_id?: components['schemas']['AssistantId'] | null;
+			project_id?: components['schemas']['ProjectId'] | null;
 			/** @description At most 200 characters. Without one, the first turn gives it. */
 			title?: string | null;
 		};
@@ -1459,17 +1492,11 @@ export interface components {
 			parts: components['schemas']['NewPart'][];
 		};
 		/** @description A piece of a user's message. */
-		NewPart:
-			| {
-					text: string;
-					/** @enum {string} */
-					type: 'text';
-			  }
-			| {
-					file_id: components['schemas']['FileId'];
-					/** @enum {string} */
-					type: 'image';
-			  };
+		NewPart: {
+			text: string;
+			/** @enum {string} */
+			type: 'text';
+		};
 		/** @description Sampling choices of one turn. An absent value is not sent, so that the model's own default holds. */
 		Parameters: {
 			/**
@@ -1492,7 +1519,6 @@ export interface components {
 			 * @description 0 to 2.
 			 */
 			temperature?: number | null;
-			think?: components['schemas']['Think'] | null;
 			/**
 			 * Format: double
 			 * @description 0 to 1.
@@ -1512,44 +1538,7 @@ export interface components {
 					text: string;
 					/** @enum {string} */
 					type: 'reasoning';
-			  }
-			| {
-					file_id: components['schemas']['FileId'];
-					/** Format: int32 */
-					height: number;
-					name: string;
-					/** @enum {string} */
-					type: 'image';
-					/**
-					 * Format: int32
-					 * @description In pixels, so that its place is known before it is there.
-					 */
-					width: number;
 			  };
-		/** @description One person, over all days that were asked for. */
-		PersonalUsage: components['schemas']['UsageSum'] & {
-			/** @description Absent where nobody has that account any more, too. */
-			name: string | null;
-			user_id: components['schemas']['UserId'] | null;
-		};
-		/** @description What a provider asks for its tokens, in millionths of a US dollar for a million of them: 2,500,000 is 2.50 $. */
-		Prices: {
-			/**
-			 * Format: int64
-			 * @description Of the part of the prompt that the provider had kept; as the rest of it when absent.
-			 */
-			cached_input: number | null;
-			/**
-			 * Format: int64
-			 * @description Of the prompt.
-			 */
-			input: number;
-			/**
-			 * Format: int64
-			 * @description Of the answer, its reasoning included.
-			 */
-			output: number;
-		};
 		/** @description `application/problem+json`. */
 		ProblemBody: {
 			/** @description The private `host:port` that an admin may allow, where that is what stands in the way. */
@@ -1570,6 +1559,33 @@ export interface components {
 			title: string;
 			/** @description `urn:stoa:problem:` and the code. */
 			type: string;
+		};
+		/** @description A project as its owner sees it. */
+		Project: components['schemas']['ProjectProfile'] & {
+			created_at: components['schemas']['Timestamp'];
+			id: components['schemas']['ProjectId'];
+			updated_at: components['schemas']['Timestamp'];
+		};
+		/** Format: uuid */
+		ProjectId: string;
+		ProjectList: {
+			items: components['schemas']['Project'][];
+		};
+		/** @description What its maker writes of a project. */
+		ProjectProfile: {
+			/** @description The colour of the icon, as `#rrggbb`; empty for that of the page. */
+			colour?: string;
+			/** @description An emoji; empty for a folder. */
+			icon?: string;
+			/**
+			 * @description What the model is told in every conversation of the project, before what the conversation or its assistant says; at
+			 *     most 64 KiB.
+			 */
+			instructions?: string;
+			/** @description `slug/name`: with which new conversations begin, unless their assistant has a model. Absent for the one in use. */
+			model: string | null;
+			/** @description 1 to 80 characters. */
+			name: string;
 		};
 		/** @description A provider as admins see it. The key is never shown again. */
 		Provider: {
@@ -1607,9 +1623,6 @@ export interface components {
 			enabled?: boolean;
 			/** @description The name the provider knows it by. */
 			name: string;
-			prices: components['schemas']['Prices'] | null;
-			/** @description The id (`slug/name`) of another model that answers when this one's provider cannot, as long as nothing was said. */
-			stand_in: string | null;
 		};
 		/**
 		 * Format: uuid
@@ -1632,6 +1645,25 @@ export interface components {
 		 * @enum {string}
 		 */
 		Scope: 'infer' | 'account' | 'models';
+		/** @description A conversation whose title has what was looked for, or a message that has it. */
+		SearchHit: {
+			/** @description When the message was written, or the conversation last used. */
+			at: components['schemas']['Timestamp'];
+			conversation_id: components['schemas']['ConversationId'];
+			conversation_title: string;
+			message_id: components['schemas']['MessageId'] | null;
+			role: components['schemas']['MessageRole'] | null;
+			/** @description The title, or the part of the message where most of the words are. */
+			snippet: components['schemas']['Snippet'];
+		};
+		SearchResults: {
+			/** @description False for a while after an update, until everything that was there before can be found. */
+			complete: boolean;
+			/** @description Titles first; then the better and newer first. */
+			items: components['schemas']['SearchHit'][];
+			/** @description Where to go on. A page may have fewer than asked for, or none, and still have a next. */
+			next_cursor: string | null;
+		};
 		/** @description A signed-in browser. */
 		Session: {
 			address: string;
@@ -1672,6 +1704,12 @@ export interface components {
 			email: string;
 			password: string;
 		};
+		/** @description One line of plain text, and which of it was looked for. What was left out at an end is an ellipsis. */
+		Snippet: {
+			/** @description In order, none touching another. */
+			highlights: components['schemas']['Highlight'][];
+			text: string;
+		};
 		StartModelPull: {
 			/**
 			 * @description `[host/][namespace/]model[:tag]`; without a host, in Ollama's library.
@@ -1703,8 +1741,15 @@ export interface components {
 			/** @description The smallest first. */
 			items: components['schemas']['ModelSuggestion'][];
 		};
-		/** @enum {string} */
-		Think: 'off' | 'on' | 'low' | 'medium' | 'high' | 'max';
+		/** @description A tag, and how many conversations have it. */
+		TagCount: {
+			/** Format: int64 */
+			conversations: number;
+			tag: string;
+		};
+		TagList: {
+			items: components['schemas']['TagCount'][];
+		};
 		/** Format: date-time */
 		Timestamp: string;
 		/** @description Milliseconds of one answer. */
@@ -1759,11 +1804,6 @@ export interface components {
 			cached_tokens?: number;
 			/** Format: int64 */
 			completion_tokens: number;
-			/**
-			 * Format: int64
-			 * @description In billionths of a US dollar, where the model's prices are known. `dispatch` adds it.
-			 */
-			cost?: number | null;
 			/** Format: int64 */
 			prompt_tokens: number;
 			/**
@@ -1771,41 +1811,6 @@ export interface components {
 			 * @description Tokens of reasoning; part of `completion_tokens`.
 			 */
 			reasoning_tokens?: number;
-		};
-		UsageReport: {
-			/** @description One model on one day, the latest day first. Days without calls are left out. At most 18,300, the oldest left out. */
-			days: components['schemas']['DailyUsage'][];
-			/** @description Who has used the most tokens first, at most 200; only of everybody. */
-			people: components['schemas']['PersonalUsage'][];
-		};
-		/** @description Calls of models, summed up. Calls that failed count, with the tokens that they used. */
-		UsageSum: {
-			/**
-			 * Format: int64
-			 * @description Part of `prompt_tokens`.
-			 */
-			cached_tokens: number;
-			/** Format: int64 */
-			calls: number;
-			/** Format: int64 */
-			completion_tokens: number;
-			/**
-			 * Format: int64
-			 * @description In billionths of a US dollar, of those calls whose model had prices; absent when none had.
-			 */
-			cost: number | null;
-			/**
-			 * Format: int64
-			 * @description Those that ended with an error or were interrupted; part of `calls`.
-			 */
-			failed: number;
-			/** Format: int64 */
-			prompt_tokens: number;
-			/**
-			 * Format: int64
-			 * @description Part of `completion_tokens`.
-			 */
-			reasoning_tokens: number;
 		};
 		/** @description Somebody with an account. The e-mail address is for display and sign-in; it never identifies. */
 		User: {
@@ -2263,6 +2268,12 @@ export interface operations {
 				pinned?: boolean;
 				/** @description Those with this assistant. */
 				assistant?: components['schemas']['AssistantId'];
+				/** @description Those in this project. */
+				project?: components['schemas']['ProjectId'];
+				/** @description Those with this tag. */
+				tag?: string;
+				/** @description Those in the archive, which are not listed otherwise. */
+				archived?: boolean;
 			};
 			header?: never;
 			path?: never;
@@ -2310,6 +2321,51 @@ export interface operations {
 				};
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_conversations: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['BulkChange'];
+			};
+		};
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -2423,6 +2479,13 @@ export interface operations {
 				leaf?: components['schemas']['MessageId'];
 				/** @description Only messages above this one. */
 				before?: components['schemas']['MessageId'];
+				/** @description Only messages below this one, on the way to the leaf. */
+				after?: components['schemas']['MessageId'];
+				/**
+				 * @description The messages above this one, itself, and those below it. Where it is not on the path to the leaf, the newest end
+				 *     below it is taken for the leaf.
+				 */
+				around?: components['schemas']['MessageId'];
 				/** @description 1 to 200; 50 when absent. */
 				limit?: number;
 			};
@@ -2440,6 +2503,14 @@ export interface operations {
 				};
 				content: {
 					'application/json': components['schemas']['MessageList'];
+				};
+			};
+			400: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
 				};
 			};
 			404: {
@@ -2491,7 +2562,6 @@ export interface operations {
 					'application/problem+json': components['schemas']['ProblemBody'];
 				};
 			};
-			/** @description Also `model_cannot_see`: the model is known to take no pictures. */
 			422: {
 				headers: {
 					[name: string]: unknown;
@@ -2700,163 +2770,6 @@ export interface operations {
 				content?: never;
 			};
 			404: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/problem+json': components['schemas']['ProblemBody'];
-				};
-			};
-		};
-	};
-	upload_file: {
-		parameters: {
-			query?: {
-				/** @description What to call it. Only its end is kept, and it never becomes a path. */
-				name?: string;
-			};
-			header?: never;
-			path?: never;
-			cookie?: never;
-		};
-		/** @description The bytes, at most 20 MiB. */
-		requestBody: {
-			content: {
-				'application/octet-stream': string;
-			};
-		};
-		responses: {
-			201: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/json': components['schemas']['File'];
-				};
-			};
-			409: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/problem+json': components['schemas']['ProblemBody'];
-				};
-			};
-			413: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/problem+json': components['schemas']['ProblemBody'];
-				};
-			};
-			415: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/problem+json': components['schemas']['ProblemBody'];
-				};
-			};
-			422: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/problem+json': components['schemas']['ProblemBody'];
-				};
-			};
-			429: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/problem+json': components['schemas']['ProblemBody'];
-				};
-			};
-			503: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/problem+json': components['schemas']['ProblemBody'];
-				};
-			};
-		};
-	};
-	get_file: {
-		parameters: {
-			query?: {
-				/** @description `full` when absent. */
-				size?: 'full' | 'small';
-			};
-			header?: never;
-			path: {
-				id: components['schemas']['FileId'];
-			};
-			cookie?: never;
-		};
-		requestBody?: never;
-		responses: {
-			200: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'image/*': string;
-				};
-			};
-			/** @description The caller has it already. */
-			304: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content?: never;
-			};
-			404: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/problem+json': components['schemas']['ProblemBody'];
-				};
-			};
-			503: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/problem+json': components['schemas']['ProblemBody'];
-				};
-			};
-		};
-	};
-	delete_file: {
-		parameters: {
-			query?: never;
-			header?: never;
-			path: {
-				id: components['schemas']['FileId'];
-			};
-			cookie?: never;
-		};
-		requestBody?: never;
-		responses: {
-			204: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content?: never;
-			};
-			404: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/problem+json': components['schemas']['ProblemBody'];
-				};
-			};
-			409: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -3546,6 +3459,164 @@ export interface operations {
 			};
 		};
 	};
+	list_projects: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ProjectList'];
+				};
+			};
+		};
+	};
+	create_project: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ProjectProfile'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Project'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_project: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ProjectId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Project'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_project: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ProjectId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ProjectProfile'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Project'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_project: {
+		parameters: {
+			query?: {
+				/** @description What becomes of the conversations in it; `keep` when absent. */
+				conversations?: 'keep' | 'delete';
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['ProjectId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	list_providers: {
 		parameters: {
 			query?: never;
@@ -3871,6 +3942,59 @@ export interface operations {
 			};
 		};
 	};
+	search: {
+		parameters: {
+			query: {
+				/**
+				 * @description What to look for, at most 200 characters and 16 words: all words, in any order; `"words in quotes"` as they stand;
+				 *     the last word also as the beginning of a longer one, unless a space follows it.
+				 */
+				q: string;
+				/** @description `next_cursor` of the page before. */
+				cursor?: string;
+				/** @description 1 to 50; 20 when absent. */
+				limit?: number;
+				/** @description Only messages of this role. */
+				role?: components['schemas']['MessageRole'];
+				/** @description Only messages of this conversation. */
+				conversation?: components['schemas']['ConversationId'];
+				/** @description Only what was written then or later. */
+				since?: components['schemas']['Timestamp'];
+				/** @description Only what was written earlier. */
+				until?: components['schemas']['Timestamp'];
+			};
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['SearchResults'];
+				};
+			};
+			400: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	sign_in: {
 		parameters: {
 			query?: never;
@@ -4075,15 +4199,9 @@ export interface operations {
 			};
 		};
 	};
-	usage: {
+	list_tags: {
 		parameters: {
-			query?: {
-				/** @description How many days, today the last of them: 1 to 366; 30 when absent. */
-				days?: number;
-				/** @description How far the caller's clock is ahead of UTC, which says where a day begins: -840 to 840. */
-				utc_offset_minutes?: number;
-				of?: 'mine' | 'everybody';
-			};
+			query?: never;
 			header?: never;
 			path?: never;
 			cookie?: never;
@@ -4095,23 +4213,7 @@ export interface operations {
 					[name: string]: unknown;
 				};
 				content: {
-					'application/json': components['schemas']['UsageReport'];
-				};
-			};
-			400: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/problem+json': components['schemas']['ProblemBody'];
-				};
-			};
-			403: {
-				headers: {
-					[name: string]: unknown;
-				};
-				content: {
-					'application/problem+json': components['schemas']['ProblemBody'];
+					'application/json': components['schemas']['TagList'];
 				};
 			};
 		};

@@ -4,14 +4,14 @@ use axum::Json as Answer;
 use axum::extract::State;
 use serde::Deserialize;
 use stoa_model::completion::Parameters;
-use stoa_model::conversation::Conversation;
-use stoa_model::{ConversationId, MessageId};
+use stoa_model::conversation::{Conversation, checked_tags};
+use stoa_model::{ConversationId, MessageId, ProjectId};
 use stoa_storage::ConversationChange as Change;
 
 use super::{ROLE_BYTES, clean_title};
 use crate::app::App;
 use crate::endpoints::messages::clean_model;
-use crate::extract::{Caller, Id, Json};
+use crate::extract::{Caller, Id, Json, given};
 use crate::problem::{Problem, ProblemBody, Result};
 
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -19,6 +19,15 @@ use crate::problem::{Problem, ProblemBody, Result};
 pub(crate) struct ConversationChange {
     title: Option<String>,
     pinned: Option<bool>,
+    /// Out of the list, or back in it.
+    archived: Option<bool>,
+    /// Into this project; `null` for out of the one it is in.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<ProjectId>)]
+    #[expect(clippy::option_option, reason = "absent, null and an id are three things")]
+    project_id: Option<Option<ProjectId>>,
+    /// In the place of those it has: at most 10, of 30 characters each.
+    tags: Option<Vec<String>>,
     /// The model of the next turn, `slug/name`.
     model: Option<String>,
     parameters: Option<Parameters>,
@@ -54,10 +63,13 @@ pub(super) async fn change_conversation(
     let change = Change {
         title,
         pinned: change.pinned,
+        archived: change.archived,
+        project: change.project_id,
+        tags: change.tags.as_deref().map(checked_tags).transpose()?,
         model,
         parameters: change.parameters,
         role: change.role.map(|role| role.replace('\0', "")),
         leaf: change.leaf_id,
     };
-    Ok(Answer(app.database.change_conversation(&principal, id, change).await?))
+    Ok(Answer(app.database.change_conversation(&principal, id, change, app.now()).await?))
 }

@@ -4,8 +4,8 @@ use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
-use stoa_model::AssistantId;
 use stoa_model::conversation::Conversation;
+use stoa_model::{AssistantId, ProjectId};
 use stoa_storage::NewConversation as Conversing;
 
 use super::clean_title;
@@ -20,6 +20,8 @@ pub(crate) struct NewConversation {
     title: Option<String>,
     /// The assistant to talk to: its model and parameters become the conversation's, and its role holds.
     assistant_id: Option<AssistantId>,
+    /// The project that it is made in. Its model is taken where the assistant has none; its instructions hold.
+    project_id: Option<ProjectId>,
 }
 
 /// Makes an empty conversation.
@@ -35,7 +37,7 @@ pub(super) async fn create_conversation(
     Json(new): Json<NewConversation>,
 ) -> Result<(StatusCode, Answer<Conversation>)> {
     let title = new.title.as_deref().map(clean_title).transpose()?.filter(|title| !title.is_empty());
-    let new = Conversing { title, assistant: new.assistant_id };
+    let new = Conversing { title, assistant: new.assistant_id, project: new.project_id };
     let conversation = app.database.create_conversation(&principal, new, app.now()).await?;
     Ok((StatusCode::CREATED, Answer(conversation)))
 }

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use stoa_model::AssistantId;
 use stoa_model::conversation::Conversation;
+use stoa_model::{AssistantId, ProjectId};
 use stoa_storage::ConversationFilter;
 
 use crate::app::App;
@@ -27,6 +27,14 @@ pub(crate) struct ListQuery {
     pinned: Option<bool>,
     /// Those with this assistant.
     assistant: Option<AssistantId>,
+    /// Those in this project.
+    project: Option<ProjectId>,
+    /// Those with this tag.
+    tag: Option<String>,
+    /// Those in the archive, which are not listed otherwise.
+    #[serde(default)]
+    #[param(required = false)]
+    archived: bool,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -55,7 +63,8 @@ pub(super) async fn list_conversations(
     }
     let cursor = query.cursor.map(|cursor| cursor.parse()).transpose();
     let cursor = cursor.map_err(|_| Problem::bad_request("invalid_query", "`cursor` is not one of this list."))?;
-    let filter = ConversationFilter { search: query.q, pinned: query.pinned, assistant: query.assistant };
+    let ListQuery { q: search, pinned, assistant, project, tag, archived, .. } = query;
+    let filter = ConversationFilter { search, pinned, assistant, project, tag, archived };
     let page = app.database.conversations(&principal, &filter, cursor, limit).await?;
     Ok(Json(ConversationList { items: page.items, next_cursor: page.next.map(|cursor| cursor.to_string()) }))
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use stoa_chat::{Engine, MAX_PICTURES_BYTES};
 use stoa_model::completion::Parameters;
 use stoa_model::conversation::Part;
@@ -15,7 +15,7 @@ use stoa_storage::{NewTurn, TurnParent};
 
 use super::{Turn, clean_model};
 use crate::app::App;
-use crate::extract::{Caller, Id, Json};
+use crate::extract::{Caller, Id, Json, given};
 use crate::problem::{Problem, ProblemBody, Result};
 
 /// Bytes of the text of one message. A book has about one MiB.
@@ -52,12 +52,6 @@ pub(crate) enum NewPart {
     Image {
         file_id: FileId,
     },
-}
-
-/// Tells `null` from absent.
-#[expect(clippy::option_option, reason = "absent, null and an id are three things")]
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<MessageId>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// Says something and begins the answer. When this answers, both are kept, and the answer is written to its end

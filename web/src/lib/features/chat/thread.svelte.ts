@@ -50,11 +50,20 @@ const reply = (turn: Turn, conversation: string, parent: string, model: string):
 	generation_id: turn.generation_id
 });
 
+/** The model that new conversations of a project begin with. */
+async function modelOf(project: string): Promise<string | null> {
+	const { projects } = await import('$lib/features/projects');
+	await projects.load();
+	return projects.find(project)?.model ?? null;
+}
+
 /** One conversation on the page: the messages of the branch that is shown, and the answers growing in it. */
 export class Thread {
 	id = $state<string | null>(null);
 	messages = $state.raw<Message[]>([]);
 	hasOlder = $state(false);
+	/** The end of the branch, when what is shown stops before it: somebody was led to a message far above. */
+	end = $state<string | null>(null);
 	loaded = $state(false);
 	problem = $state.raw<Problem | null>(null);
 	/** A turn is being handed to the server. */
@@ -81,9 +90,13 @@ export class Thread {
 	/** One that was deleted is nobody: the conversation goes on without it. */
 	readonly assistant = $derived(assistants.find(this.assistantId));
 
-	constructor(id: string | null, assistant: string | null = null) {
+	/** In which project a new conversation is made. */
+	readonly project: string | null;
+
+	constructor(id: string | null, assistant: string | null = null, project: string | null = null) {
 		this.id = id;
 		this.#wanted = assistant;
+		this.project = project;
 	}
 
 	get conversation(): Conversation | undefined {
@@ -109,11 +122,11 @@ export class Thread {
 			const { conversation } = event;
 			this.settings.take(conversation);
 			this.#markRead();
-			const elsewhere = conversation.leaf_id !== null && conversation.leaf_id !== this.last?.id;
+			const elsewhere = conversation.leaf_id !== null && conversation.leaf_id !== (this.end ?? this.last?.id);
 			const started = conversation.generating && this.last?.status !== 'running';
 			if (this.loaded && !this.posting && (elsewhere || started)) void this.read();
 		});
-		if (this.id || this.#wanted) void this.read();
+		if (this.id || this.#wanted || this.project) void this.read();
 		else this.loaded = true;
 		return () => {
 			this.#active = false;
@@ -151,7 +164,7 @@ export class Thread {
 		if (!this.id || !first || !this.hasOlder || this.loadingOlder) return;
 		this.loadingOlder = true;
 		try {
-			const query = { before: first.id, leaf: this.last?.id, limit: PAGE };
+			const query = { before: first.id, leaf: this.end ?? this.last?.id, limit: PAGE };
 			const page = await call(
 				client.GET('/api/v1/conversations/{id}/messages', { params: { path: { id: this.id }, query } })
 			);
@@ -166,8 +179,15 @@ export class Thread {
 		}
 	}
 
+	/** Shows the end of the branch again. */
+	toEnd(): Promise<void> {
+		this.end = null;
+		return this.read();
+	}
+
 	/** Sends a message after the last one. Throws a {@link Problem}, and then nothing was sent. */
 	async send(text: string, model: string, pictures: readonly Picture[] = []): Promise<string> {
+		if (this.end) await this.toEnd();
 		return this.#turn(async () => {
 			const parameters = this.settings.parameters;
 			const id = this.id ?? (await this.#create());
@@ -261,7 +281,9 @@ export class Thread {
 
 	async #create(): Promise<string> {
 		const made = await call(
-			client.POST('/api/v1/conversations', { body: { assistant_id: this.assistant?.id } })
+			client.POST('/api/v1/conversations', {
+				body: { assistant_id: this.assistant?.id, project_id: this.project ?? undefined }
+			})
 		);
 		this.id = made.id;
 		conversations.put(made);
@@ -294,6 +316,7 @@ export class Thread {
 	#show(path: Message[], turn: Turn, model: string, siblings = [turn.reply_id]): void {
 		const id = this.id ?? '';
 		const answer = { ...reply(turn, id, turn.message_id, model), siblings };
+		this.end = null;
 		this.messages = [...path, answer];
 		this.sent += 1;
 		this.#follow(answer);
@@ -318,13 +341,17 @@ export class Thread {
 			}
 			conversations.put(conversation);
 			this.settings.take(conversation);
-			const join = this.messages.findIndex((message) => message.id === page.items[0]?.id);
-			if (join < 0) this.hasOlder = page.has_more;
-			this.messages = join > 0 ? [...this.messages.slice(0, join), ...page.items] : page.items;
+			// Whoever reads far above the end stays there.
+			if (!this.end || this.end !== page.leaf_id) {
+				const join = this.messages.findIndex((message) => message.id === page.items[0]?.id);
+				if (join < 0) this.hasOlder = page.has_more;
+				this.messages = join > 0 ? [...this.messages.slice(0, join), ...page.items] : page.items;
+				this.end = null;
+			}
 			this.problem = null;
 			this.loaded = true;
 			if (!this.#active) return;
-			for (const message of page.items) if (message.status === 'running') this.#follow(message);
+			for (const message of this.messages) if (message.status === 'running') this.#follow(message);
 			this.#markRead();
 		} catch (caught) {
 			if (!signal.aborted) this.problem = Problem.from(caught);
@@ -337,8 +364,11 @@ export class Thread {
 		this.problem = assistants.loaded ? null : assistants.problem;
 		if (!assistants.loaded) return;
 		const { model = null, parameters = {} } = this.assistant ?? {};
+		const project = this.project ? await modelOf(this.project) : null;
 		if (!this.assistant) this.#wanted = null;
-		else if (!this.loaded) this.settings.begin({ role: '', model, parameters });
+		if ((this.assistant || project) && !this.loaded) {
+			this.settings.begin({ role: '', model: model ?? project, parameters });
+		}
 		this.loaded = true;
 	}
 

@@ -48,6 +48,9 @@ const conversation: Conversation = {
 	parameters: {},
 	role: '',
 	assistant_id: null,
+	project_id: null,
+	archived: false,
+	tags: [],
 	leaf_id: 'a1',
 	generating: false,
 	unread: false,
@@ -66,7 +69,12 @@ async function answer(request: Request): Promise<Response> {
 	const body: unknown = request.method === 'GET' ? null : await request.json().catch(() => null);
 	asked.push([request.method, path, body]);
 	if (request.method === 'GET' && path.endsWith('/messages')) {
-		const response = Response.json({ items: kept, leaf_id: kept.at(-1)?.id ?? null, has_more: false });
+		const response = Response.json({
+			items: kept,
+			leaf_id: kept.at(-1)?.id ?? null,
+			has_more: false,
+			has_newer: false
+		});
 		await held;
 		return response;
 	}
@@ -108,6 +116,23 @@ describe('a thread', () => {
 		await settle();
 		return { thread, leave };
 	}
+
+	it('keeps the place of a reader far above, and goes to the end to send', async () => {
+		const { thread } = await opened();
+		thread.messages = [message('u0', null, 'user', 'Long ago')];
+		thread.end = 'a1';
+		await thread.read();
+		expect(ids(thread)).toEqual(['u0']);
+		tellConversation({
+			kind: 'updated',
+			conversation: { ...conversation, pinned: true }
+		} as ConversationEvent);
+		await settle();
+		expect(ids(thread)).toEqual(['u0']);
+		await thread.send('More', 'm/x');
+		expect(ids(thread)).toEqual(['u1', 'a1', 'u2', 'a2']);
+		expect(posted()[0]?.[1]).toMatchObject({ parent_id: 'a1' });
+	});
 
 	it('sends after the last message, and shows it before the server has answered', async () => {
 		const { thread } = await opened();

@@ -2,6 +2,8 @@ import { goto } from '$app/navigation';
 import { Problem, type Conversation } from '$lib/api';
 import { m } from '$lib/i18n';
 import { problemWords, toasts, type MenuEntry } from '$lib/ui';
+import Archive from '@lucide/svelte/icons/archive';
+import Folders from '@lucide/svelte/icons/folders';
 import Pencil from '@lucide/svelte/icons/pencil';
 import Pin from '@lucide/svelte/icons/pin';
 import PinOff from '@lucide/svelte/icons/pin-off';
@@ -45,6 +47,9 @@ async function remove(conversation: Conversation): Promise<void> {
 	});
 }
 
+/** What is needed for few conversations only comes when it is asked for. */
+const organise = () => import('$lib/features/organise');
+
 /** The title to show: a conversation has none until its first answer. */
 export function titleOf(conversation: Pick<Conversation, 'title'> | undefined): string {
 	return conversation?.title || m.untitled();
@@ -58,6 +63,16 @@ export function conversationActions(conversation: Conversation, rename: () => vo
 			label: conversation.pinned ? m.unpin() : m.pin(),
 			icon: conversation.pinned ? PinOff : Pin,
 			onselect: () => void pin(conversation)
+		},
+		{
+			label: m.organise(),
+			icon: Folders,
+			onselect: () => void organise().then((there) => there.openOrganise(conversation))
+		},
+		{
+			label: conversation.archived ? m.unarchive() : m.archive(),
+			icon: Archive,
+			onselect: () => void organise().then((there) => there.archive(conversation))
 		},
 		'separator',
 		{ label: m.delete_conversation(), icon: Trash, danger: true, onselect: () => void remove(conversation) }

@@ -1,5 +1,4 @@
-export { conversations, conversationsWith } from './list.svelte';
+export { conversations, conversationsOf } from './list.svelte';
 export { default as ConversationNav } from './ConversationNav.svelte';
-export { default as Search } from './Search.svelte';
 export { default as Rename } from './Rename.svelte';
 export { conversationActions, titleOf } from './actions';

@@ -5,9 +5,19 @@ import { group, type Group } from './groups';
 
 const PAGE = 50;
 
-type Change = Partial<Pick<Conversation, 'title' | 'pinned' | 'model' | 'parameters' | 'role' | 'leaf_id'>>;
+/** Which conversations a list has; all that are not in the archive when nothing is said. */
+export interface Which {
+	assistant?: string;
+	project?: string;
+	tag?: string;
+	archived?: boolean;
+}
 
-/** Conversations, all or those with one assistant: pages of the server's list, kept fresh by the event stream. */
+type Change = Partial<
+	Pick<Conversation, 'title' | 'pinned' | 'model' | 'parameters' | 'role' | 'leaf_id' | 'project_id' | 'tags'>
+>;
+
+/** Conversations, all or some: pages of the server's list, kept fresh by the event stream. */
 class ConversationList {
 	#items = new SvelteMap<string, Conversation>();
 	#now = $state(new Date());
@@ -15,19 +25,26 @@ class ConversationList {
 	loaded = $state(false);
 	problem = $state.raw<Problem | null>(null);
 	#next = $state<string | null>(null);
-	readonly groups: Group[] = $derived(group(this.#items.values(), this.#now));
+	/** Those elsewhere than in this list's place, archive or not, are only known: somebody looks at one of them. */
+	readonly groups: Group[] = $derived(
+		group(
+			[...this.#items.values()].filter(({ archived }) => archived === this.#archived),
+			this.#now
+		)
+	);
 	readonly more = $derived(this.#next !== null);
-	readonly empty = $derived(this.loaded && this.#items.size === 0);
+	readonly empty = $derived(this.loaded && this.groups.length === 0);
 	/** Deleted here a moment ago: an event that was under way must not bring it back. */
 	#deleted = new Set<string>();
 	/** For each reading that is under way: what was heard of meanwhile, and is newer than what it brings. */
 	#heard = new Set<Set<string>>();
 
-	/** Those with this assistant; all when absent. */
-	readonly #assistant: string | undefined;
+	readonly #which: Which;
+	readonly #archived: boolean;
 
-	constructor(assistant?: string) {
-		this.#assistant = assistant;
+	constructor(which: Which = {}) {
+		this.#which = which;
+		this.#archived = which.archived ?? false;
 	}
 
 	/** Loads the first page and follows changes, until the returned function is called. */
@@ -52,19 +69,20 @@ class ConversationList {
 		this.loading = true;
 		const heard = new Set<string>();
 		this.#heard.add(heard);
-		const assistant = this.#assistant;
 		try {
 			const [page, pinned] = await Promise.all([
-				call(client.GET('/api/v1/conversations', { params: { query: { limit: PAGE, assistant } } })),
+				call(client.GET('/api/v1/conversations', { params: { query: { ...this.#which, limit: PAGE } } })),
 				call(
-					client.GET('/api/v1/conversations', { params: { query: { limit: 100, pinned: true, assistant } } })
+					client.GET('/api/v1/conversations', {
+						params: { query: { ...this.#which, limit: 100, pinned: true } }
+					})
 				)
 			]);
 			const oldest = Date.parse(page.items.at(-1)?.updated_at ?? '') || 0;
 			const fresh = new Set([...heard, ...[...page.items, ...pinned.items].map(({ id }) => id)]);
-			for (const [id, { updated_at }] of this.#items) {
+			for (const [id, { updated_at, archived }] of this.#items) {
 				const inReach = !page.next_cursor || Date.parse(updated_at) >= oldest;
-				if (inReach && !fresh.has(id)) this.#items.delete(id);
+				if (inReach && archived === this.#archived && !fresh.has(id)) this.#items.delete(id);
 			}
 			for (const item of [...pinned.items, ...page.items]) if (!heard.has(item.id)) this.#put(item);
 			if (!this.loaded) this.#next = page.next_cursor ?? null;
@@ -85,7 +103,7 @@ class ConversationList {
 		try {
 			const page = await call(
 				client.GET('/api/v1/conversations', {
-					params: { query: { limit: PAGE, cursor, assistant: this.#assistant } }
+					params: { query: { ...this.#which, limit: PAGE, cursor } }
 				})
 			);
 			for (const item of page.items) this.#put(item);
@@ -96,13 +114,6 @@ class ConversationList {
 		} finally {
 			this.loading = false;
 		}
-	}
-
-	/** Titles that contain the words, from the server. */
-	async search(words: string, signal: AbortSignal): Promise<Conversation[]> {
-		const query = { limit: 30, q: words || undefined };
-		const page = await call(client.GET('/api/v1/conversations', { params: { query }, signal }));
-		return page.items;
 	}
 
 	/** Shows a conversation that this tab has made or read. */
@@ -116,7 +127,11 @@ class ConversationList {
 		const before = this.#items.get(id);
 		if (before) this.#items.set(id, { ...before, ...change });
 		try {
-			const body = change as Omit<Change, 'model' | 'leaf_id'> & { model?: string; leaf_id?: string };
+			const body = change as Omit<Change, 'model' | 'leaf_id' | 'project_id'> & {
+				model?: string;
+				leaf_id?: string;
+				project_id?: string;
+			};
 			const after = await call(
 				client.PATCH('/api/v1/conversations/{id}', { params: { path: { id } }, body })
 			);
@@ -156,7 +171,15 @@ class ConversationList {
 
 	#put(conversation: Conversation): void {
 		if (this.#deleted.has(conversation.id)) return;
-		if (this.#assistant && conversation.assistant_id !== this.#assistant) return;
+		const { assistant, project, tag } = this.#which;
+		const elsewhere =
+			(assistant && conversation.assistant_id !== assistant) ||
+			(project && conversation.project_id !== project) ||
+			(tag && !conversation.tags.includes(tag));
+		if (elsewhere) {
+			this.#items.delete(conversation.id);
+			return;
+		}
 		for (const heard of this.#heard) heard.add(conversation.id);
 		this.#items.set(conversation.id, conversation);
 	}
@@ -170,7 +193,7 @@ class ConversationList {
 
 export const conversations = new ConversationList();
 
-/** A list of its own, for a page that shows only those with one assistant. */
-export const conversationsWith = (assistant: string) => new ConversationList(assistant);
+/** A list of its own, for a page that shows only some. */
+export const conversationsOf = (which: Which) => new ConversationList(which);
 
 export type Listed = typeof conversations;
