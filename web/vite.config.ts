@@ -60,7 +60,8 @@ const everyPage = [
 	/\/src\/lib\/ui\/(?:Button|CopyButton|EmptyState|IconButton|Menu|ProblemPanel|Skeleton|Toaster)\.svelte$/
 ];
 const chat = [
-	/\/src\/lib\/features\/(?:shell|stream|conversations|composer|models)\/(?!SearchDialog|RenameDialog)/,
+	/\/src\/lib\/features\/(?:shell|stream|conversations|composer|models)\/(?!RenameDialog)/,
+	/\/src\/lib\/features\/search\/Search\.svelte$/,
 	/\/src\/lib\/features\/chat\/(?:ChatView|parts)/,
 	/\/src\/lib\/features\/assistants\/(?:catalogue|face|parts|AssistantFace)/,
 	/\/src\/lib\/features\/network\/(?:allow\.ts|AllowOffer)/,

@@ -80,8 +80,10 @@ impl Database {
             let _permit = self.searches().acquire().await.map_err(|_| StorageError::TooSlow)?;
             let transaction = self.reader().begin().await?;
             if self.engine() == Engine::Postgres {
-                // What this process gives up, the database gives up too.
-                let limit = format!("SET LOCAL statement_timeout = {}", AT_MOST.as_millis());
+                // What this process gives up, the database gives up too. And a plan for any words would be a bad one.
+                let limit = AT_MOST.as_millis();
+                let limit =
+                    format!("SET LOCAL statement_timeout = {limit}; SET LOCAL plan_cache_mode = force_custom_plan");
                 transaction.execute_unprepared(&limit).await?;
             }
             let complete = self.is_indexed(&transaction).await?;

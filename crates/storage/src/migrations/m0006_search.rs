@@ -65,10 +65,11 @@ fn entries() -> TableCreateStatement {
 }
 
 /// The tokens come ready from Rust, apart by spaces: the tokeniser `ascii` takes any other letter as it is. Neither order
-/// nor text is kept. A row that goes, also by a cascade, takes its tokens along.
+/// nor text is kept; beginnings of two and three letters have lists of their own, for words that are still being typed. A row
+/// that goes, also by a cascade, takes its tokens along.
 const SQLITE: &[&str] = &[
     "CREATE VIRTUAL TABLE search_index USING fts5(\
-     tokens, content = '', contentless_delete = 1, detail = 'none', tokenize = 'ascii')",
+     tokens, content = '', contentless_delete = 1, detail = 'none', prefix = '2 3', tokenize = 'ascii')",
     "CREATE TRIGGER search_entries_deleted AFTER DELETE ON search_entries BEGIN \
      DELETE FROM search_index WHERE rowid = old.id; END",
     "CREATE TRIGGER messages_written AFTER INSERT ON messages WHEN new.status <> 'running' BEGIN \

@@ -116,4 +116,7 @@ export async function jump(message: string, view: View): Promise<void> {
 		view.list()?.scrollToIndex(index, { align: 'center' });
 		return true;
 	});
+	// A short conversation is seen to its end all the same, and goes on being followed.
+	const rest = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+	if (!thread.end && rest < 2) follower.toEnd();
 }
