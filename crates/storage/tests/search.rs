@@ -71,6 +71,7 @@ async fn answer(database: &Database, turn: &TurnIds, text: &str) {
         usage: None,
         timings: None,
         error: None,
+        stand_in: None,
         finish_reason: None,
         last_seq: 0,
         calls: Vec::new(),

@@ -342,6 +342,45 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/files': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Takes a picture (PNG, JPEG, WebP or GIF, by its content and not by what it is called), and keeps it as one made anew
+		 *     from its pixels: turned as its camera says, at most 2,048 pixels along a side, without anything else that was in the
+		 *     file. One that no message shows goes after a day.
+		 */
+		post: operations['upload_file'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/files/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** The bytes of a file. */
+		get: operations['get_file'];
+		put?: never;
+		post?: never;
+		/** Removes a file that no message shows. One that a message shows goes with its conversation. */
+		delete: operations['delete_file'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/generations/{id}': {
 		parameters: {
 			query?: never;
@@ -874,6 +913,23 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/usage': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Sums up the ledger of model calls: the caller's own, or everybody's for an admin. */
+		get: operations['usage'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/users': {
 		parameters: {
 			query?: never;
@@ -1018,6 +1074,8 @@ export interface components {
 			local: boolean;
 			name: string;
 			provider: string;
+			/** @description Whether it takes pictures; `null` where nobody has said what it can. */
+			sees: boolean | null;
 		};
 		BulkChange: {
 			/** @description Beside those they have. */
@@ -1155,6 +1213,13 @@ export interface components {
 			name: string;
 			scopes: components['schemas']['Scope'][];
 		};
+		/** @description One model on one day. */
+		DailyUsage: components['schemas']['UsageSum'] & {
+			/** @description By the caller's clock: `2026-11-24`. */
+			date: string;
+			/** @description `slug/name` */
+			model: string;
+		};
 		/** @description A graphics processor. */
 		DeviceFacts: {
 			/**
@@ -1203,6 +1268,29 @@ export interface components {
 			field: string;
 			message: string;
 		};
+		/** @description A picture as it is kept: made anew from what came in. */
+		File: {
+			/** Format: int64 */
+			bytes: number;
+			created_at: components['schemas']['Timestamp'];
+			/**
+			 * Format: int32
+			 * @description In pixels.
+			 */
+			height: number;
+			id: components['schemas']['FileId'];
+			/** @description `image/jpeg` or `image/png`. */
+			media_type: string;
+			/** @description What its sender called it; never a path. */
+			name: string;
+			/**
+			 * Format: int32
+			 * @description In pixels.
+			 */
+			width: number;
+		};
+		/** Format: uuid */
+		FileId: string;
 		/**
 		 * @description Why the model itself stopped.
 		 * @enum {string}
@@ -1336,6 +1424,8 @@ export interface components {
 			role: components['schemas']['MessageRole'];
 			/** @description All messages with the same parent, this one among them, oldest first. */
 			siblings: components['schemas']['MessageId'][];
+			/** @description The model that answered in the place of that one, which could not. */
+			stand_in: string | null;
 			status: components['schemas']['MessageStatus'];
 			timings: components['schemas']['Timings'] | null;
 			usage: components['schemas']['Usage'] | null;
@@ -1492,11 +1582,17 @@ export interface components {
 			parts: components['schemas']['NewPart'][];
 		};
 		/** @description A piece of a user's message. */
-		NewPart: {
-			text: string;
-			/** @enum {string} */
-			type: 'text';
-		};
+		NewPart:
+			| {
+					text: string;
+					/** @enum {string} */
+					type: 'text';
+			  }
+			| {
+					file_id: components['schemas']['FileId'];
+					/** @enum {string} */
+					type: 'image';
+			  };
 		/** @description Sampling choices of one turn. An absent value is not sent, so that the model's own default holds. */
 		Parameters: {
 			/**
@@ -1519,6 +1615,7 @@ export interface components {
 			 * @description 0 to 2.
 			 */
 			temperature?: number | null;
+			think?: components['schemas']['Think'] | null;
 			/**
 			 * Format: double
 			 * @description 0 to 1.
@@ -1538,7 +1635,44 @@ export interface components {
 					text: string;
 					/** @enum {string} */
 					type: 'reasoning';
+			  }
+			| {
+					file_id: components['schemas']['FileId'];
+					/** Format: int32 */
+					height: number;
+					name: string;
+					/** @enum {string} */
+					type: 'image';
+					/**
+					 * Format: int32
+					 * @description In pixels, so that its place is known before it is there.
+					 */
+					width: number;
 			  };
+		/** @description One person, over all days that were asked for. */
+		PersonalUsage: components['schemas']['UsageSum'] & {
+			/** @description Absent where nobody has that account any more, too. */
+			name: string | null;
+			user_id: components['schemas']['UserId'] | null;
+		};
+		/** @description What a provider asks for its tokens, in millionths of a US dollar for a million of them: 2,500,000 is 2.50 $. */
+		Prices: {
+			/**
+			 * Format: int64
+			 * @description Of the part of the prompt that the provider had kept; as the rest of it when absent.
+			 */
+			cached_input: number | null;
+			/**
+			 * Format: int64
+			 * @description Of the prompt.
+			 */
+			input: number;
+			/**
+			 * Format: int64
+			 * @description Of the answer, its reasoning included.
+			 */
+			output: number;
+		};
 		/** @description `application/problem+json`. */
 		ProblemBody: {
 			/** @description The private `host:port` that an admin may allow, where that is what stands in the way. */
@@ -1623,6 +1757,9 @@ export interface components {
 			enabled?: boolean;
 			/** @description The name the provider knows it by. */
 			name: string;
+			prices: components['schemas']['Prices'] | null;
+			/** @description The id (`slug/name`) of another model that answers when this one's provider cannot, as long as nothing was said. */
+			stand_in: string | null;
 		};
 		/**
 		 * Format: uuid
@@ -1750,6 +1887,8 @@ export interface components {
 		TagList: {
 			items: components['schemas']['TagCount'][];
 		};
+		/** @enum {string} */
+		Think: 'off' | 'on' | 'low' | 'medium' | 'high' | 'max';
 		/** Format: date-time */
 		Timestamp: string;
 		/** @description Milliseconds of one answer. */
@@ -1804,6 +1943,11 @@ export interface components {
 			cached_tokens?: number;
 			/** Format: int64 */
 			completion_tokens: number;
+			/**
+			 * Format: int64
+			 * @description In billionths of a US dollar, where the model's prices are known. `dispatch` adds it.
+			 */
+			cost?: number | null;
 			/** Format: int64 */
 			prompt_tokens: number;
 			/**
@@ -1811,6 +1955,41 @@ export interface components {
 			 * @description Tokens of reasoning; part of `completion_tokens`.
 			 */
 			reasoning_tokens?: number;
+		};
+		UsageReport: {
+			/** @description One model on one day, the latest day first. Days without calls are left out. At most 18,300, the oldest left out. */
+			days: components['schemas']['DailyUsage'][];
+			/** @description Who has used the most tokens first, at most 200; only of everybody. */
+			people: components['schemas']['PersonalUsage'][];
+		};
+		/** @description Calls of models, summed up. Calls that failed count, with the tokens that they used. */
+		UsageSum: {
+			/**
+			 * Format: int64
+			 * @description Part of `prompt_tokens`.
+			 */
+			cached_tokens: number;
+			/** Format: int64 */
+			calls: number;
+			/** Format: int64 */
+			completion_tokens: number;
+			/**
+			 * Format: int64
+			 * @description In billionths of a US dollar, of those calls whose model had prices; absent when none had.
+			 */
+			cost: number | null;
+			/**
+			 * Format: int64
+			 * @description Those that ended with an error or were interrupted; part of `calls`.
+			 */
+			failed: number;
+			/** Format: int64 */
+			prompt_tokens: number;
+			/**
+			 * Format: int64
+			 * @description Part of `completion_tokens`.
+			 */
+			reasoning_tokens: number;
 		};
 		/** @description Somebody with an account. The e-mail address is for display and sign-in; it never identifies. */
 		User: {
@@ -2562,6 +2741,7 @@ export interface operations {
 					'application/problem+json': components['schemas']['ProblemBody'];
 				};
 			};
+			/** @description Also `model_cannot_see`: the model is known to take no pictures. */
 			422: {
 				headers: {
 					[name: string]: unknown;
@@ -2770,6 +2950,163 @@ export interface operations {
 				content?: never;
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	upload_file: {
+		parameters: {
+			query?: {
+				/** @description What to call it. Only its end is kept, and it never becomes a path. */
+				name?: string;
+			};
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** @description The bytes, at most 20 MiB. */
+		requestBody: {
+			content: {
+				'application/octet-stream': string;
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['File'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			413: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			415: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			429: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_file: {
+		parameters: {
+			query?: {
+				/** @description `full` when absent. */
+				size?: 'full' | 'small';
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['FileId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'image/*': string;
+				};
+			};
+			/** @description The caller has it already. */
+			304: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_file: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FileId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -4214,6 +4551,47 @@ export interface operations {
 				};
 				content: {
 					'application/json': components['schemas']['TagList'];
+				};
+			};
+		};
+	};
+	usage: {
+		parameters: {
+			query?: {
+				/** @description How many days, today the last of them: 1 to 366; 30 when absent. */
+				days?: number;
+				/** @description How far the caller's clock is ahead of UTC, which says where a day begins: -840 to 840. */
+				utc_offset_minutes?: number;
+				of?: 'mine' | 'everybody';
+			};
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['UsageReport'];
+				};
+			};
+			400: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
 				};
 			};
 		};
