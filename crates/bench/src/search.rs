@@ -3,6 +3,7 @@
 mod fill;
 mod text;
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -131,7 +132,7 @@ async fn scan(connection: &DatabaseConnection, person: &Principal, letters: &[&s
         .to_owned();
     for letters in letters {
         values.push(format!("%{letters}%").into());
-        sql += &format!(" AND messages.parts LIKE ${}", values.len());
+        let _ = write!(sql, " AND messages.parts LIKE ${}", values.len());
     }
     sql += " ORDER BY messages.created_at DESC LIMIT 20";
     let begun = Instant::now();

@@ -42,7 +42,7 @@ impl Filled {
             let mut rows: Vec<Value> = Vec::new();
             let mut count = 0;
             while count < LOT.min(messages - written) {
-                let person = if conversations % 2 == 0 { 0 } else { 1 + conversations / 2 % (PEOPLE - 1) };
+                let person = if conversations.is_multiple_of(2) { 0 } else { 1 + conversations / 2 % (PEOPLE - 1) };
                 conversations += 1;
                 let conversation = ConversationId::generate(at);
                 let owner = people[person].user_id().context("a person")?;
