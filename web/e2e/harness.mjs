@@ -115,6 +115,21 @@ export async function until(what, limit, ask) {
 	}
 }
 
+/** A machine of its own that runs the model and speaks Ollama's protocol; `close` ends it. */
+export async function startOllama() {
+	const folder = mkdtempSync(join(tmpdir(), 'stoa-e2e-ollama-'));
+	const machine = new Server(folder, await freePort());
+	const authority = `127.0.0.1:${await freePort()}`;
+	machine.env.STOA_OLLAMA_LISTEN = authority;
+	await machine.import(modelFile, 'smollm2:135m');
+	await machine.start();
+	const close = async () => {
+		await machine.end();
+		rmSync(folder, { recursive: true, force: true });
+	};
+	return { authority, close };
+}
+
 export async function startAll() {
 	mkdirSync(pictures, { recursive: true });
 	const folder = mkdtempSync(join(tmpdir(), 'stoa-e2e-'));

@@ -13,6 +13,7 @@ import { projectTests } from './projects.mjs';
 import { resilienceTests } from './resilience.mjs';
 import { searchTests } from './search.mjs';
 import { settingsTests } from './settings/index.mjs';
+import { walkThroughTests } from './walk-through.mjs';
 
 const LIMIT_MS = 180_000;
 const words = process.argv.slice(2).map((word) => word.toLowerCase());
@@ -28,6 +29,7 @@ const tests = [
 	...projectTests,
 	...accessTests,
 	...settingsTests,
+	...walkThroughTests,
 	...resilienceTests
 ];
 const counts = { passed: 0, failed: 0, skipped: 0 };
