@@ -230,7 +230,7 @@ class Between(WithMock):
         for model in ("echo", "some.model-v1:0/echo"):
             with self.subTest(model):
                 content = [{"type": "text", "text": "hello"}, {"type": "image_url", "image_url": {"url": PICTURE}}]
-                self.assertEqual(self.ask(model, content)["message"]["content"], "hello")
+                self.assertEqual(self.ask(model, content)["message"]["content"], "hello [saw image/png]")
                 told = self.mock.requests()[-1]
                 self.assertIn(f"/{REGION}/bedrock/aws4_request", told["headers"]["authorization"])
                 picture = told["body"]["messages"][0]["content"][1]["image"]

@@ -156,6 +156,7 @@ const known: Record<string, Known> = {
 	},
 	search_answer: { title: m.problem_search_answer_title, hint: m.problem_search_answer_hint, facts: true },
 	search_off: { title: m.problem_search_off_title, hint: m.problem_search_off_hint },
+	search_too_slow: { title: m.problem_search_too_slow_title, hint: m.problem_search_too_slow_hint },
 	search_unreachable: {
 		title: m.problem_search_unreachable_title,
 		hint: m.problem_search_unreachable_hint,
