@@ -62,6 +62,7 @@ async function everyStop(all) {
 		'New conversation',
 		'Search',
 		'Assistants',
+		'Projects',
 		'Only one',
 		'Actions for Only one',
 		'Tabitha tabitha@example.com',
