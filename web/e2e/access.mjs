@@ -68,7 +68,8 @@ async function everyStop(all) {
 		'Tabitha tabitha@example.com',
 		'Model: counter',
 		'Parameters',
-		'Message'
+		'Message',
+		'Add pictures'
 	]);
 	// The first stop leads past the navigation.
 	await page.getByRole('link', { name: 'Skip to content' }).focus();
