@@ -94,10 +94,11 @@ pub(super) async fn all_at_once(people: &[Client], round: usize) -> anyhow::Resu
     for (number, person) in people.iter().enumerate() {
         let person = person.clone();
         let (place, who) = (PLACES[(number / 4 + round) % 4], PEOPLE[number % 4]);
-        // Other words from the beginning on in every round and crowd: what was computed before helps nobody.
+        // Other words from their fifth on in every round and crowd: what was computed before helps nobody.
         let days = 10 * people.len() + round;
-        let question =
-            format!("In {days} days {who} crosses {place} alone. Tell every day of the voyage as a long story.");
+        let question = format!(
+            "Write a long story of {days} days about {who} who crosses {place} alone. Tell every day of the voyage."
+        );
         asking.spawn(async move { person.ask(&question, TOKENS).await });
     }
     let mut answers = Vec::new();
