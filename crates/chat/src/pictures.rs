@@ -16,7 +16,7 @@ pub const MAX_PICTURES_BYTES: usize = 14 * 1024 * 1024;
 
 /// Refuses a turn whose question shows pictures to a model that is known to take none, before anything of it is written.
 pub(crate) async fn check_sight(engine: &Engine, principal: &Principal, turn: &NewTurn) -> Result<(), ChatError> {
-    let blind = |model: &str| engine.dispatch().sees(principal, model) == Some(false);
+    let blind = |model: &str| is_blind(engine, principal, model);
     let (model, shows) = match turn {
         NewTurn::Message { model, parts, .. } => (model.clone(), has_pictures(parts)),
         NewTurn::Regenerate { answer, model, .. } => {
@@ -33,6 +33,11 @@ pub(crate) async fn check_sight(engine: &Engine, principal: &Principal, turn: &N
         NewTurn::Continue { .. } => return Ok(()),
     };
     if shows && blind(&model) { Err(ChatError::CannotSee { model }) } else { Ok(()) }
+}
+
+/// Known to take none; of most models nothing is known.
+fn is_blind(engine: &Engine, principal: &Principal, model: &str) -> bool {
+    engine.dispatch().model(principal, model).is_some_and(|model| model.sees == Some(false))
 }
 
 fn has_pictures(parts: &[Part]) -> bool {
@@ -64,7 +69,7 @@ impl Gallery {
         if wanted.is_empty() {
             return Ok(gallery);
         }
-        if engine.dispatch().sees(principal, model) == Some(false) {
+        if is_blind(engine, principal, model) {
             gallery.blind = true;
             return Ok(gallery);
         }

@@ -62,7 +62,8 @@ async fn answer(
     receipt: &Receipt,
     clock: &mut Stopwatch,
 ) -> Result<FinishReason, Failure> {
-    let thinks = || engine.dispatch().abilities(principal, &turn.model).contains(&Ability::Reasoning);
+    let model = || engine.dispatch().model(principal, &turn.model);
+    let thinks = || model().is_some_and(|model| model.abilities.contains(&Ability::Reasoning));
     let think = turn.parameters.think.filter(|_| thinks());
     let gallery = Gallery::load(engine, principal, &turn.model, &turn.history).await?;
     let call = Call {

@@ -8,6 +8,7 @@ use stoa_model::completion::{
     PromptMessage, Timers, Usage,
 };
 use stoa_model::conversation::Timings;
+use stoa_model::provider::{Ability, AvailableModel};
 use stoa_model::{GenerationId, Principal, Scope, UsageId};
 use stoa_storage::UsageRow;
 
@@ -61,12 +62,14 @@ impl Dispatch {
     /// Runs a model. Answers once the upstream has taken the call or, where another model could stand in, has said
     /// something; the stream settles the call when it ends or is dropped, which also cancels it upstream.
     pub async fn call(&self, principal: &Principal, call: Call) -> Result<Answering, CompletionError> {
-        let (targets, mut meter) = self.admit(principal, &call)?;
+        let (mut targets, mut meter) = self.admit(principal, &call)?;
+        targets.retain(|target| target.id == call.model || self.may_stand_in(principal, target, &call));
         let mut fault = None;
         let last = targets.len().saturating_sub(1);
         for (place, target) in targets.into_iter().enumerate() {
             meter.begin(self.row(principal, &call, &target), target.prices);
-            let mut opened = Arc::clone(&target.upstream).open(request(&call, &target, principal)).await;
+            let request = self.request(&call, &target, principal);
+            let mut opened = Arc::clone(&target.upstream).open(request).await;
             if place < last
                 && let Ok(stream) = opened
             {
@@ -138,6 +141,32 @@ impl Dispatch {
         }
     }
 
+    /// One that is known to take no pictures has no answer about them.
+    fn may_stand_in(&self, principal: &Principal, target: &Target, call: &Call) -> bool {
+        let blind = || self.model(principal, &target.id).is_some_and(|model| model.sees == Some(false));
+        call.messages.iter().all(|message| message.images.is_empty()) || !blind()
+    }
+
+    fn request(&self, call: &Call, target: &Target, principal: &Principal) -> CompletionRequest {
+        let mut form = call.form.clone();
+        // How hard to think was said to the model that was asked.
+        if form.think.is_some() && target.id != call.model {
+            let thinks = |model: AvailableModel| model.abilities.contains(&Ability::Reasoning);
+            form.think = form.think.filter(|_| self.model(principal, &target.id).is_some_and(thinks));
+        }
+        CompletionRequest {
+            model: target.model.clone(),
+            messages: call.messages.clone(),
+            parameters: call.parameters.clone(),
+            stop: call.stop.clone(),
+            seed: call.seed,
+            form,
+            tenant: principal.user_id(),
+            timers: call.timers,
+            local: call.local.clone(),
+        }
+    }
+
     fn row(&self, principal: &Principal, call: &Call, target: &Target) -> UsageRow {
         let now = self.shared.clock.now();
         UsageRow {
@@ -165,19 +194,5 @@ async fn until_it_speaks(mut stream: CompletionStream) -> Result<CompletionStrea
         if speaks {
             return Ok(Box::pin(stream::iter(heard).chain(stream)));
         }
-    }
-}
-
-fn request(call: &Call, target: &Target, principal: &Principal) -> CompletionRequest {
-    CompletionRequest {
-        model: target.model.clone(),
-        messages: call.messages.clone(),
-        parameters: call.parameters.clone(),
-        stop: call.stop.clone(),
-        seed: call.seed,
-        form: call.form.clone(),
-        tenant: principal.user_id(),
-        timers: call.timers,
-        local: call.local.clone(),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use stoa_model::completion::{CompletionError, Upstream};
-use stoa_model::provider::{Ability, AvailableModel, LOCAL_SLUG, Prices, sees, split_model_id};
+use stoa_model::provider::{AvailableModel, LOCAL_SLUG, Prices, Provider, ProviderModel, sees, split_model_id};
 use stoa_model::{Principal, ProviderId};
 use stoa_storage::StoredProvider;
 
@@ -99,30 +99,21 @@ impl Catalogue {
         offers.sort_by_key(|offer| offer.stored.provider.id);
         for offer in offers {
             let provider = &offer.stored.provider;
-            models.extend(provider.models.iter().filter(|model| model.enabled).map(|model| AvailableModel {
-                id: format!("{}/{}", provider.slug, model.name),
-                display_name: model.display_name.clone().unwrap_or_else(|| model.name.clone()),
-                name: model.name.clone(),
-                provider: provider.name.clone(),
-                context_window: model.context_window,
-                sees: sees(&model.abilities, false),
-                abilities: model.abilities.clone(),
-                local: false,
-            }));
+            models.extend(provider.models.iter().filter(|model| model.enabled).map(|model| offered(provider, model)));
         }
         models
     }
 
-    pub(crate) fn abilities(&self, principal: &Principal, id: &str) -> Vec<Ability> {
-        let Some((slug, name)) = split_model_id(id) else { return Vec::new() };
+    /// One of these.
+    pub(crate) fn model(&self, principal: &Principal, id: &str) -> Option<AvailableModel> {
+        let (slug, name) = split_model_id(id)?;
         if slug == LOCAL_SLUG {
-            let known = self.local.models().into_iter().find(|model| model.id == id);
-            return known.map(|model| model.abilities).unwrap_or_default();
+            return self.local.models().into_iter().find(|model| model.id == id);
         }
         let providers = self.providers.load();
-        let offer = providers.get(slug).filter(|_| principal.may_use_providers());
-        let known = offer.and_then(|offer| offer.stored.provider.models.iter().find(|model| model.name == name));
-        known.map(|model| model.abilities.clone()).unwrap_or_default()
+        let provider = &providers.get(slug).filter(|_| principal.may_use_providers())?.stored.provider;
+        let model = provider.models.iter().find(|model| model.enabled && model.name == name)?;
+        Some(offered(provider, model))
     }
 
     /// The targets to try for a model, in order: itself, and the model that stands in for it. A model that is not enabled,
@@ -156,5 +147,18 @@ impl Catalogue {
         let model = provider.models.iter().find(|model| model.enabled && model.name == name)?;
         let target = target(Arc::clone(&offer.upstream), Some(provider.id), model.prices);
         Some((target, model.stand_in.clone()))
+    }
+}
+
+fn offered(provider: &Provider, model: &ProviderModel) -> AvailableModel {
+    AvailableModel {
+        id: format!("{}/{}", provider.slug, model.name),
+        display_name: model.display_name.clone().unwrap_or_else(|| model.name.clone()),
+        name: model.name.clone(),
+        provider: provider.name.clone(),
+        context_window: model.context_window,
+        sees: sees(&model.abilities, false),
+        abilities: model.abilities.clone(),
+        local: false,
     }
 }

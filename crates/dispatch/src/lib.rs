@@ -14,7 +14,7 @@ mod settling;
 
 use std::sync::Arc;
 
-use stoa_model::provider::{Ability, AvailableModel};
+use stoa_model::provider::AvailableModel;
 use stoa_model::{Clock, Principal};
 use stoa_storage::{Database, Notice, StorageError};
 use stoa_telemetry::metrics::prometheus_client::registry::Registry;
@@ -84,14 +84,9 @@ impl Dispatch {
         self.shared.catalogue.models(principal)
     }
 
-    /// What a model can do beyond text; nothing is known of one that is not there.
-    pub fn abilities(&self, principal: &Principal, id: &str) -> Vec<Ability> {
-        self.shared.catalogue.abilities(principal, id)
-    }
-
-    /// Whether a model takes pictures; `None` where that is not known, or there is no such model for the principal.
-    pub fn sees(&self, principal: &Principal, model: &str) -> Option<bool> {
-        self.models(principal).into_iter().find(|known| known.id == model)?.sees
+    /// One of these, if the principal may pick it.
+    pub fn model(&self, principal: &Principal, id: &str) -> Option<AvailableModel> {
+        self.shared.catalogue.model(principal, id)
     }
 
     /// Adds what is measured of all calls.

@@ -8,11 +8,12 @@ use futures_util::{StreamExt as _, stream};
 use stoa_dispatch::{Call, Dispatch, NoLocalModels, Receipt, UpstreamFactory};
 use stoa_model::completion::{
     AnswerForm, CompletionError, CompletionEvent, CompletionRequest, CompletionStream, FinishReason, LocalOptions,
-    OpenFuture, Parameters, PartKind, TimedStep, Timers, Upstream, Usage,
+    OpenFuture, Parameters, PartKind, PromptMessage, PromptRole, TimedStep, Timers, Upstream, Usage,
 };
 use stoa_model::person::Role;
-use stoa_model::provider::{Prices, ProviderKind, ProviderModel};
-use stoa_model::{Clock as _, Principal, SessionId, SystemClock, UserId, Via};
+use stoa_model::provider::{Ability, Prices, ProviderKind, ProviderModel};
+use stoa_model::think::Think;
+use stoa_model::{Clock as _, Image, Principal, SessionId, SystemClock, UserId, Via};
 use stoa_storage::testing::TestDatabase;
 use stoa_storage::{Database, Engine, NewProvider, StoredProvider};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,7 @@ impl Upstream for Actor {
         let finish = || Ok(CompletionEvent::Finish(FinishReason::Stop));
         let (says, counted) = (|text| Ok(says(text)), || Ok(counted()));
         let events = match request.model.as_str() {
+            "spare" if request.form.think.is_some() => vec![says("spare thinks"), finish()],
             "fine" | "spare" => vec![says(&request.model), counted(), finish()],
             "silent" => vec![counted(), finish()],
             "drops" => vec![counted(), Err(CompletionError::CutOff)],
@@ -113,14 +115,28 @@ impl Stage {
     }
 
     async fn ask(&self, model: &str) -> Heard {
+        self.ask_with(model, Vec::new(), None).await
+    }
+
+    /// What the stand-in is known to be able to.
+    async fn teach(&self, abilities: &[Ability]) {
+        let system = Principal::System("test");
+        let provider = self.database.providers(&system).await.unwrap().pop().unwrap();
+        let taught = |model| ProviderModel { abilities: abilities.to_vec(), ..model };
+        let models = provider.models.into_iter().map(taught).collect();
+        self.database.put_provider_models(&system, provider.id, models, SystemClock.now()).await.unwrap();
+        self.dispatch.reload().await.unwrap();
+    }
+
+    async fn ask_with(&self, model: &str, messages: Vec<PromptMessage>, think: Option<Think>) -> Heard {
         let receipt = self.dispatch.receipt();
         let call = Call {
             model: model.to_owned(),
-            messages: Vec::new(),
+            messages,
             parameters: Parameters::default(),
             stop: Vec::new(),
             seed: None,
-            form: AnswerForm::default(),
+            form: AnswerForm { think, ..AnswerForm::default() },
             timers: Timers::default(),
             local: LocalOptions::default(),
             generation: None,
@@ -243,4 +259,23 @@ async fn a_change_of_the_stand_in_is_in_force_at_once() {
     }
     stage.dispatch.reload().await.unwrap();
     assert_eq!(stage.ask("one/gone").await.outcome, Err("provider_unreachable"));
+}
+
+#[tokio::test]
+async fn a_stand_in_is_asked_for_what_it_can_do() {
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+    let stage = Stage::with("two/spare").await;
+    let seen = || {
+        let image = Image::new(PNG, 0).unwrap();
+        vec![PromptMessage { images: vec![image], ..PromptMessage::new(PromptRole::User, "look") }]
+    };
+    let text = async |messages, think| stage.ask_with("one/busy", messages, think).await.text;
+    assert_eq!(text(seen(), None).await, "spare", "of one that nothing is known of all may be asked");
+    assert_eq!(text(Vec::new(), Some(Think::High)).await, "spare", "but not to think");
+    stage.teach(&[Ability::Reasoning]).await;
+    assert_eq!(text(Vec::new(), Some(Think::High)).await, "spare thinks");
+    let heard = stage.ask_with("one/busy", seen(), None).await;
+    assert_eq!((heard.outcome, heard.attempts.len()), (Err("provider_refused"), 1), "it takes no pictures");
+    stage.teach(&[Ability::Vision]).await;
+    assert_eq!(text(seen(), None).await, "spare");
 }
