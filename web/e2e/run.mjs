@@ -8,6 +8,7 @@ import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { galleryTests } from './gallery.mjs';
 import { navigationTests } from './navigation.mjs';
+import { personalTests } from './personal.mjs';
 import { pictureTests } from './pictures.mjs';
 import { projectTests } from './projects.mjs';
 import { resilienceTests } from './resilience.mjs';
@@ -30,6 +31,7 @@ const tests = [
 	...accessTests,
 	...settingsTests,
 	...walkThroughTests,
+	...personalTests,
 	...resilienceTests
 ];
 const counts = { passed: 0, failed: 0, skipped: 0 };
