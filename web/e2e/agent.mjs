@@ -5,7 +5,8 @@ const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseco
 
 /**
  * Any key will do, it lists no models and always says the same. `origin`, when given, may read it from a browser. What it is
- * asked may begin with `[slow]` or `[fail]`.
+ * asked may begin with `[slow]`, `[fail]` or `[say]`, behind which
+ * stands what it answers.
  */
 export async function startAgent({ origin = null, models = [] } = {}) {
 	const asked = [];
@@ -39,6 +40,17 @@ export async function startAgent({ origin = null, models = [] } = {}) {
 		if (said.startsWith('[fail]')) {
 			response.writeHead(503, { 'content-type': 'application/json' });
 			response.end(JSON.stringify({ error: { message: 'the agent is asleep' } }));
+			return;
+		}
+		if (said.startsWith('[say]')) {
+			response.writeHead(200, { 'content-type': 'text/event-stream' });
+			for (const content of said.slice(5).match(/[^]{1,23}/g)) {
+				response.write(`data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`);
+				await pause(10);
+			}
+			response.end(
+				`data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\n`
+			);
 			return;
 		}
 		const words = said.startsWith('[slow]')

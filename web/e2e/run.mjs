@@ -7,6 +7,7 @@ import { assistantTests } from './assistants.mjs';
 import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { galleryTests } from './gallery.mjs';
+import { hostileTests } from './hostile.mjs';
 import { navigationTests } from './navigation.mjs';
 import { personalTests } from './personal.mjs';
 import { pictureTests } from './pictures.mjs';
@@ -32,6 +33,7 @@ const tests = [
 	...settingsTests,
 	...walkThroughTests,
 	...personalTests,
+	...hostileTests,
 	...resilienceTests
 ];
 const counts = { passed: 0, failed: 0, skipped: 0 };

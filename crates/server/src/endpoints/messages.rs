@@ -76,6 +76,8 @@ impl ProviderCall {
 pub(super) fn clean_model(model: String) -> Result<String, Problem> {
     let shaped = model.len() <= MODEL_BYTES
         && stoa_model::provider::split_model_id(&model).is_some()
-        && !model.chars().any(|c| c.is_control() || c.is_whitespace());
+        // Some servers name models with spaces.
+        && model.trim() == model
+        && !model.chars().any(char::is_control);
     if shaped { Ok(model) } else { Err(Problem::field("model", "must be `slug/name`, such as `local/smollm2:135m`")) }
 }
