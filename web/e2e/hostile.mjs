@@ -170,7 +170,9 @@ async function hostile(all) {
 	await harmless(page, 'an answer that is kept');
 	await lastAnswer(page).hover();
 	await page.mouse.wheel(0, -100_000);
-	await questions(page).last().hover({ position: { x: 20, y: 20 } });
+	await questions(page)
+		.last()
+		.hover({ position: { x: 20, y: 20 } });
 	await questions(page).last().getByRole('button', { name: 'Edit' }).click();
 	await harmless(page, 'a message that is edited');
 	await page.keyboard.press('Escape');
