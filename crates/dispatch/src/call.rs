@@ -8,6 +8,7 @@ use stoa_model::completion::{
     PromptMessage, Timers, Usage,
 };
 use stoa_model::conversation::Timings;
+use stoa_model::embedding::{Embedded, EmbeddingRequest};
 use stoa_model::provider::{Ability, AvailableModel};
 use stoa_model::{GenerationId, Principal, Scope, UsageId};
 use stoa_storage::UsageRow;
@@ -96,6 +97,20 @@ impl Dispatch {
         Err(fault.unwrap_or_else(|| CompletionError::UnknownModel { model: call.model.clone() }))
     }
 
+    /// Texts as vectors, by a provider's model. Nobody stands in: vectors of one model mean nothing beside those of another.
+    pub async fn embed(
+        &self,
+        principal: &Principal,
+        model: String,
+        request: EmbeddingRequest,
+    ) -> Result<Embedded, CompletionError> {
+        let ask = |target: Target| async move {
+            let request = EmbeddingRequest { model: target.model, ..request };
+            target.upstream.embed(request).await.map(|embedded| (embedded.usage, embedded))
+        };
+        self.whole(principal, model, ask).await
+    }
+
     /// A call of a local model that gives no text, such as one for vectors: `work` computes it and tells what it used. It
     /// is refused, reserved for and settled like any other.
     pub async fn compute<T>(
@@ -104,12 +119,24 @@ impl Dispatch {
         model: String,
         work: impl Future<Output = Result<(T, Usage), CompletionError>>,
     ) -> Result<T, CompletionError> {
+        let work = |_| async { work.await.map(|(done, usage)| (usage, done)) };
+        self.whole(principal, model, work).await
+    }
+
+    /// A call that is answered all at once.
+    async fn whole<T, W: Future<Output = Result<(Usage, T), CompletionError>>>(
+        &self,
+        principal: &Principal,
+        model: String,
+        work: impl FnOnce(Target) -> W,
+    ) -> Result<T, CompletionError> {
         let call = Call::without_text(model);
         let (targets, mut meter) = self.admit(principal, &call)?;
-        let target = targets.first().ok_or_else(|| CompletionError::UnknownModel { model: call.model.clone() })?;
-        meter.begin(self.row(principal, &call, target), target.prices);
-        match work.await {
-            Ok((done, usage)) => {
+        let target = targets.into_iter().next();
+        let target = target.ok_or_else(|| CompletionError::UnknownModel { model: call.model.clone() })?;
+        meter.begin(self.row(principal, &call, &target), target.prices);
+        match work(target).await {
+            Ok((usage, done)) => {
                 meter.computed(usage);
                 Ok(done)
             }
