@@ -65,6 +65,9 @@ impl Dispatch {
     pub async fn call(&self, principal: &Principal, call: Call) -> Result<Answering, CompletionError> {
         let (mut targets, mut meter) = self.admit(principal, &call)?;
         targets.retain(|target| target.id == call.model || self.may_stand_in(principal, target, &call));
+        let rests = |target: &Target| self.shared.rests.rests(target.provider, self.shared.clock.now());
+        // Stable: where all of them rest, or none, the one that was asked comes first.
+        targets.sort_by_key(rests);
         let mut fault = None;
         let last = targets.len().saturating_sub(1);
         for (place, target) in targets.into_iter().enumerate() {
@@ -77,20 +80,27 @@ impl Dispatch {
                 // What has said something is never repeated.
                 opened = until_it_speaks(stream).await;
             }
+            self.shared.rests.note(target.provider, opened.as_ref().err(), self.shared.clock.now());
+            let asked = target.id == call.model;
             match opened {
                 Ok(stream) => {
-                    let stand_in = (place > 0).then_some(target.id);
+                    let stand_in = (!asked).then_some(target.id);
                     return Ok(Answering { stand_in, events: Box::pin(Settling::new(stream, meter)) });
                 }
                 Err(error) => {
                     meter.refused(&error);
-                    if place < last && error.another_may_answer() {
-                        tracing::warn!(model = target.id, %error, "a model cannot answer; another stands in");
-                        fault.get_or_insert(error);
-                        continue;
+                    // Whatever is wrong with a stand-in that was asked first, the model that was meant may answer.
+                    let on = place < last && (!asked || error.another_may_answer());
+                    if on {
+                        tracing::warn!(model = target.id, %error, "a model cannot answer; another is asked");
                     }
                     // The fault of the model that was asked, and not of its stand-in, is what people can do something about.
-                    return Err(fault.unwrap_or(error));
+                    if asked || fault.is_none() {
+                        fault = Some(error);
+                    }
+                    if !on {
+                        break;
+                    }
                 }
             }
         }
