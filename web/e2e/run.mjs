@@ -13,6 +13,7 @@ import { projectTests } from './projects.mjs';
 import { resilienceTests } from './resilience.mjs';
 import { searchTests } from './search.mjs';
 import { settingsTests } from './settings/index.mjs';
+import { transferTests } from './transfer.mjs';
 import { walkThroughTests } from './walk-through.mjs';
 
 const LIMIT_MS = 180_000;
@@ -27,6 +28,7 @@ const tests = [
 	...galleryTests,
 	...searchTests,
 	...projectTests,
+	...transferTests,
 	...accessTests,
 	...settingsTests,
 	...walkThroughTests,

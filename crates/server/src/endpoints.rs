@@ -5,9 +5,11 @@ pub(crate) mod assistants;
 pub(crate) mod conversations;
 pub(crate) mod egress;
 pub(crate) mod events;
+pub(crate) mod export;
 pub(crate) mod files;
 pub(crate) mod generations;
 pub(crate) mod health;
+pub(crate) mod import;
 pub(crate) mod local_models;
 pub(crate) mod messages;
 pub(crate) mod metrics;
@@ -30,6 +32,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(files::routes())
         .merge(generations::routes())
         .merge(events::routes())
+        .merge(export::routes())
+        .merge(import::routes())
         .merge(projects::routes())
         .merge(search::routes())
         .merge(models::routes())

@@ -30,6 +30,8 @@ pub use repositories::generations::{
     Append, AppendOutcome, Chunk, GenerationRow, GenerationState, InputTemplate, Lease, NewTurn, Outcome, TurnIds,
     TurnLimits, TurnParent,
 };
+pub use repositories::imported_messages::{ImportedMessage, ImportedMessages};
+pub use repositories::imports::{Brought, ImportEnd, ImportedConversation};
 pub use repositories::messages::{MessagePage, PathQuery};
 pub use repositories::projects::{Leftover, MAX_PROJECTS};
 pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};

@@ -5,6 +5,8 @@ mod list;
 mod proceed;
 mod regenerate;
 
+pub(crate) use begin::{IMAGES, PARTS, TEXT_BYTES};
+
 use serde::Serialize;
 use stoa_model::{GenerationId, MessageId};
 use stoa_storage::TurnIds;
@@ -41,7 +43,7 @@ impl From<TurnIds> for Turn {
 }
 
 /// A model id of the right shape. Whether the model exists is found out when it is called.
-pub(super) fn clean_model(model: String) -> Result<String, Problem> {
+pub(crate) fn clean_model(model: String) -> Result<String, Problem> {
     let shaped = model.len() <= MODEL_BYTES
         && stoa_model::provider::split_model_id(&model).is_some()
         && !model.chars().any(|c| c.is_control() || c.is_whitespace());

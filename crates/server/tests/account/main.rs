@@ -4,7 +4,9 @@
 mod assistants;
 mod bodies;
 mod doors;
+mod exports;
 mod files;
+mod imports;
 mod keys;
 mod local_models;
 mod members;

@@ -20,7 +20,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 23] = [
+const OWN: [(&str, &str); 25] = [
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("put", "/api/v1/me/password"),
@@ -37,6 +37,8 @@ const OWN: [(&str, &str); 23] = [
     ("post", "/api/v1/conversations"),
     ("post", "/api/v1/files"),
     ("get", "/api/v1/search"),
+    ("get", "/api/v1/export"),
+    ("post", "/api/v1/import"),
     ("get", "/api/v1/projects"),
     ("post", "/api/v1/projects"),
     ("get", "/api/v1/tags"),
@@ -149,6 +151,7 @@ impl Things {
         let of = self.by_path.iter().find(|(prefix, _)| path.starts_with(**prefix));
         let filled = of.map_or(filled.clone(), |(_, id)| filled.replace("{id}", id));
         let filled = filled.replace("{name}", "tiny:1b");
+        let filled = if path.ends_with("{id}/export") { filled + "?format=json" } else { filled };
         assert!(!filled.contains('{'), "{path}: the test knows no thing of the owner's to put here");
         filled
     }
@@ -204,7 +207,7 @@ on_both_engines! {
         assert_eq!(usage.body["days"], json!([]), "the calls of the first are none of the second's");
         member.get("/api/v1/usage?of=everybody").await.is(403, "forbidden");
         let within = format!("search?q=hello&conversation={}", things.by_path["/api/v1/conversations/"]);
-        let lists = ["projects", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "search?q=hello", &within];
+        let lists = ["projects", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "export", "search?q=hello", &within];
         assert!(owner.get("/api/v1/search?q=hello").await.text.contains("hello"));
         for path in lists.into_iter().chain(["search?q=difference"]) {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);

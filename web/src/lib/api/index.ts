@@ -42,6 +42,7 @@ export type Snippet = Schemas['Snippet'];
 export type Usage = Schemas['Usage'];
 export type DailyUsage = Schemas['DailyUsage'];
 export type PersonalUsage = Schemas['PersonalUsage'];
+export type ImportReport = Schemas['ImportReport'];
 export type Turn = Schemas['Turn'];
 
 /** Every request goes through this client; its types are the server's own document. */

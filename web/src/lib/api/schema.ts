@@ -218,6 +218,23 @@ export interface paths {
 		patch: operations['change_conversation'];
 		trace?: never;
 	};
+	'/api/v1/conversations/{id}/export': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** One conversation as a file. */
+		get: operations['export_conversation'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/conversations/{id}/messages': {
 		parameters: {
 			query?: never;
@@ -342,6 +359,26 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/export': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/**
+		 * Everything of the caller's: projects, assistants, and conversations with all their branches, tags and pictures, as Stoa's
+		 *     archive: a line that says what it is, one entry a line, and a last line without which it was cut off.
+		 */
+		get: operations['export_everything'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/files': {
 		parameters: {
 			query?: never;
@@ -412,6 +449,27 @@ export interface paths {
 		get: operations['follow_generation'];
 		put?: never;
 		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/import': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Imports an archive of Stoa, or what LobeChat, Open WebUI or ChatGPT export, whichever it is. It is read while it comes, at
+		 *     most 4 GiB of it; what cannot be taken is left out and told. Importing the same file again makes nothing twice, and brings
+		 *     what was missing after one that broke off.
+		 */
+		post: operations['import_file'];
 		delete?: never;
 		options?: never;
 		head?: never;
@@ -1330,6 +1388,26 @@ export interface components {
 			/** Format: int32 */
 			start: number;
 		};
+		ImportCounts: {
+			/** Format: int64 */
+			assistants: number;
+			/** Format: int64 */
+			conversations: number;
+			/** Format: int64 */
+			messages: number;
+			/** Format: int64 */
+			pictures: number;
+			/** Format: int64 */
+			projects: number;
+		};
+		/** @description What an import has made, what was there before, and what it did not take. */
+		ImportReport: {
+			/** @description Imported before, or never gone; left as it is here. */
+			known: components['schemas']['ImportCounts'];
+			left_out: components['schemas']['LeftOutGroup'][];
+			made: components['schemas']['ImportCounts'];
+			source: components['schemas']['Source'];
+		};
 		/** @description A model of the store. */
 		InstalledModel: {
 			abilities: components['schemas']['Ability'][];
@@ -1368,6 +1446,17 @@ export interface components {
 			items: components['schemas']['InstalledModel'][];
 			/** @description Whether more can be searched for. */
 			search: boolean;
+		};
+		/** @enum {string} */
+		Kind: 'project' | 'assistant' | 'conversation' | 'message' | 'picture' | 'other';
+		/** @description Things of one kind that were not taken for one reason. */
+		LeftOutGroup: {
+			/** Format: int64 */
+			count: number;
+			/** @description What some of them are called, or `#` and their number in the file. */
+			names: string[];
+			what: components['schemas']['Kind'];
+			why: components['schemas']['Why'];
 		};
 		/** @description What the machine has. Sizes are in bytes. */
 		MachineFacts: {
@@ -1847,6 +1936,11 @@ export interface components {
 			highlights: components['schemas']['Highlight'][];
 			text: string;
 		};
+		/**
+		 * @description Whose export a file is.
+		 * @enum {string}
+		 */
+		Source: 'stoa' | 'chatgpt' | 'open_webui' | 'lobechat';
 		StartModelPull: {
 			/**
 			 * @description `[host/][namespace/]model[:tag]`; without a host, in Ollama's library.
@@ -2006,6 +2100,16 @@ export interface components {
 		UserList: {
 			items: components['schemas']['User'][];
 		};
+		/** @enum {string} */
+		Why:
+			| 'unreadable'
+			| 'too_large'
+			| 'not_supported'
+			| 'not_in_file'
+			| 'empty'
+			| 'not_allowed'
+			| 'no_room'
+			| 'cut_off';
 	};
 	responses: never;
 	parameters: never;
@@ -2651,6 +2755,48 @@ export interface operations {
 			};
 		};
 	};
+	export_conversation: {
+		parameters: {
+			query: {
+				format: 'markdown' | 'json';
+				/** @description For Markdown, any message: the path to the newest end below it. The conversation's own leaf when absent. */
+				leaf?: components['schemas']['MessageId'];
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'text/markdown': string;
+					'application/json': string;
+				};
+			};
+			400: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	list_messages: {
 		parameters: {
 			query?: {
@@ -2959,6 +3105,33 @@ export interface operations {
 			};
 		};
 	};
+	export_everything: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/x-ndjson': string;
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	upload_file: {
 		parameters: {
 			query?: {
@@ -3166,6 +3339,64 @@ export interface operations {
 				};
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	import_file: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** @description The file, at most 4 GiB. */
+		requestBody: {
+			content: {
+				'application/octet-stream': string;
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ImportReport'];
+				};
+			};
+			400: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			413: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description `import_unknown`: the file is of no kind that can be read. `import_too_new`. */
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description `too_many_imports`: one at a time of each person. */
+			429: {
 				headers: {
 					[name: string]: unknown;
 				};

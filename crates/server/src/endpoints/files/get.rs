@@ -11,6 +11,7 @@ use serde::Deserialize;
 use stoa_model::FileId;
 
 use crate::app::App;
+use crate::disposition;
 use crate::extract::{Caller, Id, Query};
 use crate::problem::{Problem, ProblemBody, Result};
 
@@ -88,21 +89,11 @@ fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     tags.any(|known| known == "*" || tag.as_bytes() == known.as_bytes())
 }
 
-/// The name, with the ending of what it is, as RFC 8187 writes it.
+/// The name, with the ending of what it is.
 fn disposition(name: &str, kind: &str) -> HeaderValue {
     let ending = if kind == "image/jpeg" { "jpg" } else { "png" };
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem).trim();
-    let stem = if stem.is_empty() { "picture" } else { stem };
-    let mut text = "inline; filename*=UTF-8''".to_owned();
-    for byte in format!("{stem}.{ending}").bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') {
-            text.push(char::from(byte));
-        } else {
-            text.push('%');
-            text.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
-        }
-    }
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("inline"))
+    disposition::inline(if stem.is_empty() { "picture" } else { stem }, ending)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 import type { Component } from 'svelte';
+import ArrowDownUp from '@lucide/svelte/icons/arrow-down-up';
 import ChartColumn from '@lucide/svelte/icons/chart-column';
 import Cpu from '@lucide/svelte/icons/cpu';
 import KeyRound from '@lucide/svelte/icons/key-round';
@@ -28,7 +29,8 @@ export function sectionsFor(isAdmin: boolean): SectionGroup[] {
 				{ path: '/settings/profile', label: m.settings_profile(), icon: UserRound },
 				{ path: '/settings/sessions', label: m.settings_sessions(), icon: MonitorSmartphone },
 				{ path: '/settings/api-keys', label: m.settings_keys(), icon: KeyRound },
-				{ path: '/settings/usage', label: m.usage_title(), icon: ChartColumn }
+				{ path: '/settings/usage', label: m.usage_title(), icon: ChartColumn },
+				{ path: '/settings/data', label: m.data_title(), icon: ArrowDownUp }
 			]
 		},
 		{
