@@ -171,12 +171,11 @@ impl Reader {
                 }
                 _ => None,
             };
-            match pieces {
-                Some(pieces) => self.pieces.extend(pieces),
-                None => {
-                    self.strange += 1;
-                    self.pieces.push_back(Piece::left_out(Kind::Other, Why::Unreadable, self.place()));
-                }
+            if let Some(pieces) = pieces {
+                self.pieces.extend(pieces);
+            } else {
+                self.strange += 1;
+                self.pieces.push_back(Piece::left_out(Kind::Other, Why::Unreadable, self.place()));
             }
             return;
         }

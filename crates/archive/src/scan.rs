@@ -48,6 +48,14 @@ enum Goal {
     Nothing,
 }
 
+/// Whether this is within a text of JSON, and whether the next letter there means itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Text {
+    Outside,
+    Inside,
+    Escaped,
+}
+
 #[derive(Debug)]
 struct Capture {
     goal: Goal,
@@ -55,8 +63,7 @@ struct Capture {
     most: usize,
     over: bool,
     depth: usize,
-    string: bool,
-    escaped: bool,
+    text: Text,
     /// A number or a word, which ends where another thing begins.
     bare: bool,
 }
@@ -142,7 +149,7 @@ impl Scanner {
                 self.place = Place::Array;
                 next(input);
             }
-            (Place::Name | Place::Array, b',') => next(input),
+            (Place::Name | Place::Array, b',') | (Place::Value(_), b':') => next(input),
             (Place::Name, b'"') => self.begin(Goal::Name, 256, input),
             (Place::Name, b'}') => {
                 next(input);
@@ -158,7 +165,6 @@ impl Scanner {
                 }
             }
             (Place::Array, _) if starts_value(byte) => self.begin(Goal::Element, self.entry_bytes, input),
-            (Place::Value(_), b':') => next(input),
             (Place::Value(_), _) if starts_value(byte) => self.value(byte, input),
             (Place::Dead, _) => *input = &[],
             _ => {
@@ -201,7 +207,7 @@ impl Scanner {
     fn begin(&mut self, goal: Goal, most: usize, input: &[u8]) {
         let bare = !matches!(input.first(), Some(b'"' | b'{' | b'['));
         self.capture =
-            Some(Capture { goal, bytes: Vec::new(), most, over: false, depth: 0, string: false, escaped: false, bare });
+            Some(Capture { goal, bytes: Vec::new(), most, over: false, depth: 0, text: Text::Outside, bare });
     }
 
     fn capture_more(&mut self, input: &mut &[u8]) -> Option<Found> {
@@ -275,19 +281,19 @@ impl Capture {
     fn nested(&mut self, input: &[u8]) -> (usize, bool) {
         let mut at = 0;
         while let Some(byte) = input.get(at) {
-            if self.string {
-                if self.escaped {
-                    self.escaped = false;
-                    at += 1;
-                    continue;
-                }
+            if self.text == Text::Escaped {
+                self.text = Text::Inside;
+                at += 1;
+                continue;
+            }
+            if self.text == Text::Inside {
                 let rest = input.get(at..).unwrap_or_default();
                 let Some(mark) = memchr2(b'"', b'\\', rest) else { return (input.len(), false) };
                 at += mark + 1;
                 if rest.get(mark) == Some(&b'\\') {
-                    self.escaped = true;
+                    self.text = Text::Escaped;
                 } else {
-                    self.string = false;
+                    self.text = Text::Outside;
                     if self.depth == 0 {
                         return (at, true);
                     }
@@ -296,7 +302,7 @@ impl Capture {
             }
             at += 1;
             match byte {
-                b'"' => self.string = true,
+                b'"' => self.text = Text::Inside,
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' => {
                     self.depth = self.depth.saturating_sub(1);

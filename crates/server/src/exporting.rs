@@ -124,27 +124,27 @@ impl Archive {
         loop {
             let mut out = Vec::new();
             match std::mem::replace(&mut self.next, Next::Nothing) {
-                Next::Projects(mut ids) => match ids.pop_front() {
-                    Some(id) => {
+                Next::Projects(mut ids) => {
+                    if let Some(id) = ids.pop_front() {
                         if let Some(project) = there(self.app.database.project(&self.principal, id).await)? {
                             self.write(&mut out, &Entry::Project(Box::new(project.into())));
                         }
                         self.next = Next::Projects(ids);
-                    }
-                    None => {
+                    } else {
                         let ids = self.app.database.assistant_ids(&self.principal).await?;
                         self.next = Next::Assistants(ids.into());
                     }
-                },
-                Next::Assistants(mut ids) => match ids.pop_front() {
-                    Some(id) => {
+                }
+                Next::Assistants(mut ids) => {
+                    if let Some(id) = ids.pop_front() {
                         if let Some(assistant) = there(self.app.database.assistant(&self.principal, id).await)? {
                             self.write(&mut out, &Entry::Assistant(Box::new(assistant.into())));
                         }
                         self.next = Next::Assistants(ids);
+                    } else {
+                        self.next = Next::Heads(None);
                     }
-                    None => self.next = Next::Heads(None),
-                },
+                }
                 Next::Heads(after) => {
                     let page = self.app.database.conversations_by_id(&self.principal, after, CONVERSATIONS).await?;
                     self.next = if page.is_empty() {

@@ -3,16 +3,16 @@
 
 mod clean;
 mod report;
+mod trouble;
 
 use std::collections::{HashMap, HashSet};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::StatusCode;
 use stoa_archive::{ConversationPiece, Kind, LeftOut, MessagePiece, Piece, PiecePart, Reader, Why};
-use stoa_listener::BodyError;
 use stoa_model::assistant::AssistantProfile;
+use stoa_model::completion::Parameters;
 use stoa_model::file::File;
 use stoa_model::project::ProjectProfile;
 use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, Timestamp};
@@ -20,6 +20,7 @@ use stoa_storage::{Brought, ImportEnd, ImportedConversation, ImportedMessage, St
 
 pub(crate) use self::report::ImportReport;
 use self::report::Tally;
+use self::trouble::{broken_off, too_new, unknown};
 use crate::app::App;
 use crate::endpoints::conversations::ROLE_BYTES;
 use crate::endpoints::messages::clean_model;
@@ -100,9 +101,7 @@ impl Import<'_> {
             .await?;
             reader = back;
             if reader.too_new().is_some() {
-                let detail = "This file was written by a newer Stoa.";
-                return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "import_too_new", detail)
-                    .hint("Update this Stoa, and try again."));
+                return Err(too_new());
             }
             if reader.hopeless() {
                 return Err(unknown());
@@ -232,7 +231,7 @@ impl Import<'_> {
                 .collect(),
             tags: head.tags,
             model: head.model.and_then(|model| clean_model(model).ok()),
-            parameters: if head.parameters.check().is_ok() { head.parameters } else { Default::default() },
+            parameters: if head.parameters.check().is_ok() { head.parameters } else { Parameters::default() },
             role,
             created_at,
             updated_at,
@@ -336,7 +335,7 @@ impl Import<'_> {
     /// Ends all conversations that are open, and at the end of the file those whose order is known only then.
     async fn end(&mut self) -> Result<()> {
         self.flush().await?;
-        for (_, open) in &mut self.open {
+        for open in self.open.values_mut() {
             // What they follow never came: they begin a branch of their own.
             for message in &mut open.batch {
                 message.parent = None;
@@ -384,24 +383,4 @@ fn taken(lost: &HashMap<MessageId, Option<MessageId>>, mut parent: Option<Messag
 
 async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(error.to_string()))
-}
-
-fn unknown() -> Problem {
-    Problem::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "import_unknown",
-        "This file is none of the exports that can be imported.",
-    )
-    .hint(
-        "Choose an archive of Stoa, or the exported file of LobeChat, Open WebUI or ChatGPT (its conversations.json).",
-    )
-}
-
-fn broken_off(error: axum::Error) -> Problem {
-    let error = error.into_inner();
-    match BodyError::find(error.as_ref()) {
-        Some(error) => Problem::new(error.status(), "body_unreadable", error.to_string()),
-        None => Problem::bad_request("body_unreadable", "The body could not be read."),
-    }
-    .hint("What came before is imported. Import the same file again for the rest; nothing is made twice.")
 }

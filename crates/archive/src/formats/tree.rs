@@ -50,12 +50,11 @@ pub(crate) fn messages(of: Of<'_>, mut nodes: Vec<Node>, leaf: Option<&str>) -> 
     let kept = kept_ancestors(&nodes, &parents);
     let mut children: Vec<Vec<usize>> = nodes.iter().map(|_| Vec::new()).collect();
     let mut ready = Vec::new();
-    for (place, node) in nodes.iter().enumerate().filter(|(_, node)| node.says.is_some()) {
+    for (place, _) in nodes.iter().enumerate().filter(|(_, node)| node.says.is_some()) {
         match parents.get(place).copied().flatten().and_then(|parent| kept.get(parent).copied().flatten()) {
             Some(parent) => children[parent].push(place),
             None => ready.push((place, None)),
         }
-        debug_assert!(!node.key.is_empty() || node.says.is_some());
     }
     let wanted = nodes.iter().filter(|node| node.says.is_some()).count();
     let mut made: Vec<MessagePiece> = Vec::with_capacity(wanted);
@@ -67,16 +66,13 @@ pub(crate) fn messages(of: Of<'_>, mut nodes: Vec<Node>, leaf: Option<&str>) -> 
         let into = before.filter(|before| {
             alone && says.role == MessageRole::Assistant && made[*before].role == MessageRole::Assistant
         });
-        let here = match into {
-            Some(into) => {
-                made[into].parts.extend(says.parts);
-                into
-            }
-            None => {
-                let parent = before.map(|before| made[before].id);
-                made.push(piece(of, &nodes[place].key, parent, says));
-                made.len() - 1
-            }
+        let here = if let Some(into) = into {
+            made[into].parts.extend(says.parts);
+            into
+        } else {
+            let parent = before.map(|before| made[before].id);
+            made.push(piece(of, &nodes[place].key, parent, says));
+            made.len() - 1
         };
         target.insert(place, here);
         ready.extend(children[place].iter().map(|child| (*child, Some((place, here)))));
