@@ -13,6 +13,7 @@ import { projectTests } from './projects.mjs';
 import { resilienceTests } from './resilience.mjs';
 import { searchTests } from './search.mjs';
 import { settingsTests } from './settings/index.mjs';
+import { sharingTests } from './sharing.mjs';
 import { transferTests } from './transfer.mjs';
 import { walkThroughTests } from './walk-through.mjs';
 
@@ -29,6 +30,7 @@ const tests = [
 	...searchTests,
 	...projectTests,
 	...transferTests,
+	...sharingTests,
 	...accessTests,
 	...settingsTests,
 	...walkThroughTests,

@@ -18,6 +18,9 @@ pub(crate) mod openapi;
 pub(crate) mod projects;
 pub(crate) mod providers;
 pub(crate) mod search;
+pub(crate) mod shared;
+pub(crate) mod shares;
+pub(crate) mod sharing;
 pub(crate) mod usage;
 pub(crate) mod users;
 
@@ -36,6 +39,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(import::routes())
         .merge(projects::routes())
         .merge(search::routes())
+        .merge(shares::routes())
+        .merge(shared::routes())
+        .merge(sharing::routes())
         .merge(models::routes())
         .merge(assistants::routes())
         .merge(local_models::routes())

@@ -115,6 +115,11 @@ impl FileService {
         Ok(NewFile { digest: digest.to_string(), small_digest, media_type, name, bytes: size, width, height })
     }
 
+    /// What one person may keep and send.
+    pub(crate) fn limits(&self) -> FileLimits {
+        self.shared.limits
+    }
+
     /// Begins an import: one at a time of each person, and few of all.
     pub(crate) fn admit_import(&self, user: UserId) -> Result<Importing<'_>, Problem> {
         let mut importing = self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -211,7 +216,7 @@ fn too_many() -> Problem {
         .retry_after(Duration::from_secs(2))
 }
 
-fn refused(error: StorageError) -> Problem {
+pub(crate) fn refused(error: StorageError) -> Problem {
     match error {
         StorageError::Refused("too many files were sent in a short time") => {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_uploads", "You have sent many pictures just now.")

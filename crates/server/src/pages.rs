@@ -3,9 +3,11 @@
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use http::{Method, header::ACCEPT};
+use http::{HeaderName, HeaderValue, Method, header::ACCEPT};
 
 use crate::problem::Problem;
+
+pub(crate) const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 
 pub(crate) async fn pages(request: Request) -> Response {
     let path = request.uri().path();
@@ -24,8 +26,14 @@ pub(crate) async fn pages(request: Request) -> Response {
         None if path.starts_with("/assets/") || !wants_page(&request) => return Problem::not_found().into_response(),
         None => stoa_web_assets::index(request.headers()),
     };
+    let shared = path.starts_with("/share/");
     let asset = if request.method() == Method::HEAD { asset.without_body() } else { asset };
-    asset.into_response::<Body>()
+    let mut response = asset.into_response::<Body>();
+    if shared {
+        // What somebody shows to those who have a link is not for those who look for it.
+        response.headers_mut().insert(ROBOTS, HeaderValue::from_static("noindex, nofollow"));
+    }
+    response
 }
 
 fn wants_page(request: &Request) -> bool {

@@ -36,6 +36,7 @@ pub use repositories::messages::{MessagePage, PathQuery};
 pub use repositories::projects::{Leftover, MAX_PROJECTS};
 pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};
 pub use repositories::sessions::{NewSession, Session, SignedIn};
+pub use repositories::shares::{NewShare, ShareChange};
 pub use repositories::usage::UsageRow;
 pub use repositories::usage_sums::{UsageLimit, UsageOf, UsageSpan};
 pub use repositories::users::{Credentials, NewUser, UserChange};

@@ -16,6 +16,8 @@ pub(crate) mod projects;
 pub(crate) mod providers;
 pub(crate) mod sessions;
 pub(crate) mod settings;
+pub(crate) mod shared;
+pub(crate) mod shares;
 pub(crate) mod usage;
 pub(crate) mod usage_sums;
 pub(crate) mod users;

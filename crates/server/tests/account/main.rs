@@ -14,5 +14,6 @@ mod profile;
 mod providers;
 mod second_user;
 mod secrets;
+mod shares;
 mod sign_in;
 mod support;

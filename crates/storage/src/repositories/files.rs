@@ -342,7 +342,7 @@ fn visible(principal: &Principal) -> sea_orm::Select<files::Entity> {
     files::Entity::find().filter(access::rows(principal.files(), files::Column::OwnerId))
 }
 
-fn stored(row: files::Model) -> Result<StoredFile, StorageError> {
+pub(super) fn stored(row: files::Model) -> Result<StoredFile, StorageError> {
     let id = row.id;
     let side = |column, value: i64| u32::try_from(value).map_err(|_| StorageError::inconsistent("files", column, id));
     Ok(StoredFile {

@@ -290,6 +290,26 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/conversations/{id}/shares': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Takes a picture of one branch as it is now, and makes a link to it. What is said later is not in it, nor is what the model
+		 *     was told to be.
+		 */
+		post: operations['create_share'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/egress/allowances': {
 		parameters: {
 			query?: never;
@@ -954,6 +974,127 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/shared/{token}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** What a link opens: what it is called, whose it is, and of when. */
+		get: operations['get_shared'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/shared/{token}/copy': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Makes a conversation of the caller's with what a link shows, to go on with. It needs somebody who is signed in. */
+		post: operations['copy_shared'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/shared/{token}/files/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** The bytes of a picture that a link shows. By it alone they are reached: no other file is, and this one by no other way. */
+		get: operations['get_shared_file'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/shared/{token}/messages': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Messages that a link shows. */
+		get: operations['list_shared_messages'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/shares': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** The caller's links. */
+		get: operations['list_shares'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/shares/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		/** Ends a link. It opens nothing from now on; what was taken for it is removed. */
+		delete: operations['delete_share'];
+		options?: never;
+		head?: never;
+		/** Changes what is given and leaves the rest. The link itself stays the same. */
+		patch: operations['change_share'];
+		trace?: never;
+	};
+	'/api/v1/sharing': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Says whether links for everyone are allowed. */
+		get: operations['get_sharing'];
+		/** Allows links for everyone, or switches them off at once. For administrators. */
+		put: operations['put_sharing'];
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/tags': {
 		parameters: {
 			query?: never;
@@ -1120,6 +1261,11 @@ export interface components {
 			/** @description At most 10, of 30 characters each. */
 			tags?: string[];
 		};
+		/**
+		 * @description Who a link opens for.
+		 * @enum {string}
+		 */
+		Audience: 'members' | 'everyone';
 		/** @description A model that a person may pick, wherever it runs. */
 		AvailableModel: {
 			abilities: components['schemas']['Ability'][];
@@ -1270,6 +1416,13 @@ export interface components {
 			key: string;
 			name: string;
 			scopes: components['schemas']['Scope'][];
+		};
+		/** @description A new link. `token` and `path` are in no other answer ever again. */
+		CreatedShare: components['schemas']['Share'] & {
+			/** @description Where the page is, from the root of this server. */
+			path: string;
+			/** @description What opens it. */
+			token: string;
 		};
 		/** @description One model on one day. */
 		DailyUsage: components['schemas']['UsageSum'] & {
@@ -1682,6 +1835,11 @@ export interface components {
 					/** @enum {string} */
 					type: 'image';
 			  };
+		NewShare: {
+			audience: components['schemas']['Audience'];
+			expires_at?: components['schemas']['Timestamp'] | null;
+			leaf_id?: components['schemas']['MessageId'] | null;
+		};
 		/** @description Sampling choices of one turn. An absent value is not sent, so that the model's own default holds. */
 		Parameters: {
 			/**
@@ -1925,6 +2083,68 @@ export interface components {
 			needed: boolean;
 			/** @description The token that the server wrote into its log must be given: whoever asks does not sit at the machine itself. */
 			token_required: boolean;
+		};
+		/** @description A link as its owner sees it. What opens it is told once, when it is made. */
+		Share: {
+			audience: components['schemas']['Audience'];
+			conversation_id: components['schemas']['ConversationId'];
+			created_at: components['schemas']['Timestamp'];
+			expires_at: components['schemas']['Timestamp'] | null;
+			id: components['schemas']['ShareId'];
+			/** Format: int64 */
+			messages: number;
+			/** @description When its picture of the conversation was taken. */
+			taken_at: components['schemas']['Timestamp'];
+			/** @description As the conversation was called. */
+			title: string;
+		};
+		ShareChange: {
+			audience?: components['schemas']['Audience'] | null;
+			expires_at?: components['schemas']['Timestamp'] | null;
+			/** @description Takes the picture again, of the branch that the conversation shows now. */
+			retake?: boolean;
+		};
+		/**
+		 * Format: uuid
+		 * @description A link to a conversation.
+		 */
+		ShareId: string;
+		ShareList: {
+			/** @description The newest first. */
+			items: components['schemas']['Share'][];
+		};
+		/** @description What whoever opens a link sees above the messages. */
+		Shared: {
+			expires_at: components['schemas']['Timestamp'] | null;
+			/** Format: int64 */
+			messages: number;
+			/** @description What its owner is called. */
+			owner: string;
+			taken_at: components['schemas']['Timestamp'];
+			title: string;
+		};
+		/** @description A message as others see it: what was said, by whom, and when. */
+		SharedMessage: {
+			created_at: components['schemas']['Timestamp'];
+			model: string | null;
+			parts: components['schemas']['Part'][];
+			/**
+			 * Format: int32
+			 * @description From 0 on, in the order of the branch.
+			 */
+			place: number;
+			role: components['schemas']['MessageRole'];
+		};
+		SharedMessageList: {
+			/** @description There are messages below the last of these. */
+			has_more: boolean;
+			/** @description Oldest first. */
+			items: components['schemas']['SharedMessage'][];
+		};
+		/** @description For whom links may be made here. */
+		Sharing: {
+			/** @description Links may open for whoever has them, signed in or not. Off, those that are there open nothing. */
+			public_links: boolean;
 		};
 		SignInRequest: {
 			email: string;
@@ -2945,6 +3165,56 @@ export interface operations {
 				};
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	create_share: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['NewShare'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['CreatedShare'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description `nothing_to_share`, or `public_links_off`. */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -4758,6 +5028,335 @@ export interface operations {
 				};
 			};
 			429: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_shared: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				token: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Shared'];
+				};
+			};
+			/** @description It opens for those who are signed in. */
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description Also for a link that was ended or is past its time. */
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	copy_shared: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				token: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Conversation'];
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description `no_room`: its pictures have no room among the caller's. */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_shared_file: {
+		parameters: {
+			query?: {
+				/** @description `full` when absent. */
+				size?: 'full' | 'small';
+			};
+			header?: never;
+			path: {
+				token: string;
+				id: components['schemas']['FileId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'image/*': string;
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_shared_messages: {
+		parameters: {
+			query?: {
+				/** @description The place of the first message that is wanted; 0 when absent. */
+				from?: number;
+				/** @description 1 to 100; 50 when absent. */
+				limit?: number;
+			};
+			header?: never;
+			path: {
+				token: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['SharedMessageList'];
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_shares: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ShareList'];
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_share: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ShareId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_share: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ShareId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ShareChange'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Share'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_sharing: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Sharing'];
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	put_sharing: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['Sharing'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Sharing'];
+				};
+			};
+			403: {
 				headers: {
 					[name: string]: unknown;
 				};

@@ -154,6 +154,14 @@ const known: Record<string, Known> = {
 		hint: m.problem_registry_unreachable_hint,
 		facts: true
 	},
+	nothing_to_share: {
+		title: m.problem_nothing_to_share_title,
+		hint: m.problem_nothing_to_share_hint
+	},
+	public_links_off: {
+		title: m.problem_public_links_off_title,
+		hint: m.problem_public_links_off_hint
+	},
 	import_unknown: {
 		title: m.problem_import_unknown_title,
 		hint: m.problem_import_unknown_hint,

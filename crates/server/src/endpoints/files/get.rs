@@ -9,6 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 use stoa_model::FileId;
+use stoa_storage::StoredFile;
 
 use crate::app::App;
 use crate::disposition;
@@ -28,7 +29,7 @@ pub(crate) enum FileSize {
     Small,
 }
 
-#[derive(Deserialize, utoipa::IntoParams)]
+#[derive(Clone, Copy, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FileQuery {
@@ -55,10 +56,21 @@ pub(super) async fn get_file(
     headers: HeaderMap,
 ) -> Result<Response> {
     let stored = app.database.file(&principal, id).await?;
+    picture(&app, stored, query, &headers, CACHING).await
+}
+
+/// The answer with the bytes of a file that the caller may see.
+pub(crate) async fn picture(
+    app: &App,
+    stored: StoredFile,
+    query: FileQuery,
+    headers: &HeaderMap,
+    caching: HeaderValue,
+) -> Result<Response> {
     let small = stored.small_digest.filter(|_| query.size == Some(FileSize::Small));
     let digest = small.unwrap_or(stored.digest);
     let tag = HeaderValue::from_str(&format!("\"{digest}\"")).map_err(|error| Problem::internal(error.to_string()))?;
-    let mut response = if has(&headers, &tag) {
+    let mut response = if has(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let bytes = app.files.read(&digest).await?;
@@ -70,7 +82,7 @@ pub(super) async fn get_file(
     };
     let headers = response.headers_mut();
     headers.insert(ETAG, tag);
-    headers.insert(CACHE_CONTROL, CACHING);
+    headers.insert(CACHE_CONTROL, caching);
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     // Whoever signs in after somebody else in the same browser does not get it from the browser.
     headers.insert(VARY, HeaderValue::from_static("cookie, authorization"));

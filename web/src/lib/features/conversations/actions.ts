@@ -8,6 +8,7 @@ import Folders from '@lucide/svelte/icons/folders';
 import Pencil from '@lucide/svelte/icons/pencil';
 import Pin from '@lucide/svelte/icons/pin';
 import PinOff from '@lucide/svelte/icons/pin-off';
+import Share from '@lucide/svelte/icons/share-2';
 import Trash from '@lucide/svelte/icons/trash-2';
 import { conversations } from './list.svelte';
 
@@ -74,6 +75,12 @@ export function conversationActions(conversation: Conversation, rename: () => vo
 			label: conversation.archived ? m.unarchive() : m.archive(),
 			icon: Archive,
 			onselect: () => void organise().then((there) => there.archive(conversation))
+		},
+		{
+			label: m.share_menu(),
+			icon: Share,
+			onselect: () =>
+				void import('$lib/features/sharing/single').then((there) => there.openShare(conversation))
 		},
 		{
 			label: m.export_menu(),
