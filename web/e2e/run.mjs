@@ -7,7 +7,9 @@ import { assistantTests } from './assistants.mjs';
 import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { galleryTests } from './gallery.mjs';
+import { hostileTests } from './hostile.mjs';
 import { navigationTests } from './navigation.mjs';
+import { personalTests } from './personal.mjs';
 import { pictureTests } from './pictures.mjs';
 import { projectTests } from './projects.mjs';
 import { resilienceTests } from './resilience.mjs';
@@ -34,6 +36,8 @@ const tests = [
 	...accessTests,
 	...settingsTests,
 	...walkThroughTests,
+	...personalTests,
+	...hostileTests,
 	...resilienceTests
 ];
 const counts = { passed: 0, failed: 0, skipped: 0 };

@@ -132,6 +132,11 @@ impl Principal {
         self.may_administer()
     }
 
+    /// Providers that only their owner's browser calls.
+    pub const fn personal_providers(&self) -> Predicate {
+        self.own_rows()
+    }
+
     /// A person's own sessions and API keys.
     pub const fn credentials(&self) -> Predicate {
         self.own_rows()

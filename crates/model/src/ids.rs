@@ -74,6 +74,8 @@ typed_ids! {
     MessageId,
     ProjectId,
     ProviderId,
+    /// A provider that only its owner's browser calls.
+    PersonalProviderId,
     /// One bringing of a model from its registry.
     PullId,
     SessionId,

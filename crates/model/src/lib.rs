@@ -11,6 +11,7 @@ pub mod ids;
 pub mod image;
 pub mod json;
 pub mod person;
+pub mod personal;
 pub mod project;
 pub mod provider;
 pub mod search;
@@ -23,6 +24,6 @@ pub use access::{Predicate, Principal, Scope, Sight, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
     AllowanceId, ApiKeyId, AssistantId, ConversationId, FileId, GenerationId, IdentityId, InstanceId, MessageId,
-    ProjectId, ProviderId, PullId, SessionId, ShareId, StreamId, UsageId, UserId,
+    PersonalProviderId, ProjectId, ProviderId, PullId, SessionId, ShareId, StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

@@ -15,6 +15,7 @@ pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod openapi;
+pub(crate) mod personal_providers;
 pub(crate) mod projects;
 pub(crate) mod providers;
 pub(crate) mod search;
@@ -49,6 +50,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(users::routes())
         .merge(usage::routes())
         .merge(providers::routes())
+        .merge(personal_providers::routes())
         .merge(egress::routes())
         .merge(openapi::routes())
 }

@@ -17,6 +17,7 @@ mod importing;
 mod local_models;
 mod ollama;
 mod openai;
+mod page_policy;
 mod pages;
 mod problem;
 mod rerank;

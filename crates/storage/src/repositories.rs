@@ -3,6 +3,7 @@
 pub(crate) mod allowances;
 pub(crate) mod api_keys;
 pub(crate) mod assistants;
+pub(crate) mod browser_generations;
 pub(crate) mod bulk;
 pub(crate) mod conversations;
 pub(crate) mod exports;
@@ -12,6 +13,7 @@ pub(crate) mod imported_messages;
 pub(crate) mod imports;
 pub(crate) mod instances;
 pub(crate) mod messages;
+pub(crate) mod personal_providers;
 pub(crate) mod projects;
 pub(crate) mod providers;
 pub(crate) mod sessions;

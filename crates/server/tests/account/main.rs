@@ -10,6 +10,7 @@ mod imports;
 mod keys;
 mod local_models;
 mod members;
+mod personal;
 mod profile;
 mod providers;
 mod second_user;

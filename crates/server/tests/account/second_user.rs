@@ -20,7 +20,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 31] = [
+const OWN: [(&str, &str); 33] = [
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("put", "/api/v1/me/password"),
@@ -49,6 +49,8 @@ const OWN: [(&str, &str); 31] = [
     ("get", "/api/v1/projects"),
     ("post", "/api/v1/projects"),
     ("get", "/api/v1/tags"),
+    ("get", "/api/v1/personal-providers"),
+    ("post", "/api/v1/personal-providers"),
     ("get", "/api/v1/events"),
     ("get", "/api/v1/setup"),
     ("post", "/api/v1/session"),
@@ -92,7 +94,9 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
         "/api/v1/sharing" => json!({"public_links": true}),
         "/api/v1/assistants/import" => json!({"format": "stoa.assistants", "version": 1, "assistants": []}),
         "/api/v1/assistants/order" => json!({"ids": [things.by_path["/api/v1/assistants/"]]}),
-        "/api/v1/providers/{id}/models" => json!({"models": []}),
+        "/api/v1/providers/{id}/models" | "/api/v1/personal-providers/{id}/models" => json!({"models": []}),
+        "/api/v1/personal-providers" => json!({"name": "X", "slug": "x", "base_url": "http://127.0.0.1:9"}),
+        "/api/v1/generations/{id}/deltas" => json!({"deltas": [], "end": {"reason": {"kind": "stopped"}}}),
         "/api/v1/providers" => json!({"name": "X", "slug": "x", "kind": "openai", "base_url": "https://x.test"}),
         "/api/v1/egress/allowances" => json!({"authority": "localhost:1"}),
         "/api/v1/users" => {
@@ -123,6 +127,8 @@ impl Things {
         let models = json!({"models": [{"name": "lorem-5"}, {"name": "endless;rate=5"}]});
         owner.put(&format!("/api/v1/providers/{provider}/models"), models).await.good(200);
         let title = "Difference engine";
+        let mine = json!({"name": title, "slug": "mine", "base_url": "http://127.0.0.1:9"});
+        let personal = owner.post("/api/v1/personal-providers", mine).await.good(201).id();
         let assistant = owner.post("/api/v1/assistants", json!({"name": title})).await.good(201).id();
         let project = owner.post("/api/v1/projects", json!({"name": title})).await.good(201).id();
         let new = json!({"title": title, "project_id": project});
@@ -152,6 +158,7 @@ impl Things {
             ("/api/v1/messages/", text("reply_id")),
             ("/api/v1/generations/", text("generation_id")),
             ("/api/v1/providers/", provider),
+            ("/api/v1/personal-providers/", personal),
             ("/api/v1/egress/allowances/", allowance),
             ("/api/v1/api-keys/", key),
             ("/api/v1/sessions/", session),
@@ -216,6 +223,7 @@ on_both_engines! {
             // Whether a thing is there is told to admins alone, and so is that one may not: never by what is somebody's.
             let owned = [
                 "assistants", "projects", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events", "shares",
+                "personal-providers",
             ];
             if owned.iter().any(|kind| path.starts_with(&format!("/api/v1/{kind}/"))) {
                 assert_eq!(answer.status, 404, "{name} {path}: {}", answer.text);
@@ -225,7 +233,7 @@ on_both_engines! {
         assert_eq!(usage.body["days"], json!([]), "the calls of the first are none of the second's");
         member.get("/api/v1/usage?of=everybody").await.is(403, "forbidden");
         let within = format!("search?q=hello&conversation={}", things.by_path["/api/v1/conversations/"]);
-        let lists = ["shares", "projects", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "export", "search?q=hello", &within];
+        let lists = ["personal-providers", "shares", "projects", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "export", "search?q=hello", &within];
         assert!(owner.get("/api/v1/search?q=hello").await.text.contains("hello"));
         for path in lists.into_iter().chain(["search?q=difference"]) {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);
@@ -248,6 +256,7 @@ async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
     let mut state = Vec::new();
     for path in [
         "providers",
+        "personal-providers",
         "egress/allowances",
         "conversations",
         "projects",

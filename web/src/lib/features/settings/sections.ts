@@ -2,6 +2,7 @@ import type { Component } from 'svelte';
 import ArrowDownUp from '@lucide/svelte/icons/arrow-down-up';
 import ChartColumn from '@lucide/svelte/icons/chart-column';
 import Cpu from '@lucide/svelte/icons/cpu';
+import Laptop from '@lucide/svelte/icons/laptop';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import Link from '@lucide/svelte/icons/link';
 import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone';
@@ -37,7 +38,10 @@ export function sectionsFor(isAdmin: boolean): SectionGroup[] {
 		},
 		{
 			heading: m.settings_group_models(),
-			sections: [{ path: '/settings/local-models', label: m.settings_local(), icon: Cpu }]
+			sections: [
+				{ path: '/settings/local-models', label: m.settings_local(), icon: Cpu },
+				{ path: '/settings/personal', label: m.personal_title(), icon: Laptop }
+			]
 		}
 	];
 	if (!isAdmin) return groups;
