@@ -15,6 +15,8 @@ import { projectTests } from './projects.mjs';
 import { resilienceTests } from './resilience.mjs';
 import { searchTests } from './search.mjs';
 import { settingsTests } from './settings/index.mjs';
+import { sharingTests } from './sharing.mjs';
+import { transferTests } from './transfer.mjs';
 import { walkThroughTests } from './walk-through.mjs';
 
 const LIMIT_MS = 180_000;
@@ -29,6 +31,8 @@ const tests = [
 	...galleryTests,
 	...searchTests,
 	...projectTests,
+	...transferTests,
+	...sharingTests,
 	...accessTests,
 	...settingsTests,
 	...walkThroughTests,

@@ -16,14 +16,15 @@ pub mod personal;
 pub mod project;
 pub mod provider;
 pub mod search;
+pub mod share;
 pub mod think;
 pub mod tools;
 pub mod usage;
 
-pub use access::{Predicate, Principal, Scope, Via};
+pub use access::{Predicate, Principal, Scope, Sight, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
     AllowanceId, ApiKeyId, AssistantId, ConversationId, FileId, GenerationId, IdentityId, InstanceId, MessageId,
-    PersonalProviderId, ProjectId, ProviderId, PullId, SessionId, StreamId, UsageId, UserId,
+    PersonalProviderId, ProjectId, ProviderId, PullId, SessionId, ShareId, StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

@@ -5,9 +5,11 @@ pub(crate) mod assistants;
 pub(crate) mod conversations;
 pub(crate) mod egress;
 pub(crate) mod events;
+pub(crate) mod export;
 pub(crate) mod files;
 pub(crate) mod generations;
 pub(crate) mod health;
+pub(crate) mod import;
 pub(crate) mod local_models;
 pub(crate) mod messages;
 pub(crate) mod metrics;
@@ -17,6 +19,9 @@ pub(crate) mod personal_providers;
 pub(crate) mod projects;
 pub(crate) mod providers;
 pub(crate) mod search;
+pub(crate) mod shared;
+pub(crate) mod shares;
+pub(crate) mod sharing;
 pub(crate) mod usage;
 pub(crate) mod users;
 
@@ -31,8 +36,13 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(files::routes())
         .merge(generations::routes())
         .merge(events::routes())
+        .merge(export::routes())
+        .merge(import::routes())
         .merge(projects::routes())
         .merge(search::routes())
+        .merge(shares::routes())
+        .merge(shared::routes())
+        .merge(sharing::routes())
         .merge(models::routes())
         .merge(assistants::routes())
         .merge(local_models::routes())

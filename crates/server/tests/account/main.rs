@@ -4,7 +4,9 @@
 mod assistants;
 mod bodies;
 mod doors;
+mod exports;
 mod files;
+mod imports;
 mod keys;
 mod local_models;
 mod members;
@@ -13,5 +15,6 @@ mod profile;
 mod providers;
 mod second_user;
 mod secrets;
+mod shares;
 mod sign_in;
 mod support;
