@@ -10,8 +10,10 @@ import { galleryTests } from './gallery.mjs';
 import { navigationTests } from './navigation.mjs';
 import { pictureTests } from './pictures.mjs';
 import { projectTests } from './projects.mjs';
+import { queueTests } from './queue.mjs';
 import { resilienceTests } from './resilience.mjs';
 import { searchTests } from './search.mjs';
+import { shortcutTests } from './shortcuts.mjs';
 import { settingsTests } from './settings/index.mjs';
 import { walkThroughTests } from './walk-through.mjs';
 
@@ -26,6 +28,8 @@ const tests = [
 	...assistantTests,
 	...galleryTests,
 	...searchTests,
+	...shortcutTests,
+	...queueTests,
 	...projectTests,
 	...accessTests,
 	...settingsTests,

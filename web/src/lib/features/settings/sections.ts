@@ -1,6 +1,7 @@
 import type { Component } from 'svelte';
 import ChartColumn from '@lucide/svelte/icons/chart-column';
 import Cpu from '@lucide/svelte/icons/cpu';
+import Keyboard from '@lucide/svelte/icons/keyboard';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone';
 import Network from '@lucide/svelte/icons/network';
@@ -26,6 +27,7 @@ export function sectionsFor(isAdmin: boolean): SectionGroup[] {
 			heading: m.settings_group_account(),
 			sections: [
 				{ path: '/settings/profile', label: m.settings_profile(), icon: UserRound },
+				{ path: '/settings/shortcuts', label: m.keys_settings(), icon: Keyboard },
 				{ path: '/settings/sessions', label: m.settings_sessions(), icon: MonitorSmartphone },
 				{ path: '/settings/api-keys', label: m.settings_keys(), icon: KeyRound },
 				{ path: '/settings/usage', label: m.usage_title(), icon: ChartColumn }
