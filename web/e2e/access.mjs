@@ -68,6 +68,7 @@ async function everyStop(all) {
 		'Tabitha tabitha@example.com',
 		'Width of the navigation',
 		'Model: counter',
+		'Temporary chat',
 		'Parameters',
 		'Message',
 		'Add pictures'

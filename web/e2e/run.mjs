@@ -7,6 +7,7 @@ import { assistantTests } from './assistants.mjs';
 import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { galleryTests } from './gallery.mjs';
+import { messageTests } from './messages.mjs';
 import { navigationTests } from './navigation.mjs';
 import { pictureTests } from './pictures.mjs';
 import { projectTests } from './projects.mjs';
@@ -15,6 +16,7 @@ import { resilienceTests } from './resilience.mjs';
 import { searchTests } from './search.mjs';
 import { shortcutTests } from './shortcuts.mjs';
 import { settingsTests } from './settings/index.mjs';
+import { temporaryTests } from './temporary.mjs';
 import { walkThroughTests } from './walk-through.mjs';
 
 const LIMIT_MS = 180_000;
@@ -30,6 +32,8 @@ const tests = [
 	...searchTests,
 	...shortcutTests,
 	...queueTests,
+	...messageTests,
+	...temporaryTests,
 	...projectTests,
 	...accessTests,
 	...settingsTests,

@@ -19,6 +19,7 @@ mod pictures;
 mod run;
 mod stream;
 mod title;
+mod translate;
 
 pub use engine::{ChatError, Engine, EngineOptions};
 pub use events::Framing;

@@ -103,6 +103,11 @@ impl Principal {
         self.own_rows()
     }
 
+    /// Prompts belong to whoever wrote them.
+    pub const fn prompts(&self) -> Predicate {
+        self.own_rows()
+    }
+
     /// A person's own sessions and API keys.
     pub const fn credentials(&self) -> Predicate {
         self.own_rows()

@@ -73,6 +73,7 @@ typed_ids! {
     InstanceId,
     MessageId,
     ProjectId,
+    PromptId,
     ProviderId,
     /// One bringing of a model from its registry.
     PullId,

@@ -12,6 +12,7 @@ pub mod image;
 pub mod json;
 pub mod person;
 pub mod project;
+pub mod prompt;
 pub mod provider;
 pub mod search;
 pub mod think;
@@ -22,6 +23,6 @@ pub use access::{Predicate, Principal, Scope, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
     AllowanceId, ApiKeyId, AssistantId, ConversationId, FileId, GenerationId, IdentityId, InstanceId, MessageId,
-    ProjectId, ProviderId, PullId, SessionId, StreamId, UsageId, UserId,
+    ProjectId, PromptId, ProviderId, PullId, SessionId, StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

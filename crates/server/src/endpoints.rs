@@ -14,6 +14,7 @@ pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod openapi;
 pub(crate) mod projects;
+pub(crate) mod prompts;
 pub(crate) mod providers;
 pub(crate) mod search;
 pub(crate) mod usage;
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(generations::routes())
         .merge(events::routes())
         .merge(projects::routes())
+        .merge(prompts::routes())
         .merge(search::routes())
         .merge(models::routes())
         .merge(assistants::routes())

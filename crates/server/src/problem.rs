@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde::Serialize;
 use stoa_chat::ChatError;
 use stoa_identity::{FieldError, IdentityError};
+use stoa_model::completion::CompletionError;
 use stoa_storage::StorageError;
 
 /// What went wrong and what to do about it, as the client sees it.
@@ -174,6 +175,7 @@ impl From<StorageError> for Problem {
                     "the owner has been made already" => "already_set_up",
                     "too many answers are being written" => "too_many_generations",
                     "a message shows this file" => "file_in_use",
+                    "the answer is being written" => "answer_running",
                     _ => "refused",
                 };
                 Self::conflict(code, sentence(why))
@@ -251,6 +253,18 @@ impl From<ChatError> for Problem {
                 let detail = format!("The model `{model}` takes no pictures.");
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "model_cannot_see", detail)
                     .hint("Choose a model that takes pictures, or send the message without them.")
+            }
+            ChatError::Call(error) => {
+                let status = match &error {
+                    CompletionError::UnknownModel { .. } => StatusCode::NOT_FOUND,
+                    CompletionError::Invalid { .. } | CompletionError::TooLong { .. } => {
+                        StatusCode::UNPROCESSABLE_ENTITY
+                    }
+                    CompletionError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+                    CompletionError::Busy { .. } | CompletionError::NoRoom { .. } => StatusCode::SERVICE_UNAVAILABLE,
+                    _ => StatusCode::BAD_GATEWAY,
+                };
+                Self::new(status, error.code(), sentence(&error.to_string()))
             }
             ChatError::StreamGone => {
                 Self::new(StatusCode::NOT_FOUND, "stream_gone", "The event stream is not open any more.")

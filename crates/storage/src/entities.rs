@@ -16,6 +16,7 @@ pub mod instances;
 pub mod message_files;
 pub mod messages;
 pub mod projects;
+pub mod prompts;
 pub mod provider_models;
 pub mod providers;
 pub mod search_entries;

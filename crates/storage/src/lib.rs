@@ -32,6 +32,7 @@ pub use repositories::generations::{
 };
 pub use repositories::messages::{MessagePage, PathQuery};
 pub use repositories::projects::{Leftover, MAX_PROJECTS};
+pub use repositories::prompts::MAX_PROMPTS;
 pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};
 pub use repositories::sessions::{NewSession, Session, SignedIn};
 pub use repositories::usage::UsageRow;

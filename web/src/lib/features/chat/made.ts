@@ -25,6 +25,7 @@ export const userMessage = (
 	timings: null,
 	error: null,
 	finish_reason: null,
+	translation: null,
 	siblings: [id],
 	created_at: new Date().toISOString()
 });

@@ -48,6 +48,7 @@ export class Thread {
 	#reading: Promise<void> | null = null;
 	#asking: AbortController | null = null;
 	#readAgain = false;
+	#anew = false;
 	/** Counts turns as they begin and as they end: what was asked for before either does not know of it. */
 	#turns = 0;
 
@@ -56,6 +57,9 @@ export class Thread {
 	readonly assistantId = $derived(this.id ? (this.conversation?.assistant_id ?? null) : this.#wanted);
 	/** One that was deleted is nobody: the conversation goes on without it. */
 	readonly assistant = $derived(assistants.find(this.assistantId));
+
+	/** A new conversation is to be a temporary one. */
+	temporary = $state(false);
 
 	/** In which project a new conversation is made. */
 	readonly project: string | null;
@@ -146,6 +150,12 @@ export class Thread {
 		}
 	}
 
+	/** Reads the end of the branch in the place of everything that is shown. */
+	readAnew(): Promise<void> {
+		this.#anew = true;
+		return this.read();
+	}
+
 	/** Shows the end of the branch again. */
 	toEnd(): Promise<void> {
 		this.end = null;
@@ -199,7 +209,11 @@ export class Thread {
 	async #create(): Promise<string> {
 		const made = await call(
 			client.POST('/api/v1/conversations', {
-				body: { assistant_id: this.assistant?.id, project_id: this.project ?? undefined }
+				body: {
+					assistant_id: this.assistant?.id,
+					project_id: this.project ?? undefined,
+					temporary: this.temporary
+				}
 			})
 		);
 		this.id = made.id;
@@ -263,7 +277,9 @@ export class Thread {
 			this.settings.take(conversation);
 			// Whoever reads far above the end stays there.
 			if (!this.end || this.end !== page.leaf_id) {
-				const join = this.messages.findIndex((message) => message.id === page.items[0]?.id);
+				const first = this.#anew ? undefined : page.items[0]?.id;
+				const join = this.messages.findIndex((message) => message.id === first);
+				this.#anew = false;
 				if (join < 0) this.hasOlder = page.has_more;
 				this.messages = join > 0 ? [...this.messages.slice(0, join), ...page.items] : page.items;
 				this.end = null;

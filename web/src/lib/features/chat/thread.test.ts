@@ -36,6 +36,7 @@ const message = (id: string, parent: string | null, role: Message['role'], text:
 	timings: null,
 	error: null,
 	finish_reason: null,
+	translation: null,
 	siblings: [id],
 	created_at: '2026-01-01T00:00:00Z'
 });
@@ -54,6 +55,7 @@ const conversation: Conversation = {
 	leaf_id: 'a1',
 	generating: false,
 	unread: false,
+	temporary_until: null,
 	created_at: '2026-01-01T00:00:00Z',
 	updated_at: '2026-01-01T00:00:00Z'
 };

@@ -10,6 +10,7 @@ import Keyboard from '@lucide/svelte/icons/keyboard';
 import Languages from '@lucide/svelte/icons/languages';
 import LogOut from '@lucide/svelte/icons/log-out';
 import Maximize from '@lucide/svelte/icons/maximize';
+import MessageCircleDashed from '@lucide/svelte/icons/message-circle-dashed';
 import MessagesSquare from '@lucide/svelte/icons/messages-square';
 import PanelLeft from '@lucide/svelte/icons/panel-left';
 import Plus from '@lucide/svelte/icons/plus';
@@ -87,6 +88,13 @@ export function commands(): Command[] {
 			keys: shortcuts.words(act),
 			run: () => shortcuts.run(act)
 		})),
+		{
+			key: 'temporary',
+			name: m.temporary_new(),
+			icon: MessageCircleDashed,
+			also: 'incognito private temporary',
+			run: () => void goto('/?temporary')
+		},
 		place('/conversations', m.conversations(), MessagesSquare, 'chats history'),
 		place('/conversations/manage', m.manage(), Archive, 'archive tags bulk'),
 		place('/assistants', m.assistants(), Bot, 'agents'),

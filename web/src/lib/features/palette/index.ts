@@ -1,1 +1,2 @@
+export { fit } from './fit';
 export { default as Palette } from './Palette.svelte';

@@ -5,6 +5,7 @@ import Keyboard from '@lucide/svelte/icons/keyboard';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone';
 import Network from '@lucide/svelte/icons/network';
+import NotebookPen from '@lucide/svelte/icons/notebook-pen';
 import Plug from '@lucide/svelte/icons/plug';
 import UserRound from '@lucide/svelte/icons/user-round';
 import Users from '@lucide/svelte/icons/users';
@@ -27,6 +28,7 @@ export function sectionsFor(isAdmin: boolean): SectionGroup[] {
 			heading: m.settings_group_account(),
 			sections: [
 				{ path: '/settings/profile', label: m.settings_profile(), icon: UserRound },
+				{ path: '/settings/prompts', label: m.prompts(), icon: NotebookPen },
 				{ path: '/settings/shortcuts', label: m.keys_settings(), icon: Keyboard },
 				{ path: '/settings/sessions', label: m.settings_sessions(), icon: MonitorSmartphone },
 				{ path: '/settings/api-keys', label: m.settings_keys(), icon: KeyRound },

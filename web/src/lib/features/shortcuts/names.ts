@@ -10,6 +10,7 @@ const names: Record<Act, () => string> = {
 	model: m.act_model,
 	parameters: m.act_parameters,
 	copy: m.act_copy,
+	quote: m.act_quote,
 	sidebar: m.act_sidebar,
 	zen: m.act_zen,
 	settings: m.act_settings

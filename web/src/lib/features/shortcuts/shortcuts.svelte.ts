@@ -10,6 +10,7 @@ const defaults = {
 	model: 'Alt+M',
 	parameters: 'Alt+P',
 	copy: 'Alt+Shift+C',
+	quote: 'Alt+Q',
 	sidebar: 'Mod+B',
 	zen: 'Alt+Z',
 	settings: 'Mod+,'
