@@ -68,6 +68,7 @@ async function closed(all) {
 
 async function kept(all) {
 	const page = await newcomer(all, 'Temple', views['1440 px, light'], '/');
+	await composer(page).waitFor();
 	await page.keyboard.press('Control+k');
 	await page.getByRole('combobox', { name: 'Search, or say what to do' }).fill('temporary');
 	await page.keyboard.press('Enter');
