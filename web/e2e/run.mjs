@@ -8,7 +8,9 @@ import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { galleryTests } from './gallery.mjs';
 import { messageTests } from './messages.mjs';
+import { hostileTests } from './hostile.mjs';
 import { navigationTests } from './navigation.mjs';
+import { personalTests } from './personal.mjs';
 import { pictureTests } from './pictures.mjs';
 import { projectTests } from './projects.mjs';
 import { queueTests } from './queue.mjs';
@@ -38,6 +40,8 @@ const tests = [
 	...accessTests,
 	...settingsTests,
 	...walkThroughTests,
+	...personalTests,
+	...hostileTests,
 	...resilienceTests
 ];
 const counts = { passed: 0, failed: 0, skipped: 0 };

@@ -1,6 +1,6 @@
 // The whole way of somebody who brings an agent of their own and an Ollama: connected, talked to, changed in one window, and put
 // behind assistants.
-import { createServer } from 'node:http';
+import { startAgent } from './agent.mjs';
 import { expect } from './expect.mjs';
 import { modelFile, startOllama, until, views } from './harness.mjs';
 import {
@@ -17,36 +17,6 @@ import {
 } from './page.mjs';
 
 const MODEL = 'house-agent';
-
-/** An agent of a few lines, as somebody would write one: any key will do, it lists no models and always says the same. */
-async function startAgent() {
-	const server = createServer(async (request, response) => {
-		if (request.method !== 'POST' || request.url !== '/v1/chat/completions') {
-			response.writeHead(404).end();
-			return;
-		}
-		let body = '';
-		for await (const piece of request) body += piece;
-		const { model, messages, stream } = JSON.parse(body);
-		const words = `I am ${model}. You said: ${messages.at(-1).content}`;
-		if (!stream) {
-			response.writeHead(200, { 'content-type': 'application/json' });
-			const message = { role: 'assistant', content: words };
-			response.end(JSON.stringify({ choices: [{ index: 0, message, finish_reason: 'stop' }] }));
-			return;
-		}
-		response.writeHead(200, { 'content-type': 'text/event-stream' });
-		for (const content of words.match(/\S+\s*/g)) {
-			response.write(`data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`);
-		}
-		response.write(
-			`data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`
-		);
-		response.end();
-	});
-	await new Promise((done) => server.listen(0, '127.0.0.1', done));
-	return { authority: `127.0.0.1:${server.address().port}`, close: () => server.close() };
-}
 
 async function connect(page, { service, name, slug, url, key }) {
 	await page.getByRole('button', { name: 'Add provider' }).first().click();

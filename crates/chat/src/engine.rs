@@ -5,23 +5,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use stoa_dispatch::Dispatch;
+use stoa_model::personal::is_personal;
 use stoa_model::{Clock, GenerationId, InstanceId, Principal, StreamId, Timestamp, UserId};
 use stoa_objects::Objects;
 use stoa_storage::{
-    Database, Engine as DatabaseEngine, GenerationRow, GenerationState, NewTurn, Notice, StorageError, TurnIds,
-    TurnLimits,
+    BrowserAppend, Database, Engine as DatabaseEngine, GenerationRow, GenerationState, NewTurn, Notice, StorageError,
+    StoredPersonalProvider, TurnIds, TurnLimits,
 };
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::browser::{BrowserCall, Upload, UploadEnd};
 use crate::feed::{Feeds, OpenStream};
 use crate::flusher::{Ending, Flusher, Run};
 use crate::inbox::Inbox;
 use crate::live::{End, EndReason, Live, Subject};
 use crate::stream::{EventStream, Revoked, StreamCommand, Subscribe};
-use crate::{follow, housekeeping, indexing, lease, log, pictures, run, title};
+use crate::{browser, follow, housekeeping, indexing, lease, log, pictures, run, title};
 
 /// Commands that wait for a stream whose reader is slow.
 const COMMANDS_WAITING: usize = 256;
@@ -36,12 +38,28 @@ pub struct EngineOptions {
     pub answers_per_user: u32,
     /// Event streams that one person may have open: tabs and devices.
     pub streams_per_user: usize,
+    /// Whether people may have their browsers call providers of their own.
+    pub personal_providers: bool,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { history_messages: 40, titles: true, answers_per_user: 32, streams_per_user: 64 }
+        Self {
+            history_messages: 40,
+            titles: true,
+            answers_per_user: 32,
+            streams_per_user: 64,
+            personal_providers: true,
+        }
     }
+}
+
+/// A turn that is kept.
+#[derive(Debug)]
+pub struct Begun {
+    pub turn: TurnIds,
+    /// What the user's browser has to call, when the answer is its to write.
+    pub call: Option<BrowserCall>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -120,8 +138,8 @@ impl Engine {
         let now = clock.now();
         let instance = InstanceId::generate(now);
         if database.engine() == DatabaseEngine::Sqlite {
-            // The file is ours alone, so whoever else is in it is dead.
-            database.sweep_instances(Timestamp::from_millis(i64::MAX)).await?;
+            database.sweep_other_servers().await?;
+            database.revive_browsers(now).await?;
         }
         database.register_instance(instance, env!("CARGO_PKG_VERSION"), now).await?;
         let engine = Self {
@@ -154,16 +172,24 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Begins a turn. When this answers, the turn is kept; the answer is written whoever watches.
-    pub async fn begin(&self, principal: &Principal, turn: NewTurn) -> Result<TurnIds, ChatError> {
+    /// Begins a turn. When this answers, the turn is kept; the answer is written whoever watches, but by the user's own
+    /// browser where only that reaches the provider.
+    pub async fn begin(&self, principal: &Principal, turn: NewTurn) -> Result<Begun, ChatError> {
         if self.is_closing() {
             return Err(ChatError::Closing);
         }
         pictures::check_sight(self, principal, &turn).await?;
         let options = self.options();
-        let limits =
-            TurnLimits { running_per_user: options.answers_per_user.into(), history: options.history_messages };
-        let turn = self.database().begin_turn(principal, turn, self.instance(), limits, self.now()).await?;
+        let limits = TurnLimits {
+            running_per_user: options.answers_per_user.into(),
+            history: options.history_messages,
+            personal_providers: options.personal_providers,
+        };
+        let mut turn = self.database().begin_turn(principal, turn, self.instance(), limits, self.now()).await?;
+        if let Some(provider) = turn.browser.take() {
+            let call = self.hand_to_browser(principal, &turn, provider).await?;
+            return Ok(Begun { turn, call });
+        }
         let live = Live::new(Subject {
             generation: turn.generation,
             conversation: turn.conversation,
@@ -175,7 +201,34 @@ impl Engine {
         let run = Run::new(live, turn.lease);
         self.generations().insert(turn.generation, Known::Own(Arc::clone(&run)));
         self.shared.tracker.spawn(run::write(self.clone(), principal.clone(), turn.clone(), run));
-        Ok(turn)
+        Ok(Begun { turn, call: None })
+    }
+
+    /// `None` when there is nothing to call, and the answer has failed.
+    async fn hand_to_browser(
+        &self,
+        principal: &Principal,
+        turn: &TurnIds,
+        provider: StoredPersonalProvider,
+    ) -> Result<Option<BrowserCall>, ChatError> {
+        match browser::call(self, principal, turn, provider).await {
+            Ok(call) => Ok(Some(call)),
+            Err(failure) => {
+                let end = UploadEnd { reason: EndReason::Failed(failure), ..UploadEnd::stopped() };
+                self.take_upload(principal, turn.generation, Upload::ending(end)).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Keeps what a browser has of an answer that is its to write.
+    pub async fn take_upload(
+        &self,
+        principal: &Principal,
+        id: GenerationId,
+        upload: Upload,
+    ) -> Result<BrowserAppend, ChatError> {
+        browser::take(self, principal, id, upload).await
     }
 
     /// A title for a turn that begins a conversation.
@@ -192,6 +245,15 @@ impl Engine {
         };
         match written_here {
             Some(run) => run.stop.cancel(),
+            None if is_personal(&self.database().generation(principal, id).await?.model) => {
+                // Its browser may be gone. What it still sends is left aside, and the answer to it says so.
+                match self.take_upload(principal, id, Upload::ending(UploadEnd::stopped())).await {
+                    Err(ChatError::Storage(StorageError::NotFound)) => {
+                        self.database().request_stop(principal, id).await?;
+                    }
+                    ended => _ = ended?,
+                }
+            }
             None => self.database().request_stop(principal, id).await?,
         }
         Ok(())
@@ -329,6 +391,13 @@ impl Engine {
 
     pub(crate) async fn closed(&self) {
         self.shared.closed.cancelled().await;
+    }
+
+    /// Says to those who follow it here that there is more in the database.
+    pub(crate) fn nudge(&self, id: GenerationId) {
+        if let Some(Known::Followed(live)) = self.generations().get(&id) {
+            live.nudge();
+        }
     }
 
     /// Stops a generation that this process writes; nothing when it does not.

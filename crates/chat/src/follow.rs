@@ -1,4 +1,4 @@
-//! Follows a generation that another replica writes: reads its log from the database into a live log of our own, once
+//! Follows a generation that another replica writes, or a browser: reads its log from the database into a live log of our own, once
 //! for all readers here.
 
 use std::sync::Arc;
@@ -34,6 +34,7 @@ pub(crate) async fn follow(engine: Engine, live: Arc<Live>) {
         tokio::select! {
             () = tokio::time::sleep(POLL) => {}
             () = finished(&mut notices, id) => {}
+            () = live.nudged() => {}
         }
     }
     engine.forget(id);

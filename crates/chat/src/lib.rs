@@ -4,6 +4,7 @@
 //! Data flows one way: `dispatch` → [`Live`](live) log in memory → readers at their own pace, and → the flusher, which
 //! writes all running generations to the database in one transaction.
 
+mod browser;
 mod engine;
 mod events;
 mod feed;
@@ -21,7 +22,9 @@ mod stream;
 mod title;
 mod translate;
 
-pub use engine::{ChatError, Engine, EngineOptions};
+pub use browser::{BrowserCall, Upload, UploadEnd};
+pub use engine::{Begun, ChatError, Engine, EngineOptions};
 pub use events::Framing;
+pub use live::EndReason;
 pub use pictures::MAX_PICTURES_BYTES;
 pub use stream::{EventStream, Parting, Revoked, Subscribe};

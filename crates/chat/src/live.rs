@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use stoa_model::completion::{FinishReason, PartKind, Usage};
 use stoa_model::conversation::{Failure, Message, Part};
 use stoa_model::{ConversationId, GenerationId, MessageId, UserId};
+use tokio::sync::Notify;
 
 use crate::inbox::Mark;
 use crate::log;
@@ -25,6 +26,8 @@ pub(crate) struct Subject {
 pub(crate) struct Live {
     pub(crate) subject: Subject,
     state: Mutex<State>,
+    /// There is more of it in the database.
+    nudged: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +63,7 @@ pub(crate) struct End {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum EndReason {
+pub enum EndReason {
     Finished(FinishReason),
     Stopped,
     Interrupted,
@@ -77,13 +80,13 @@ pub(crate) enum Reading<'a> {
 
 impl Live {
     pub(crate) fn new(subject: Subject) -> Arc<Self> {
-        Arc::new(Self { subject, state: Mutex::default() })
+        Arc::new(Self { subject, state: Mutex::default(), nudged: Notify::new() })
     }
 
     /// One that has ended, known only by its message.
     pub(crate) fn ended(subject: Subject, end: End) -> Arc<Self> {
         let state = State { end: Some(Arc::new(end)), ..State::default() };
-        Arc::new(Self { subject, state: Mutex::new(state) })
+        Arc::new(Self { subject, state: Mutex::new(state), nudged: Notify::new() })
     }
 
     /// Adds a delta and returns how long the text is now, in bytes.
@@ -95,6 +98,15 @@ impl Live {
         state.deltas.push(Delta { end, part });
         state.wake();
         end
+    }
+
+    /// Says to whoever follows it through the database that there is more.
+    pub(crate) fn nudge(&self) {
+        self.nudged.notify_one();
+    }
+
+    pub(crate) async fn nudged(&self) {
+        self.nudged.notified().await;
     }
 
     pub(crate) fn set_ahead(&self, ahead: u32) {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use stoa_model::conversation::{Failure, Message, Part};
+use stoa_model::personal::split_personal_id;
 use stoa_model::{FileId, Image, MAX_IMAGES, Principal};
 use stoa_objects::{Digest, ObjectsError};
 use stoa_storage::{NewTurn, StorageError, StoredFile};
@@ -16,7 +17,6 @@ pub const MAX_PICTURES_BYTES: usize = 14 * 1024 * 1024;
 
 /// Refuses a turn whose question shows pictures to a model that is known to take none, before anything of it is written.
 pub(crate) async fn check_sight(engine: &Engine, principal: &Principal, turn: &NewTurn) -> Result<(), ChatError> {
-    let blind = |model: &str| is_blind(engine, principal, model);
     let (model, shows) = match turn {
         NewTurn::Message { model, parts, .. } => (model.clone(), has_pictures(parts)),
         NewTurn::Regenerate { answer, model, .. } => {
@@ -24,7 +24,7 @@ pub(crate) async fn check_sight(engine: &Engine, principal: &Principal, turn: &N
             let (Some(model), Some(question)) = (model.clone().or(answer.model), answer.parent_id) else {
                 return Ok(());
             };
-            if !blind(&model) {
+            if !is_blind(engine, principal, &model).await? {
                 return Ok(());
             }
             (model, has_pictures(&engine.database().message(principal, question).await?.parts))
@@ -32,12 +32,17 @@ pub(crate) async fn check_sight(engine: &Engine, principal: &Principal, turn: &N
         // It goes on with the model that began it; should that one see no more, it is told so in words.
         NewTurn::Continue { .. } => return Ok(()),
     };
-    if shows && blind(&model) { Err(ChatError::CannotSee { model }) } else { Ok(()) }
+    if shows && is_blind(engine, principal, &model).await? { Err(ChatError::CannotSee { model }) } else { Ok(()) }
 }
 
 /// Known to take none; of most models nothing is known.
-fn is_blind(engine: &Engine, principal: &Principal, model: &str) -> bool {
-    engine.dispatch().model(principal, model).is_some_and(|model| model.sees == Some(false))
+async fn is_blind(engine: &Engine, principal: &Principal, id: &str) -> Result<bool, StorageError> {
+    let Some((slug, _)) = split_personal_id(id) else {
+        return Ok(engine.dispatch().model(principal, id).is_some_and(|model| model.sees == Some(false)));
+    };
+    let found = engine.database().personal_provider_by_slug(principal, slug).await?;
+    let model = found.and_then(|found| found.provider.offered().find(|model| model.id == id));
+    Ok(model.is_some_and(|model| model.sees == Some(false)))
 }
 
 fn has_pictures(parts: &[Part]) -> bool {
@@ -56,7 +61,7 @@ impl Gallery {
     pub(crate) async fn load(
         engine: &Engine,
         principal: &Principal,
-        model: &str,
+        blind: bool,
         history: &[Message],
     ) -> Result<Self, Failure> {
         let mut wanted = Vec::new();
@@ -69,7 +74,7 @@ impl Gallery {
         if wanted.is_empty() {
             return Ok(gallery);
         }
-        if is_blind(engine, principal, model) {
+        if blind {
             gallery.blind = true;
             return Ok(gallery);
         }

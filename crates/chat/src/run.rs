@@ -21,7 +21,7 @@ use crate::live::EndReason;
 use crate::pictures::Gallery;
 
 /// The longest answer that is kept, in bytes. Far beyond any model's; an upstream that sends for ever ends here.
-const ANSWER_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
 /// What is asked of a model when an answer is to go on.
 const GO_ON: &str = "Continue your previous answer exactly where it stopped. Do not repeat any of it.";
@@ -65,7 +65,8 @@ async fn answer(
     let model = || engine.dispatch().model(principal, &turn.model);
     let thinks = || model().is_some_and(|model| model.abilities.contains(&Ability::Reasoning));
     let think = turn.parameters.think.filter(|_| thinks());
-    let gallery = Gallery::load(engine, principal, &turn.model, &turn.history).await?;
+    let blind = model().is_some_and(|model| model.sees == Some(false));
+    let gallery = Gallery::load(engine, principal, blind, &turn.history).await?;
     let call = Call {
         model: turn.model.clone(),
         messages: prompt(&turn.role, turn.template.as_ref(), &turn.history, &turn.base, &gallery),
@@ -91,11 +92,7 @@ async fn answer(
                 let bytes = run.live.push(part, &text);
                 engine.flusher().touch(run);
                 if bytes > ANSWER_BYTES {
-                    return Err(Failure {
-                        code: "answer_too_long".to_owned(),
-                        detail: format!("the answer grew past {} MiB and was ended", ANSWER_BYTES >> 20),
-                        authority: None,
-                    });
+                    return Err(too_long());
                 }
             }
             CompletionEvent::Local(LocalEvent::Queued { ahead }) => run.live.set_ahead(ahead),
@@ -202,6 +199,14 @@ pub(crate) fn failure(error: &CompletionError) -> Failure {
         _ => None,
     };
     Failure { code: error.code().to_owned(), detail: error.to_string(), authority }
+}
+
+pub(crate) fn too_long() -> Failure {
+    Failure {
+        code: "answer_too_long".to_owned(),
+        detail: format!("the answer grew past {} MiB and was ended", ANSWER_BYTES >> 20),
+        authority: None,
+    }
 }
 
 /// Measures one answer.

@@ -83,7 +83,7 @@ on_both_engines! {
         let conversation = replica.conversation(&ann).await;
         let turn = replica.say(&ann, conversation, "count-10-0").await;
         let before = text(&replica.settled(&ann, turn.reply).await.parts);
-        let more = replica.engine.begin(&ann, NewTurn::Continue { answer: turn.reply }).await.unwrap();
+        let more = replica.engine.begin(&ann, NewTurn::Continue { answer: turn.reply }).await.unwrap().turn;
         assert_eq!(more.reply, turn.reply);
         let mut page = Page::default();
         let mut stream = replica.engine.open_generation(&ann, more.generation, 0, never()).await.unwrap();
@@ -258,7 +258,7 @@ async fn what_a_dead_process_left_is_interrupted_and_can_go_on() {
     assert!(kept.len() > 10 && counted(400).starts_with(&kept), "{kept}");
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(text(&alive.database.message(&ann, turn.reply).await.unwrap().parts), kept, "the fence did not hold");
-    let more = alive.engine.begin(&ann, NewTurn::Continue { answer: turn.reply }).await.unwrap();
+    let more = alive.engine.begin(&ann, NewTurn::Continue { answer: turn.reply }).await.unwrap().turn;
     let message = alive.settled(&ann, more.reply).await;
     assert_eq!((message.status, text(&message.parts)), (MessageStatus::Complete, format!("{kept}{}", counted(400))));
 }

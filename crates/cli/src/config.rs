@@ -133,6 +133,8 @@ settings! {
         "How many answers one person may have in the making at once.";
     STREAMS_PER_USER: "streams_per_user", "STOA_STREAMS_PER_USER", "64", false,
         "How many tabs and devices one person may have open at once.";
+    PERSONAL_PROVIDERS: "personal_providers", "STOA_PERSONAL_PROVIDERS", "true", false,
+        "Whether people may add providers of their own, which their browsers call and this server never does.";
     METRICS_TOKEN: "metrics_token", "STOA_METRICS_TOKEN", "", true,
         "Whoever sends it as a bearer token may read `/metrics` from elsewhere than this machine. At least 16 characters.";
     LOG: "log", "STOA_LOG", "info", false,
@@ -142,6 +144,7 @@ settings! {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "settings that are on or off")]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// `None` for off.
@@ -189,6 +192,7 @@ pub(crate) struct Config {
     pub(crate) history_messages: u32,
     pub(crate) answers_per_user: u32,
     pub(crate) streams_per_user: usize,
+    pub(crate) personal_providers: bool,
     pub(crate) metrics_token: Option<stoa_storage::Secret>,
     pub(crate) log: String,
     pub(crate) log_format: String,
@@ -258,6 +262,7 @@ impl Config {
             history_messages: reader.parse(&HISTORY_MESSAGES, "a number of messages")?,
             answers_per_user: reader.parse(&ANSWERS_PER_USER, "a number of answers")?,
             streams_per_user: reader.parse(&STREAMS_PER_USER, "a number of streams")?,
+            personal_providers: reader.parse(&PERSONAL_PROVIDERS, "true or false")?,
             metrics_token: metrics_token(reader)?,
             log: reader.text(&LOG)?.unwrap_or_else(|| LOG.default.to_owned()),
             log_format: reader.text(&LOG_FORMAT)?.unwrap_or_else(|| LOG_FORMAT.default.to_owned()),

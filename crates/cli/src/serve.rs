@@ -75,6 +75,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         titles: config.titles,
         answers_per_user: config.answers_per_user,
         streams_per_user: config.streams_per_user,
+        personal_providers: config.personal_providers,
     };
     let chat = Engine::start(
         database.clone(),
@@ -98,6 +99,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         options: Arc::new(AppOptions {
             secure_cookies: config.secure_cookies || config.tls.is_some(),
             loopback_only: address.ip().is_loopback(),
+            personal_providers: config.personal_providers,
             trusted_proxies,
             figures,
             metrics_token: config.metrics_token.clone(),

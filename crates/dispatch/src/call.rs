@@ -180,6 +180,7 @@ impl Dispatch {
             outcome: String::new(),
             usage: Usage::default(),
             timings: Timings::default(),
+            by_browser: false,
         }
     }
 }

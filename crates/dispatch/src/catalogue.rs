@@ -160,5 +160,6 @@ fn offered(provider: &Provider, model: &ProviderModel) -> AvailableModel {
         sees: sees(&model.abilities, false),
         abilities: model.abilities.clone(),
         local: false,
+        in_browser: false,
     }
 }

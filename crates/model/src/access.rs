@@ -108,6 +108,11 @@ impl Principal {
         self.own_rows()
     }
 
+    /// Providers that only their owner's browser calls.
+    pub const fn personal_providers(&self) -> Predicate {
+        self.own_rows()
+    }
+
     /// A person's own sessions and API keys.
     pub const fn credentials(&self) -> Predicate {
         self.own_rows()

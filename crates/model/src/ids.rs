@@ -75,6 +75,8 @@ typed_ids! {
     ProjectId,
     PromptId,
     ProviderId,
+    /// A provider that only its owner's browser calls.
+    PersonalProviderId,
     /// One bringing of a model from its registry.
     PullId,
     SessionId,

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod image;
 pub mod json;
 pub mod person;
+pub mod personal;
 pub mod project;
 pub mod prompt;
 pub mod provider;
@@ -23,6 +24,6 @@ pub use access::{Predicate, Principal, Scope, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
     AllowanceId, ApiKeyId, AssistantId, ConversationId, FileId, GenerationId, IdentityId, InstanceId, MessageId,
-    ProjectId, PromptId, ProviderId, PullId, SessionId, StreamId, UsageId, UserId,
+    PersonalProviderId, ProjectId, PromptId, ProviderId, PullId, SessionId, StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

@@ -174,6 +174,8 @@ pub struct AvailableModel {
     pub sees: Option<bool>,
     /// Runs on this very machine.
     pub local: bool,
+    /// The caller's own: their browser calls it, and no program can.
+    pub in_browser: bool,
 }
 
 /// Whether a model takes pictures. Of one of this machine its files tell. A provider that lists models often tells no

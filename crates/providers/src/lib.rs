@@ -18,6 +18,7 @@ pub mod sse;
 mod turns;
 
 pub use answer::Reading;
+pub use openai::{OpenAiEndpoints, openai_body, openai_endpoints};
 pub use provider::{
     ApiKey, BaseUrl, BaseUrlError, CheckFailed, Checked, InvalidApiKey, Provider, Settings, SettingsError,
 };

@@ -13,6 +13,7 @@ mod wire;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use stoa_egress::{Host, Request};
 use stoa_model::completion::{CompletionError, CompletionRequest};
+use stoa_model::provider::ProviderKind;
 
 use crate::answer::{Interpret, Progress};
 use crate::protocol::{Listed, Protocol, body};
@@ -44,6 +45,30 @@ impl Protocol for OpenAi {
     fn read_list(&self, body: &[u8]) -> Result<Listed, CompletionError> {
         Ok(Listed { models: list::read(body)?, next: None })
     }
+}
+
+/// Where a base URL of this protocol leads, for programs that call it themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenAiEndpoints {
+    pub chat: String,
+    pub models: String,
+}
+
+pub fn openai_endpoints(base_url: &str) -> Result<OpenAiEndpoints, CompletionError> {
+    let settings = keyless(base_url)?;
+    let joined = |endpoint| settings.base_url.join(endpoint).map(|target| target.to_string());
+    Ok(OpenAiEndpoints { chat: joined("chat/completions")?, models: joined("models")? })
+}
+
+/// The body of a streaming call, for a program that makes it itself.
+pub fn openai_body(base_url: &str, request: &CompletionRequest) -> Result<String, CompletionError> {
+    let written = serde_json::to_string(&WireRequest::new(request, is_openai(&keyless(base_url)?)));
+    written.map_err(|error| CompletionError::Invalid { detail: error.to_string() })
+}
+
+fn keyless(base_url: &str) -> Result<Settings, CompletionError> {
+    Settings::parse(ProviderKind::Openai, base_url, "")
+        .map_err(|error| CompletionError::Invalid { detail: error.to_string() })
 }
 
 /// OpenAI's own service, which no longer knows `max_tokens`.

@@ -36,6 +36,8 @@ pub struct AppOptions {
     pub loopback_only: bool,
     /// Whose word on the client's address is taken.
     pub trusted_proxies: TrustedProxies,
+    /// Whether people may have their browsers call providers of their own.
+    pub personal_providers: bool,
     /// Has everybody's figures, for `GET /metrics`.
     pub figures: Figures,
     /// Whoever shows it may read them from elsewhere than this machine.

@@ -13,6 +13,7 @@ pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod models;
 pub(crate) mod openapi;
+pub(crate) mod personal_providers;
 pub(crate) mod projects;
 pub(crate) mod prompts;
 pub(crate) mod providers;
@@ -41,6 +42,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(users::routes())
         .merge(usage::routes())
         .merge(providers::routes())
+        .merge(personal_providers::routes())
         .merge(egress::routes())
         .merge(openapi::routes())
 }

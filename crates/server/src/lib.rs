@@ -13,6 +13,7 @@ mod files;
 mod local_models;
 mod ollama;
 mod openai;
+mod page_policy;
 mod pages;
 mod problem;
 mod rerank;

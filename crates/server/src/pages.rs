@@ -1,34 +1,56 @@
 //! The web application's files: hashed ones for ever, the page for every place that the browser shows.
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use http::{Method, header::ACCEPT};
+use http::Method;
+use http::header::{ACCEPT, IF_NONE_MATCH};
+use http::request::Parts;
+use stoa_web_assets::Asset;
 
+use crate::app::App;
+use crate::page_policy::PagePolicy;
 use crate::problem::Problem;
 
-pub(crate) async fn pages(request: Request) -> Response {
-    let path = request.uri().path();
+pub(crate) async fn pages(State(app): State<App>, request: Request) -> Response {
+    let (request, _) = request.into_parts();
+    let path = request.uri.path();
     if path.starts_with("/api/") {
         return Problem::not_found().into_response();
     }
     if path.starts_with("/v1/") {
-        return crate::openai::no_such_address(request.method(), path).into_response();
+        return crate::openai::no_such_address(&request.method, path).into_response();
     }
-    if request.method() != Method::GET && request.method() != Method::HEAD {
+    if request.method != Method::GET && request.method != Method::HEAD {
         return crate::routes::method_not_allowed().await.into_response();
     }
-    let asset = match stoa_web_assets::lookup(path, request.headers()) {
+    let asset = match stoa_web_assets::lookup(path, &request.headers) {
         Some(asset) => asset,
         // A file of the application that is not there must not be answered with a page.
         None if path.starts_with("/assets/") || !wants_page(&request) => return Problem::not_found().into_response(),
-        None => stoa_web_assets::index(request.headers()),
+        None => return page(&app, &request).await,
     };
-    let asset = if request.method() == Method::HEAD { asset.without_body() } else { asset };
+    to_answer(&request, asset)
+}
+
+/// The page, with the policy of whoever asks.
+async fn page(app: &App, request: &Parts) -> Response {
+    let Some(policy) = PagePolicy::of(app, &request.headers).await else {
+        return to_answer(request, stoa_web_assets::index(&request.headers));
+    };
+    let mut headers = request.headers.clone();
+    headers.remove(IF_NONE_MATCH);
+    let mut response = to_answer(request, stoa_web_assets::index(&headers));
+    policy.apply(&mut response);
+    response
+}
+
+fn to_answer(request: &Parts, asset: Asset) -> Response {
+    let asset = if request.method == Method::HEAD { asset.without_body() } else { asset };
     asset.into_response::<Body>()
 }
 
-fn wants_page(request: &Request) -> bool {
-    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+fn wants_page(request: &Parts) -> bool {
+    let accept = request.headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
     accept.is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*"))
 }

@@ -15,6 +15,7 @@ pub mod identities;
 pub mod instances;
 pub mod message_files;
 pub mod messages;
+pub mod personal_providers;
 pub mod projects;
 pub mod prompts;
 pub mod provider_models;

@@ -23,6 +23,7 @@ pub use notices::{Notice, Notices};
 pub use repositories::allowances::Allowance;
 pub use repositories::api_keys::{ApiKey, NewApiKey};
 pub use repositories::assistants::{AssistantChange, MAX_ASSISTANTS};
+pub use repositories::browser_generations::{BROWSER_PATIENCE, BrowserAppend, BrowserStep, EndLog, LogSoFar};
 pub use repositories::bulk::{BulkChange, MAX_AT_ONCE};
 pub use repositories::conversations::{ConversationChange, ConversationFilter, NewConversation};
 pub use repositories::files::{FileLimits, NewFile, StoredFile};
@@ -31,6 +32,9 @@ pub use repositories::generations::{
     TurnLimits, TurnParent,
 };
 pub use repositories::messages::{MessagePage, PathQuery};
+pub use repositories::personal_providers::{
+    MAX_PERSONAL_PROVIDERS, NewPersonalProvider, PersonalProviderChange, StoredPersonalProvider,
+};
 pub use repositories::projects::{Leftover, MAX_PROJECTS};
 pub use repositories::prompts::MAX_PROMPTS;
 pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};

@@ -9,6 +9,7 @@ mod m0004_prices_and_stand_ins;
 mod m0005_files;
 mod m0006_search;
 mod m0007_projects;
+mod m0008_personal_providers;
 mod m0010_prompts_and_temporary_chats;
 
 pub(crate) struct Migrations;
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrations {
             Box::new(m0005_files::Migration),
             Box::new(m0006_search::Migration),
             Box::new(m0007_projects::Migration),
+            Box::new(m0008_personal_providers::Migration),
             Box::new(m0010_prompts_and_temporary_chats::Migration),
         ]
     }

@@ -3,12 +3,14 @@
 pub(crate) mod allowances;
 pub(crate) mod api_keys;
 pub(crate) mod assistants;
+pub(crate) mod browser_generations;
 pub(crate) mod bulk;
 pub(crate) mod conversations;
 pub(crate) mod files;
 pub(crate) mod generations;
 pub(crate) mod instances;
 pub(crate) mod messages;
+pub(crate) mod personal_providers;
 pub(crate) mod projects;
 pub(crate) mod prompts;
 pub(crate) mod providers;

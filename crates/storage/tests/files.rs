@@ -60,7 +60,7 @@ async fn show(database: &Database, who: &Principal, file: &File, at: Timestamp) 
         parameters: Parameters::default(),
         title: String::new(),
     };
-    let limits = TurnLimits { running_per_user: 32, history: 40 };
+    let limits = TurnLimits { running_per_user: 32, history: 40, personal_providers: false };
     database.begin_turn(who, turn, InstanceId::generate(NOW), limits, at).await
 }
 

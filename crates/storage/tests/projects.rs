@@ -52,7 +52,7 @@ async fn say(database: &Database, who: &Principal, conversation: ConversationId)
         parameters: Parameters::default(),
         title: "hello".to_owned(),
     };
-    let limits = TurnLimits { running_per_user: 99, history: 9 };
+    let limits = TurnLimits { running_per_user: 99, history: 9, personal_providers: false };
     database.begin_turn(who, turn, InstanceId::generate(NOW), limits, NOW).await.unwrap()
 }
 

@@ -17,7 +17,7 @@ use stoa_storage::{
     StorageError, TurnIds, TurnLimits, TurnParent, UserChange, on_both_engines,
 };
 
-const LIMITS: TurnLimits = TurnLimits { running_per_user: 32, history: 40 };
+const LIMITS: TurnLimits = TurnLimits { running_per_user: 32, history: 40, personal_providers: false };
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 fn later(millis: u64) -> Timestamp {

@@ -18,7 +18,7 @@ use stoa_storage::{
 };
 
 const DAY: u64 = 86_400_000;
-const LIMITS: TurnLimits = TurnLimits { running_per_user: 10_000, history: 1 };
+const LIMITS: TurnLimits = TurnLimits { running_per_user: 10_000, history: 1, personal_providers: false };
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 const INSTANCE: InstanceId = InstanceId::from_uuid(uuid::Uuid::from_u128(7));
 

@@ -35,6 +35,7 @@ fn call(user: Option<UserId>, hours: i64, model: &str, tokens: u64, cost: Option
         outcome: "stop".to_owned(),
         usage: Usage { prompt_tokens: tokens, completion_tokens: 1, cached_tokens: 2, reasoning_tokens: 1, cost },
         timings: Timings::default(),
+        by_browser: false,
     }
 }
 
@@ -131,6 +132,21 @@ on_both_engines! {
             assert!(matches!(refused, StorageError::Forbidden));
         }
         assert!(days(database, &Principal::AtTheMachine, UsageOf::Mine, span(1, 1)).await.is_empty());
+    }
+
+    async fn what_a_browser_claims_counts_for_its_owner_only(test: TestDatabase) {
+        let database = &test.database;
+        let ann = person(database, "ann", Role::Member).await;
+        let boss = person(database, "boss", Role::Owner).await;
+        let claimed = UsageRow { by_browser: true, ..call(ann.user_id(), 1, "~mac/m", 1_000_000, None) };
+        write(database, vec![claimed, call(ann.user_id(), 1, "m/m", 10, None)]).await;
+        let models = |days: Vec<(String, String, u64, u64, Option<u64>)>| -> Vec<String> {
+            days.into_iter().map(|day| day.1).collect()
+        };
+        assert_eq!(models(days(database, &ann, UsageOf::Mine, span(1, 1)).await), ["~mac/m", "m/m"]);
+        assert_eq!(models(days(database, &boss, UsageOf::Everybody, span(1, 1)).await), ["m/m"]);
+        let people = database.usage_by_person(&boss, span(1, 1), ALL).await.unwrap();
+        assert_eq!(people.iter().map(|person| person.sum.prompt_tokens).collect::<Vec<_>>(), [10]);
     }
 
     async fn what_failed_is_told_and_no_lie_overflows(test: TestDatabase) {

@@ -102,7 +102,7 @@ impl Seed {
             parameters: Parameters::default(),
             title: "The sea".to_owned(),
         };
-        let limits = TurnLimits { running_per_user: u64::MAX, history: 1 };
+        let limits = TurnLimits { running_per_user: u64::MAX, history: 1, personal_providers: false };
         let turn = self.database.begin_turn(&self.owner, turn, self.instance, limits, SystemClock.now()).await?;
         self.ended.push(Append {
             generation: turn.generation,

@@ -147,7 +147,7 @@ impl Replica {
             parameters: Parameters::default(),
             title: "count".to_owned(),
         };
-        self.engine.begin(who, turn).await.unwrap()
+        self.engine.begin(who, turn).await.unwrap().turn
     }
 
     /// Waits until the message is no longer being written.

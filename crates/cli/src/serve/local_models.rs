@@ -137,5 +137,6 @@ fn available(model: LocalModel) -> AvailableModel {
         sees: sees(&model.abilities, true),
         abilities: model.abilities,
         local: true,
+        in_browser: false,
     }
 }

@@ -5,7 +5,7 @@ mod client;
 mod create;
 mod delete;
 mod fetch_models;
-mod fields;
+pub(in crate::endpoints) mod fields;
 mod get;
 mod list;
 mod put_models;

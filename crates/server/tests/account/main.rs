@@ -9,6 +9,7 @@ mod files;
 mod keys;
 mod local_models;
 mod members;
+mod personal;
 mod profile;
 mod providers;
 mod second_user;

@@ -20,7 +20,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 25] = [
+const OWN: [(&str, &str); 27] = [
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("put", "/api/v1/me/password"),
@@ -42,6 +42,8 @@ const OWN: [(&str, &str); 25] = [
     ("get", "/api/v1/prompts"),
     ("post", "/api/v1/prompts"),
     ("get", "/api/v1/tags"),
+    ("get", "/api/v1/personal-providers"),
+    ("post", "/api/v1/personal-providers"),
     ("get", "/api/v1/events"),
     ("get", "/api/v1/setup"),
     ("post", "/api/v1/session"),
@@ -84,7 +86,9 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
         }
         "/api/v1/assistants/import" => json!({"format": "stoa.assistants", "version": 1, "assistants": []}),
         "/api/v1/assistants/order" => json!({"ids": [things.by_path["/api/v1/assistants/"]]}),
-        "/api/v1/providers/{id}/models" => json!({"models": []}),
+        "/api/v1/providers/{id}/models" | "/api/v1/personal-providers/{id}/models" => json!({"models": []}),
+        "/api/v1/personal-providers" => json!({"name": "X", "slug": "x", "base_url": "http://127.0.0.1:9"}),
+        "/api/v1/generations/{id}/deltas" => json!({"deltas": [], "end": {"reason": {"kind": "stopped"}}}),
         "/api/v1/providers" => json!({"name": "X", "slug": "x", "kind": "openai", "base_url": "https://x.test"}),
         "/api/v1/egress/allowances" => json!({"authority": "localhost:1"}),
         "/api/v1/users" => {
@@ -113,6 +117,8 @@ impl Things {
         let models = json!({"models": [{"name": "lorem-5"}, {"name": "endless;rate=5"}]});
         owner.put(&format!("/api/v1/providers/{provider}/models"), models).await.good(200);
         let title = "Difference engine";
+        let mine = json!({"name": title, "slug": "mine", "base_url": "http://127.0.0.1:9"});
+        let personal = owner.post("/api/v1/personal-providers", mine).await.good(201).id();
         let assistant = owner.post("/api/v1/assistants", json!({"name": title})).await.good(201).id();
         let project = owner.post("/api/v1/projects", json!({"name": title})).await.good(201).id();
         let prompt = json!({"name": title, "text": "x"});
@@ -141,6 +147,7 @@ impl Things {
             ("/api/v1/messages/", text("reply_id")),
             ("/api/v1/generations/", text("generation_id")),
             ("/api/v1/providers/", provider),
+            ("/api/v1/personal-providers/", personal),
             ("/api/v1/egress/allowances/", allowance),
             ("/api/v1/api-keys/", key),
             ("/api/v1/sessions/", session),
@@ -202,6 +209,7 @@ on_both_engines! {
             // Whether a thing is there is told to admins alone, and so is that one may not: never by what is somebody's.
             let owned = [
                 "assistants", "projects", "prompts", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events",
+                "personal-providers",
             ];
             if owned.iter().any(|kind| path.starts_with(&format!("/api/v1/{kind}/"))) {
                 assert_eq!(answer.status, 404, "{name} {path}: {}", answer.text);
@@ -211,7 +219,7 @@ on_both_engines! {
         assert_eq!(usage.body["days"], json!([]), "the calls of the first are none of the second's");
         member.get("/api/v1/usage?of=everybody").await.is(403, "forbidden");
         let within = format!("search?q=hello&conversation={}", things.by_path["/api/v1/conversations/"]);
-        let lists = ["projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "search?q=hello", &within];
+        let lists = ["personal-providers", "projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "search?q=hello", &within];
         assert!(owner.get("/api/v1/search?q=hello").await.text.contains("hello"));
         for path in lists.into_iter().chain(["search?q=difference"]) {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);
@@ -232,9 +240,17 @@ on_both_engines! {
 async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
     let conversation = &things.by_path["/api/v1/conversations/"];
     let mut state = Vec::new();
-    for path in
-        ["providers", "egress/allowances", "conversations", "projects", "prompts", "tags", "assistants", "local-models"]
-    {
+    for path in [
+        "providers",
+        "personal-providers",
+        "egress/allowances",
+        "conversations",
+        "projects",
+        "prompts",
+        "tags",
+        "assistants",
+        "local-models",
+    ] {
         state.push(owner.get(&format!("/api/v1/{path}")).await.good(200).text);
     }
     for path in ["sessions", "api-keys", "users", "local-models/pulls"] {

@@ -92,7 +92,7 @@ impl Drop for House {
 
 impl House {
     pub(crate) async fn empty(test: TestDatabase) -> Self {
-        Self::open(test, AppOptions::default()).await
+        Self::open(test, AppOptions { personal_providers: true, ..AppOptions::default() }).await
     }
 
     pub(crate) async fn open(test: TestDatabase, options: AppOptions) -> Self {

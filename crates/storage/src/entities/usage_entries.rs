@@ -24,6 +24,8 @@ pub struct Model {
     pub cost: Option<i64>,
     pub first_token_ms: Option<i64>,
     pub total_ms: i64,
+    /// A browser made the call and told the figures: nobody can vouch for them.
+    pub by_browser: bool,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -10,6 +10,7 @@ use sea_orm::{
 };
 use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
+use stoa_model::personal::is_personal;
 use stoa_model::project::told;
 use stoa_model::{ConversationId, GenerationId, InstanceId, MessageId, Principal, Timestamp, UsageId, UserId};
 use uuid::Uuid;
@@ -18,9 +19,11 @@ use crate::entities::{conversations, generation_chunks, generations, instances, 
 use crate::{Database, Notice, StorageError, access};
 
 use super::assistants;
+use super::browser_generations::{browser_begins, browser_ends};
 use super::conversations::{find as find_conversation, set_title, update_one};
 use super::files;
 use super::messages::{find_message, message, path};
+use super::personal_providers::StoredPersonalProvider;
 use super::projects;
 use super::usage::{self, UsageRow};
 use super::users::name_of;
@@ -62,6 +65,8 @@ pub struct TurnLimits {
     pub running_per_user: u64,
     /// How many of the latest messages of the path come back.
     pub history: u32,
+    /// Whether people may have their browsers call providers of their own.
+    pub personal_providers: bool,
 }
 
 /// The rows of a turn that has begun.
@@ -85,6 +90,8 @@ pub struct TurnIds {
     /// The conversation has no title but the one that this turn gave it.
     pub untitled: bool,
     pub lease: Lease,
+    /// The provider that the user's own browser calls; the answer is its to write.
+    pub browser: Option<StoredPersonalProvider>,
 }
 
 /// What stands around what the user writes, before the model gets it.
@@ -186,6 +193,8 @@ impl Database {
         }
         let says = matches!(turn, NewTurn::Message { .. });
         let begun = Begun::place(&transaction, principal, turn, now).await?;
+        let browser = self.called_by_browser(&transaction, principal, &begun.model, limits).await?;
+        let owner = if browser.is_some() { browser_begins(&transaction, now).await? } else { owner };
         let conversation = begun.conversation.id.into();
         let generation = GenerationId::generate(now);
         let lease = Lease { owner, epoch: 1 };
@@ -268,6 +277,7 @@ impl Database {
             // Nobody reads the title of a temporary one.
             untitled: untitled && begun.conversation.expires_at.is_none(),
             lease,
+            browser,
         })
     }
 
@@ -402,19 +412,7 @@ impl Database {
         if heartbeat.is_some_and(|at| at >= silent_since.as_millis()) {
             return Ok(false);
         }
-        let chunks = generation_chunks::Entity::find()
-            .filter(generation_chunks::Column::GenerationId.eq(row.id))
-            .order_by_asc(generation_chunks::Column::FirstSeq)
-            .all(&transaction)
-            .await?
-            .into_iter()
-            .map(chunk)
-            .collect::<Result<Vec<_>, _>>()?;
-        let answer = messages::Entity::find_by_id(row.message_id)
-            .one(&transaction)
-            .await?
-            .ok_or_else(|| StorageError::inconsistent("generations", "message_id", row.id))?;
-        let base = from_json("messages", "parts", answer.id, &answer.parts)?;
+        let (base, chunks) = Self::base_and_log(&transaction, &row).await?;
         let outcome = Outcome {
             status: MessageStatus::Interrupted,
             last_seq: chunks.last().map_or(0, |chunk| chunk.last_seq),
@@ -436,6 +434,7 @@ impl Database {
                 outcome: MessageStatus::Interrupted.as_str().to_owned(),
                 usage: Usage::default(),
                 timings: Timings::default(),
+                by_browser: is_personal(&row.model),
             }],
         };
         self.fold(&transaction, id, &outcome, now).await?;
@@ -446,8 +445,28 @@ impl Database {
         Ok(true)
     }
 
+    /// What the message held before, and all that was written since.
+    pub(super) async fn base_and_log(
+        transaction: &DatabaseTransaction,
+        row: &generations::Model,
+    ) -> Result<(Vec<Part>, Vec<Chunk>), StorageError> {
+        let chunks = generation_chunks::Entity::find()
+            .filter(generation_chunks::Column::GenerationId.eq(row.id))
+            .order_by_asc(generation_chunks::Column::FirstSeq)
+            .all(transaction)
+            .await?
+            .into_iter()
+            .map(chunk)
+            .collect::<Result<Vec<_>, _>>()?;
+        let answer = messages::Entity::find_by_id(row.message_id)
+            .one(transaction)
+            .await?
+            .ok_or_else(|| StorageError::inconsistent("generations", "message_id", row.id))?;
+        Ok((from_json("messages", "parts", answer.id, &answer.parts)?, chunks))
+    }
+
     /// Ends a generation and folds its log into the message.
-    async fn fold(
+    pub(super) async fn fold(
         &self,
         transaction: &DatabaseTransaction,
         id: GenerationId,
@@ -487,6 +506,9 @@ impl Database {
             .exec(transaction)
             .await?;
         self.index_message(transaction, row.message_id.into()).await?;
+        if is_personal(&row.model) {
+            browser_ends(transaction, row.owner_id.into()).await?;
+        }
         usage::insert(transaction, &outcome.calls).await?;
         Ok(())
     }
@@ -701,7 +723,7 @@ fn generation(row: &generations::Model) -> Result<GenerationRow, StorageError> {
     })
 }
 
-fn chunk_row(generation: GenerationId, chunk: &Chunk) -> generation_chunks::ActiveModel {
+pub(super) fn chunk_row(generation: GenerationId, chunk: &Chunk) -> generation_chunks::ActiveModel {
     generation_chunks::ActiveModel {
         generation_id: Set(generation.into()),
         first_seq: Set(seq_column(chunk.first_seq)),

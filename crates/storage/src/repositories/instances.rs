@@ -7,6 +7,8 @@ use stoa_model::{InstanceId, Timestamp};
 use crate::entities::instances;
 use crate::{Database, StorageError};
 
+use super::browser_generations::BROWSER;
+
 impl Database {
     pub async fn register_instance(&self, id: InstanceId, version: &str, now: Timestamp) -> Result<(), StorageError> {
         let row = instances::ActiveModel {
@@ -32,6 +34,12 @@ impl Database {
     /// A good-bye: what this instance still owned is an orphan at once.
     pub async fn forget_instance(&self, id: InstanceId) -> Result<(), StorageError> {
         instances::Entity::delete_by_id(id.as_uuid()).exec(self.writer()).await?;
+        Ok(())
+    }
+
+    /// The database is this process's alone: whatever other server is in it is dead. Browsers may live.
+    pub async fn sweep_other_servers(&self) -> Result<(), StorageError> {
+        instances::Entity::delete_many().filter(instances::Column::Version.ne(BROWSER)).exec(self.writer()).await?;
         Ok(())
     }
 

@@ -23,6 +23,8 @@ pub struct UsageRow {
     pub outcome: String,
     pub usage: Usage,
     pub timings: Timings,
+    /// A browser made the call and told the figures: nobody can vouch for them.
+    pub by_browser: bool,
 }
 
 impl Database {
@@ -52,6 +54,7 @@ pub(super) async fn insert<C: ConnectionTrait>(connection: &C, rows: &[UsageRow]
             cost: Set(row.usage.cost.map(count)),
             first_token_ms: Set(Some(count(row.timings.first_token_ms)).filter(|ms| *ms > 0)),
             total_ms: Set(count(row.timings.total_ms)),
+            by_browser: Set(row.by_browser),
         });
         usage_entries::Entity::insert_many(rows).exec_without_returning(connection).await?;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Select};
 use stoa_model::usage::{DailyUsage, PersonalUsage, UsageSum};
 use stoa_model::{Predicate, Principal, Timestamp};
@@ -161,6 +161,11 @@ fn summed(principal: &Principal, of: UsageOf, span: UsageSpan) -> Result<Select<
         }
     };
     let (from, to) = span.bounds();
+    let counted = match of {
+        UsageOf::Mine => Condition::all(),
+        // What a browser claims is its owner's affair.
+        UsageOf::Everybody => Condition::all().add(usage_entries::Column::ByBrowser.eq(false)),
+    };
     // PostgreSQL sums numbers of 64 bits up to ones without a bound.
     let sum = |column: &str| Expr::cust(format!("CAST(SUM({column}) AS BIGINT)"));
     Ok(usage_entries::Entity::find()
@@ -173,6 +178,7 @@ fn summed(principal: &Principal, of: UsageOf, span: UsageSpan) -> Result<Select<
         .expr_as(sum("reasoning_tokens"), "reasoning_tokens")
         .expr_as(sum("cost"), "cost")
         .filter(access::rows(seen, usage_entries::Column::UserId))
+        .filter(counted)
         .filter(usage_entries::Column::At.gte(from))
         .filter(usage_entries::Column::At.lt(to)))
 }

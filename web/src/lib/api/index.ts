@@ -15,6 +15,7 @@ export type Scope = Schemas['Scope'];
 export type User = Schemas['User'];
 export type Provider = Schemas['Provider'];
 export type ProviderModel = Schemas['ProviderModel'];
+export type PersonalProvider = Schemas['PersonalProvider'];
 export type CheckResult = Schemas['CheckResult'];
 export type Allowance = Schemas['Allowance'];
 export type InstalledModel = Schemas['InstalledModel'];

@@ -398,6 +398,23 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/generations/{id}/deltas': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Takes what the caller's browser has of an answer that is its to write. When this answers, it is kept. */
+		post: operations['upload_deltas'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/generations/{id}/events': {
 		parameters: {
 			query?: never;
@@ -726,9 +743,82 @@ export interface paths {
 			path?: never;
 			cookie?: never;
 		};
-		/** Lists the models that the caller may use. */
+		/** Lists the models that the caller may use, in a browser also those of their own providers. */
 		get: operations['list_models'];
 		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/personal-providers': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the caller's own providers with their models, the oldest first. Keys are not shown. */
+		get: operations['list_personal_providers'];
+		put?: never;
+		/** Adds a provider that the caller's own browser calls. The server never connects to it. */
+		post: operations['create_personal_provider'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/personal-providers/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		/** Deletes a provider with its key and models. What its models have answered stays. */
+		delete: operations['delete_personal_provider'];
+		options?: never;
+		head?: never;
+		/** Changes what is given and leaves the rest. */
+		patch: operations['change_personal_provider'];
+		trace?: never;
+	};
+	'/api/v1/personal-providers/{id}/connection': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/**
+		 * Where the caller's browser reaches a provider of theirs, and the key for it. For checks and lists of models; what a turn
+		 *     has to call comes with the turn.
+		 */
+		get: operations['get_personal_connection'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/personal-providers/{id}/models': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Replaces the models of a provider. */
+		put: operations['put_personal_models'];
 		post?: never;
 		delete?: never;
 		options?: never;
@@ -1161,6 +1251,8 @@ export interface components {
 			display_name: string;
 			/** @description `slug/name`. */
 			id: string;
+			/** @description The caller's own: their browser calls it, and no program can. */
+			in_browser: boolean;
 			/** @description Runs on this very machine. */
 			local: boolean;
 			name: string;
@@ -1168,6 +1260,20 @@ export interface components {
 			/** @description Whether it takes pictures; `null` where nobody has said what it can. */
 			sees: boolean | null;
 		};
+		/**
+		 * @description What can go wrong where a browser makes a call.
+		 * @enum {string}
+		 */
+		BrowserFault:
+			| 'unreachable'
+			| 'not_allowed'
+			| 'mixed_content'
+			| 'local_network'
+			| 'page_outdated'
+			| 'refused'
+			| 'protocol'
+			| 'cut_off'
+			| 'timed_out';
 		BulkChange: {
 			/** @description Beside those they have. */
 			add_tags?: string[];
@@ -1184,6 +1290,14 @@ export interface components {
 			current_password: string;
 			/** @description At least 10 characters, at most 1,024 bytes. */
 			new_password: string;
+		};
+		ChangePersonalProvider: {
+			/** @description A new key; null takes the present one away; absent leaves it. */
+			api_key?: string | null;
+			/** @description `http` or `https`, without user name and fragment; at most 2,048 bytes. */
+			base_url?: string | null;
+			/** @description 1 to 100 characters. */
+			name?: string | null;
 		};
 		/** @description The real error. */
 		CheckFailure: {
@@ -1271,6 +1385,19 @@ export interface components {
 			name: string;
 			/** @description `["infer"]` when absent. */
 			scopes?: components['schemas']['Scope'][] | null;
+		};
+		CreatePersonalProvider: {
+			/** @description Sealed, and handed to the owner's browser only. */
+			api_key?: string | null;
+			/**
+			 * @description Where OpenAI's chat completions are spoken: `http` or `https`, without user name and fragment.
+			 * @example http://127.0.0.1:11434/v1
+			 */
+			base_url: string;
+			/** @description 1 to 100 characters. */
+			name: string;
+			/** @description The first part of its models' ids, behind a `~`. Never changes. */
+			slug: string;
 		};
 		CreateProvider: {
 			/** @description Sealed, and never shown again. Many servers of one's own want none. */
@@ -1753,6 +1880,39 @@ export interface components {
 					 */
 					width: number;
 			  };
+		/**
+		 * @description Which stream of the answer a piece of text belongs to.
+		 * @enum {string}
+		 */
+		PartKind: 'text' | 'reasoning';
+		/** @description What a browser needs to call a provider. */
+		PersonalConnection: {
+			api_key: string | null;
+			chat_url: string;
+			models_url: string;
+		};
+		/** @description A provider as its owner sees it. Speaks OpenAI's chat completions. */
+		PersonalProvider: {
+			base_url: string;
+			created_at: components['schemas']['Timestamp'];
+			has_api_key: boolean;
+			id: components['schemas']['PersonalProviderId'];
+			models: components['schemas']['ProviderModel'][];
+			name: string;
+			/** @description The first part of its models' ids, behind a `~`. */
+			slug: string;
+			updated_at: components['schemas']['Timestamp'];
+		};
+		/**
+		 * Format: uuid
+		 * @description A provider that only its owner's browser calls.
+		 */
+		PersonalProviderId: string;
+		PersonalProviderList: {
+			/** @description Whether one may have any here. Those that are there already rest while one may not. */
+			allowed: boolean;
+			items: components['schemas']['PersonalProvider'][];
+		};
 		/** @description One person, over all days that were asked for. */
 		PersonalUsage: components['schemas']['UsageSum'] & {
 			/** @description Absent where nobody has that account any more, too. */
@@ -1868,6 +2028,13 @@ export interface components {
 			slug: string;
 			updated_at: components['schemas']['Timestamp'];
 		};
+		/** @description A `POST` with a JSON body, answered in the form of OpenAI's streamed chat completions. */
+		ProviderCall: {
+			api_key?: string | null;
+			/** @description JSON, to be sent as it is. */
+			body: string;
+			url: string;
+		};
 		/** Format: uuid */
 		ProviderId: string;
 		/**
@@ -1907,6 +2074,10 @@ export interface components {
 		};
 		ReplaceModels: {
 			/** @description At most 2,000, each name once, in the order they are shown. */
+			models: components['schemas']['ProviderModel'][];
+		};
+		ReplacePersonalModels: {
+			/** @description At most 200, each name once, in the order they are shown. None has a stand-in. */
 			models: components['schemas']['ProviderModel'][];
 		};
 		/** @enum {string} */
@@ -2052,6 +2223,7 @@ export interface components {
 		};
 		/** @description A turn that has begun and is kept. */
 		Turn: {
+			call?: components['schemas']['ProviderCall'] | null;
 			generation_id: components['schemas']['GenerationId'];
 			/** @description The user's message. */
 			message_id: components['schemas']['MessageId'];
@@ -2081,6 +2253,71 @@ export interface components {
 			/** @description A new one signs the person out everywhere. One's own is changed at `/me/password`. */
 			password?: string | null;
 			role?: components['schemas']['Role'] | null;
+		};
+		/** @description What is kept of the answer now. */
+		Uploaded: {
+			/** Format: int64 */
+			last_seq: number;
+			/** @description More may come. Otherwise the answer has ended, perhaps because somebody stopped it, and the call is to be given up. */
+			running: boolean;
+		};
+		UploadedDelta: {
+			part: components['schemas']['PartKind'];
+			text: string;
+		};
+		UploadedDeltas: {
+			/** @description At most 4,096; none is a sign of life. */
+			deltas: components['schemas']['UploadedDelta'][];
+			end?: components['schemas']['UploadedEnd'] | null;
+			/**
+			 * Format: int64
+			 * @description The sequence number of the first delta, from 1. What is known already may come again.
+			 */
+			first_seq?: number;
+		};
+		UploadedEnd: {
+			/** Format: int64 */
+			first_token_ms?: number;
+			reason: components['schemas']['UploadedReason'];
+			/**
+			 * Format: int64
+			 * @description How long the model thought.
+			 */
+			reasoning_ms?: number;
+			/** Format: int64 */
+			total_ms?: number;
+			usage?: components['schemas']['UploadedUsage'] | null;
+		};
+		/** @description How the call ended, as the browser has it. */
+		UploadedReason:
+			| {
+					/** @enum {string} */
+					kind: 'finished';
+					reason: components['schemas']['FinishReason'];
+			  }
+			| {
+					/** @enum {string} */
+					kind: 'stopped';
+			  }
+			| {
+					/** @enum {string} */
+					kind: 'interrupted';
+			  }
+			| {
+					detail: string;
+					fault: components['schemas']['BrowserFault'];
+					/** @enum {string} */
+					kind: 'failed';
+			  };
+		UploadedUsage: {
+			/** Format: int64 */
+			cached_tokens?: number;
+			/** Format: int64 */
+			completion_tokens: number;
+			/** Format: int64 */
+			prompt_tokens: number;
+			/** Format: int64 */
+			reasoning_tokens?: number;
 		};
 		/** @description Tokens of one call, as counted by whoever ran the model. */
 		Usage: {
@@ -3296,6 +3533,56 @@ export interface operations {
 			};
 		};
 	};
+	upload_deltas: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['GenerationId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['UploadedDeltas'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Uploaded'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description What was written before it has not come yet. */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	follow_generation: {
 		parameters: {
 			query?: {
@@ -4078,6 +4365,243 @@ export interface operations {
 				};
 			};
 			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_personal_providers: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['PersonalProviderList'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	create_personal_provider: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['CreatePersonalProvider'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['PersonalProvider'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description slug_taken */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_personal_provider: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['PersonalProviderId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_personal_provider: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['PersonalProviderId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ChangePersonalProvider'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['PersonalProvider'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_personal_connection: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['PersonalProviderId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['PersonalConnection'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	put_personal_models: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['PersonalProviderId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ReplacePersonalModels'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['PersonalProvider'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
 				headers: {
 					[name: string]: unknown;
 				};

@@ -61,6 +61,15 @@ const known: Record<string, Known> = {
 	too_many_uploads: refused,
 	upload_timed_out: refused,
 	pictures_unavailable: { title: m.problem_busy_title, hint: m.problem_busy_hint, facts: true },
+	browser_unreachable: { title: m.problem_browser_title, hint: m.problem_browser_unreachable_hint },
+	browser_not_allowed: {
+		title: m.problem_browser_title,
+		hint: () => m.problem_browser_not_allowed_hint({ origin: location.origin })
+	},
+	browser_mixed_content: { title: m.problem_browser_title, hint: m.problem_browser_mixed_hint },
+	browser_local_network: { title: m.problem_browser_title, hint: m.problem_browser_local_hint },
+	browser_page_outdated: { title: m.problem_browser_title, hint: m.problem_browser_outdated_hint },
+	personal_providers_off: { title: m.personal_off_title, hint: m.personal_off_text },
 	model_cannot_see: { title: m.problem_cannot_see_title, hint: m.problem_cannot_see_hint, facts: true },
 	invalid_request: {
 		title: m.problem_invalid_request_title,

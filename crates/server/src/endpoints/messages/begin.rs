@@ -100,7 +100,7 @@ pub(super) async fn begin_turn(
         parameters,
     };
     let turn = app.chat.begin(&principal, turn).await?;
-    Ok((StatusCode::ACCEPTED, Answer(turn.into())))
+    Ok((StatusCode::ACCEPTED, Answer(Turn::begun(turn)?)))
 }
 
 /// Looks up the pictures. One that is gone, or is somebody else's, is not found.

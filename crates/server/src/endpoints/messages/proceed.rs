@@ -33,5 +33,5 @@ pub(super) async fn continue_message(
     Json(Continue {}): Json<Continue>,
 ) -> Result<(StatusCode, Answer<Turn>)> {
     let turn = app.chat.begin(&principal, NewTurn::Continue { answer }).await?;
-    Ok((StatusCode::ACCEPTED, Answer(turn.into())))
+    Ok((StatusCode::ACCEPTED, Answer(Turn::begun(turn)?)))
 }

@@ -44,5 +44,5 @@ pub(super) async fn regenerate_message(
     let model = wish.model.map(clean_model).transpose()?;
     let turn = NewTurn::Regenerate { answer, model, parameters: wish.parameters };
     let turn = app.chat.begin(&principal, turn).await?;
-    Ok((StatusCode::ACCEPTED, Answer(turn.into())))
+    Ok((StatusCode::ACCEPTED, Answer(Turn::begun(turn)?)))
 }

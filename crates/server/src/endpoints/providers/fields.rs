@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Deserializer};
 use stoa_identity::validation::{self, Report};
 use stoa_model::provider::{Ability, LOCAL_SLUG, ProviderKind, ProviderModel, split_model_id};
 use stoa_providers::{ApiKey, BaseUrl};
@@ -16,14 +17,14 @@ const MODEL_NAME_BYTES: usize = 256;
 const MODEL_ID_BYTES: usize = SLUG_BYTES + 1 + MODEL_NAME_BYTES;
 const DISPLAY_NAME_CHARS: usize = 200;
 /// Models of one provider.
-pub(super) const MODELS: usize = 2_000;
+pub(in crate::endpoints) const MODELS: usize = 2_000;
 
-pub(super) fn name(text: &str) -> Result<String, String> {
+pub(in crate::endpoints) fn name(text: &str) -> Result<String, String> {
     validation::name(text)
 }
 
 /// The first part of a model's id.
-pub(super) fn slug(text: &str) -> Result<String, String> {
+pub(in crate::endpoints) fn slug(text: &str) -> Result<String, String> {
     let fits = (1..=SLUG_BYTES).contains(&text.len())
         && !text.starts_with('-')
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
@@ -38,7 +39,7 @@ pub(super) fn slug(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-pub(super) fn base_url(text: &str) -> Result<String, String> {
+pub(in crate::endpoints) fn base_url(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.len() > BASE_URL_BYTES {
         return Err(format!("Use at most {BASE_URL_BYTES} bytes."));
@@ -63,7 +64,7 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
 }
 
 /// A key that was given. Blank is none.
-pub(super) fn api_key(text: &str) -> Result<Option<Secret>, String> {
+pub(in crate::endpoints) fn api_key(text: &str) -> Result<Option<Secret>, String> {
     let text = text.trim();
     if text.len() > API_KEY_BYTES {
         return Err(format!("Use at most {API_KEY_BYTES} bytes."));
@@ -74,8 +75,37 @@ pub(super) fn api_key(text: &str) -> Result<Option<Secret>, String> {
     }
 }
 
+/// What to do about a key; in JSON absent, null or text.
+#[derive(Default)]
+pub(in crate::endpoints) enum KeyChange {
+    #[default]
+    Keep,
+    Clear,
+    Replace(String),
+}
+
+impl<'de> Deserialize<'de> for KeyChange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Clear, Self::Replace))
+    }
+}
+
+impl KeyChange {
+    /// `None` to keep it, `Some(None)` to take it away. An empty text is most likely a field that nobody touched, so it does
+    /// not take a key away.
+    #[expect(clippy::option_option, reason = "to keep, to take away and to replace are three things")]
+    pub(in crate::endpoints) fn read(&self) -> Result<Option<Option<Secret>>, String> {
+        let blank = "Enter a key, leave it out to keep the present one, or send null to take it away.";
+        match self {
+            Self::Keep => Ok(None),
+            Self::Clear => Ok(Some(None)),
+            Self::Replace(text) => Ok(Some(Some(api_key(text)?.ok_or_else(|| blank.to_owned())?))),
+        }
+    }
+}
+
 /// The models of one provider, by the names the provider knows them by.
-pub(super) fn models(given: Vec<ProviderModel>) -> Result<Vec<ProviderModel>, Report> {
+pub(in crate::endpoints) fn models(given: Vec<ProviderModel>) -> Result<Vec<ProviderModel>, Report> {
     let mut report = Report::new();
     if given.len() > MODELS {
         report.check::<()>("models", Err(format!("Use at most {MODELS} models.")));

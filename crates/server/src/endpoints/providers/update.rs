@@ -2,13 +2,14 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use stoa_identity::validation::Report;
 use stoa_model::ProviderId;
 use stoa_model::provider::Provider;
-use stoa_storage::{ProviderChange, Secret};
+use stoa_storage::ProviderChange;
 
-use super::{fields, in_force};
+use super::fields::{self, KeyChange};
+use super::in_force;
 use crate::app::App;
 use crate::extract::{Administrator, Id, Json};
 use crate::problem::{Problem, ProblemBody, Result};
@@ -25,21 +26,6 @@ pub(crate) struct UpdateProvider {
     #[schema(value_type = Option<String>)]
     api_key: KeyChange,
     enabled: Option<bool>,
-}
-
-/// What to do about the key; in JSON absent, null or text.
-#[derive(Default)]
-enum KeyChange {
-    #[default]
-    Keep,
-    Clear,
-    Replace(String),
-}
-
-impl<'de> Deserialize<'de> for KeyChange {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Option::deserialize(deserializer)?.map_or(Self::Clear, Self::Replace))
-    }
 }
 
 /// Changes what is given and leaves the rest.
@@ -62,11 +48,7 @@ pub(super) async fn update_provider(
     let mut report = Report::new();
     let name = change.name.as_deref().and_then(|name| report.check("name", fields::name(name)));
     let base_url = change.base_url.as_deref().and_then(|url| report.check("base_url", fields::base_url(url)));
-    let api_key = match change.api_key {
-        KeyChange::Keep => None,
-        KeyChange::Clear => Some(None),
-        KeyChange::Replace(text) => report.check("api_key", new_key(&text).map(Some)),
-    };
+    let api_key = report.check("api_key", change.api_key.read()).flatten();
     if !report.is_clean() {
         return Err(Problem::fields(report.into_errors()));
     }
@@ -74,10 +56,4 @@ pub(super) async fn update_provider(
     let provider = app.database.change_provider(&principal, id, change, app.now()).await?;
     in_force(&app).await;
     Ok(Answer(provider))
-}
-
-/// An empty text is most likely a field that nobody touched, so it does not take a key away.
-fn new_key(text: &str) -> Result<Secret, String> {
-    let blank = "Enter a key, leave it out to keep the present one, or send null to take it away.";
-    fields::api_key(text)?.ok_or_else(|| blank.to_owned())
 }

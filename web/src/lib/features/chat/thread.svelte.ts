@@ -24,6 +24,17 @@ async function modelOf(project: string): Promise<string | null> {
 	return projects.find(project)?.model ?? null;
 }
 
+/** The answers that this tab itself calls for, once there has been one. */
+let ownCalls: Promise<typeof import('$lib/features/browser-calls')> | null = null;
+
+/** Calls the provider of a turn that only this browser reaches. */
+export function callFor(turn: Turn): void {
+	const { call: wanted, generation_id } = turn;
+	if (!wanted) return;
+	ownCalls ??= import('$lib/features/browser-calls');
+	void ownCalls.then((calls) => calls.begin(generation_id, wanted));
+}
+
 /** One conversation on the page: the messages of the branch that is shown, and the answers growing in it. */
 export class Thread {
 	id = $state<string | null>(null);
@@ -187,7 +198,7 @@ export class Thread {
 	/** Stops the answer that is being written. What was written stays. */
 	async stop(): Promise<void> {
 		const id = this.last?.generation_id;
-		if (this.last?.status !== 'running' || !id) return;
+		if (this.last?.status !== 'running' || !id || (await (await ownCalls)?.stop(id))) return;
 		await call(client.DELETE('/api/v1/generations/{id}', { params: { path: { id } } }));
 	}
 
@@ -248,6 +259,7 @@ export class Thread {
 
 	/** Shows a turn that has begun at the end of this path. */
 	show(path: Message[], turn: Turn, model: string, siblings = [turn.reply_id]): void {
+		callFor(turn);
 		const id = this.id ?? '';
 		const answer = { ...reply(turn, id, turn.message_id, model), siblings };
 		this.end = null;

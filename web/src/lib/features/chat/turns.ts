@@ -5,7 +5,7 @@ import { getLocale, m } from '$lib/i18n';
 import { problemWords, toasts } from '$lib/ui';
 import { userMessage } from './made';
 import { picturesOf } from './parts';
-import type { Thread } from './thread.svelte';
+import { callFor, type Thread } from './thread.svelte';
 
 /** Sends another wording of a message, with its pictures: a branch beside it. */
 export async function edit(thread: Thread, message: Message, text: string, model: string): Promise<void> {
@@ -41,6 +41,7 @@ export async function proceed(thread: Thread, message: Message): Promise<void> {
 			finish_reason: null,
 			generation_id: turn.generation_id
 		};
+		callFor(turn);
 		thread.messages = [...thread.upTo(message.id), running];
 		thread.follow(running);
 	});

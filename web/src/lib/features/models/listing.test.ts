@@ -11,7 +11,8 @@ const model = (id: string, provider: string, display_name = nameOf(id)): Model =
 	context_window: null,
 	abilities: [],
 	sees: null,
-	local: false
+	local: false,
+	in_browser: false
 });
 
 describe('the model picker', () => {

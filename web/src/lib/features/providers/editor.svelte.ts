@@ -1,4 +1,33 @@
-import { call, client, type Provider, type ProviderModel } from '$lib/api';
+import { call, client, type CheckResult, type Provider, type ProviderModel } from '$lib/api';
+
+export interface ProviderChange {
+	name?: string;
+	base_url?: string;
+	api_key?: string | null;
+	enabled?: boolean;
+}
+
+/** What is done to a provider: to one of everybody's by the server, to one of one's own partly by this browser. */
+export interface ProviderDoor {
+	update(id: string, change: ProviderChange): Promise<Provider>;
+	putModels(id: string, models: ProviderModel[]): Promise<Provider>;
+	/** Adds the models that it lists. */
+	fetchModels(provider: Provider): Promise<Provider>;
+	check(provider: Provider, model: string | null): Promise<CheckResult>;
+}
+
+/** Providers of everybody's. */
+const shared: ProviderDoor = {
+	update: (id, body) => call(client.PATCH('/api/v1/providers/{id}', { params: { path: { id } }, body })),
+	putModels: (id, models) =>
+		call(client.PUT('/api/v1/providers/{id}/models', { params: { path: { id } }, body: { models } })),
+	fetchModels: ({ id }) =>
+		call(client.POST('/api/v1/providers/{id}/models/fetch', { params: { path: { id } } })),
+	check: ({ id }, model) =>
+		call(
+			client.POST('/api/v1/providers/{id}/check', { params: { path: { id } }, body: model ? { model } : {} })
+		)
+};
 
 type Change = (models: ProviderModel[]) => ProviderModel[];
 
@@ -11,8 +40,10 @@ export class ProviderEditor {
 	#confirmed: Provider;
 	#tail: Promise<unknown> = Promise.resolve();
 	#waiting: Change[] = [];
+	readonly #door: ProviderDoor;
 
-	constructor(provider: Provider) {
+	constructor(provider: Provider, door: ProviderDoor = shared) {
+		this.#door = door;
 		this.#confirmed = provider;
 		this.provider = provider;
 	}
@@ -23,20 +54,17 @@ export class ProviderEditor {
 		this.#show();
 	}
 
-	async update(body: {
-		name?: string;
-		base_url?: string;
-		api_key?: string | null;
-		enabled?: boolean;
-	}): Promise<void> {
-		const path = { id: this.provider.id };
-		this.accept(await call(client.PATCH('/api/v1/providers/{id}', { params: { path }, body })));
+	async update(change: ProviderChange): Promise<void> {
+		this.accept(await this.#door.update(this.provider.id, change));
+	}
+
+	check(model: string | null): Promise<CheckResult> {
+		return this.#door.check(this.provider, model);
 	}
 
 	async fetchModels(): Promise<number> {
-		const path = { id: this.provider.id };
 		const before = this.provider.models.length;
-		this.accept(await call(client.POST('/api/v1/providers/{id}/models/fetch', { params: { path } })));
+		this.accept(await this.#door.fetchModels(this.provider));
 		return this.provider.models.length - before;
 	}
 
@@ -52,12 +80,7 @@ export class ProviderEditor {
 	async #send(change: Change) {
 		const base = this.#confirmed;
 		try {
-			this.#confirmed = await call(
-				client.PUT('/api/v1/providers/{id}/models', {
-					params: { path: { id: base.id } },
-					body: { models: change(base.models) }
-				})
-			);
+			this.#confirmed = await this.#door.putModels(base.id, change(base.models));
 		} finally {
 			this.#waiting = this.#waiting.filter((one) => one !== change);
 			this.#show();

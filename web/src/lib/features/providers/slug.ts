@@ -1,3 +1,5 @@
+import { m } from '$lib/i18n';
+
 /** The slug of the models that run on this machine; the server keeps it for itself. */
 const RESERVED = 'local';
 const LONGEST = 32;
@@ -13,6 +15,18 @@ export function suggestSlug(name: string): string {
 		.slice(0, LONGEST)
 		.replace(/-+$/, '');
 	return slug === RESERVED ? `${RESERVED}-provider` : slug;
+}
+
+/** What to say of it to whoever typed it. */
+export function slugWords(slug: string): string | undefined {
+	const fault = slugFault(slug);
+	if (!fault) return undefined;
+	return {
+		empty: m.settings_slug_empty,
+		form: m.settings_slug_form,
+		long: m.settings_slug_long,
+		reserved: m.settings_slug_reserved
+	}[fault]();
 }
 
 export type SlugFault = 'empty' | 'form' | 'long' | 'reserved';

@@ -1,6 +1,6 @@
 // The queues of all conversations, and what lets them go on when their conversation is not on the page.
 import { call, client } from '$lib/api';
-import { partsOf, sentParts } from '$lib/features/chat';
+import { callFor, partsOf, sentParts } from '$lib/features/chat';
 import { hub } from '$lib/features/stream';
 import { kept } from './kept';
 import { Queue, type Queued, type Ready } from './queue.svelte';
@@ -27,9 +27,11 @@ async function post(conversation: string, item: Queued): Promise<void> {
 	const body = { parts: sentParts(partsOf(item.text, item.pictures)), model: item.model };
 	const path = { id: conversation };
 	const { parameters } = await call(client.GET('/api/v1/conversations/{id}', { params: { path } }));
-	await call(
+	const turn = await call(
 		client.POST('/api/v1/conversations/{id}/messages', { params: { path }, body: { ...body, parameters } })
 	);
+	// A provider that only this browser reaches is called by it.
+	callFor(turn);
 }
 
 async function goOn(conversation: string): Promise<void> {

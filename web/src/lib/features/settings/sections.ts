@@ -1,6 +1,7 @@
 import type { Component } from 'svelte';
 import ChartColumn from '@lucide/svelte/icons/chart-column';
 import Cpu from '@lucide/svelte/icons/cpu';
+import Laptop from '@lucide/svelte/icons/laptop';
 import Keyboard from '@lucide/svelte/icons/keyboard';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone';
@@ -37,7 +38,10 @@ export function sectionsFor(isAdmin: boolean): SectionGroup[] {
 		},
 		{
 			heading: m.settings_group_models(),
-			sections: [{ path: '/settings/local-models', label: m.settings_local(), icon: Cpu }]
+			sections: [
+				{ path: '/settings/local-models', label: m.settings_local(), icon: Cpu },
+				{ path: '/settings/personal', label: m.personal_title(), icon: Laptop }
+			]
 		}
 	];
 	if (!isAdmin) return groups;

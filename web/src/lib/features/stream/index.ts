@@ -1,3 +1,4 @@
 export { hub } from './hub.svelte';
 export type { LiveGeneration, Outcome } from './generation.svelte';
 export type { ConversationEvent } from './events';
+export { EventReader } from './sse';

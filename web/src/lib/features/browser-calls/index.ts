@@ -1,0 +1,3 @@
+export { ask, listModels, type Connection } from './ask';
+export { begin, stop } from './calls';
+export { CallFault } from './fault';

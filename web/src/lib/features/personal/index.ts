@@ -1,0 +1,2 @@
+export { default as PersonalProviderPage } from './PersonalProviderPage.svelte';
+export { default as PersonalProvidersPage } from './PersonalProvidersPage.svelte';
