@@ -46,6 +46,12 @@ pub(crate) async fn write(engine: Engine, principal: Principal, turn: TurnIds, r
             let outcome = outcome(&run, &reason, &clock, receipt.take());
             let parts = outcome.parts.clone();
             engine.flusher().finish(&run, Ending { outcome, reason });
+            // It may have been taken over, or its conversation be gone, by the time its end is written.
+            tokio::select! {
+                biased;
+                () = run.kept.cancelled() => {}
+                () = run.lost.cancelled() => return engine.hand_over(&run).await,
+            }
             if finished && turn.untitled {
                 crate::title::suggest(engine, principal, turn, parts).await;
             }

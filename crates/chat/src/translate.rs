@@ -33,12 +33,11 @@ impl Engine {
         if message.status == MessageStatus::Running {
             return Err(StorageError::Refused("the answer is being written").into());
         }
-        let model = match model.or(message.model.clone()) {
-            Some(model) => model,
-            None => {
-                let conversation = self.database().conversation(principal, message.conversation_id).await?;
-                conversation.model.ok_or(StorageError::NotFound)?
-            }
+        let model = if let Some(model) = model.or(message.model.clone()) {
+            model
+        } else {
+            let conversation = self.database().conversation(principal, message.conversation_id).await?;
+            conversation.model.ok_or(StorageError::NotFound)?
         };
         let text = words(&message.parts);
         let text = if text.trim().is_empty() { text } else { self.ask(principal, &model, language, text).await? };

@@ -15,7 +15,7 @@ use stoa_storage::{
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-const LIMITS: TurnLimits = TurnLimits { running_per_user: 99, history: 50 };
+const LIMITS: TurnLimits = TurnLimits { running_per_user: 99, history: 50, personal_providers: false };
 
 async fn two_people(database: &Database) -> (Principal, Principal) {
     let new = |name: &str, role| NewUser {

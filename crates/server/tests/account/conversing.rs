@@ -72,7 +72,7 @@ on_both_engines! {
         assert_ne!(owner.get("/api/v1/usage").await.good(200).body, calls, "the ledger has the call");
         let other = json!({"language": "zh", "model": "mock/none"});
         owner.post(&path, other).await.is(404, "model_not_found");
-        owner.post(&path, json!({"language": "xx"})).await.is(422, "invalid_fields");
+        owner.post(&path, json!({"language": "xx"})).await.is(400, "invalid_request");
         owner.delete(&path).await.good(204);
         assert_eq!(written(&mut owner, &conversation).await[1]["translation"], Value::Null);
     }
