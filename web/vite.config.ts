@@ -60,8 +60,9 @@ const everyPage = [
 	/\/src\/lib\/ui\/(?:Button|CopyButton|EmptyState|IconButton|Menu|ProblemPanel|Skeleton|Toaster)\.svelte$/
 ];
 const chat = [
-	/\/src\/lib\/features\/(?:shell|stream|conversations|composer|models)\/(?!RenameDialog)/,
-	/\/src\/lib\/features\/search\/Search\.svelte$/,
+	/\/src\/lib\/features\/(?:shell|stream|conversations|composer|models)\/(?!RenameDialog|LeaveZen|PickerList|ComposerMenu)/,
+	/\/src\/lib\/features\/palette\/Palette\.svelte$/,
+	/\/src\/lib\/features\/shortcuts\/(?:Help\.svelte|keys\.ts|shortcuts\.svelte\.ts)$/,
 	/\/src\/lib\/features\/chat\/(?:ChatView|parts)/,
 	/\/src\/lib\/features\/assistants\/(?:catalogue|face|parts|AssistantFace)/,
 	/\/src\/lib\/features\/network\/(?:allow\.ts|AllowOffer)/,

@@ -66,7 +66,9 @@ async function everyStop(all) {
 		'Only one',
 		'Actions for Only one',
 		'Tabitha tabitha@example.com',
+		'Width of the navigation',
 		'Model: counter',
+		'Temporary chat',
 		'Parameters',
 		'Message',
 		'Add pictures'
@@ -119,7 +121,7 @@ async function overlays(all) {
 
 	await composer(page).focus();
 	await page.keyboard.press('Control+k');
-	await focus(page, 'Search titles and messages');
+	await focus(page, 'Search, or say what to do');
 	await page.keyboard.press('Escape');
 	await focus(page, 'Message');
 

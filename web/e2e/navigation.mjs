@@ -43,7 +43,7 @@ async function list(all) {
 	await row('Beta plan').waitFor();
 
 	await page.keyboard.press('Control+k');
-	await page.getByRole('combobox', { name: 'Search titles and messages' }).fill('gamma');
+	await page.getByRole('combobox', { name: 'Search, or say what to do' }).fill('gamma');
 	await page.getByRole('option', { name: /Gamma plan/ }).waitFor();
 	await until('only that one', 10_000, async () => (await page.getByRole('option').count()) === 1);
 	await accessible(page, 'searching');
@@ -133,7 +133,7 @@ async function longList(all) {
 
 	// What is far away in the list is found by its title.
 	await page.keyboard.press('Control+k');
-	await page.getByRole('combobox', { name: 'Search titles and messages' }).fill('Number 123');
+	await page.getByRole('combobox', { name: 'Search, or say what to do' }).fill('Number 123');
 	await page.getByRole('option', { name: /Number 123/ }).click();
 	await page.getByRole('heading', { name: 'Number 123', level: 1 }).waitFor();
 }

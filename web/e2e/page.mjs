@@ -52,6 +52,8 @@ export async function enter(all, options = {}, path = '/', person = owner) {
 		headers: { origin: all.stoa.origin }
 	});
 	expect(answer.status()).equals(200, 'signing in');
+	// The first steps have tests of their own.
+	if (options.welcomed !== false) await api(page, all, 'PATCH', '/me', { welcomed: true });
 	await page.goto(all.stoa.origin + path);
 	return page;
 }

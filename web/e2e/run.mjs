@@ -7,16 +7,20 @@ import { assistantTests } from './assistants.mjs';
 import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { galleryTests } from './gallery.mjs';
+import { messageTests } from './messages.mjs';
 import { hostileTests } from './hostile.mjs';
 import { navigationTests } from './navigation.mjs';
 import { personalTests } from './personal.mjs';
 import { pictureTests } from './pictures.mjs';
 import { projectTests } from './projects.mjs';
+import { queueTests } from './queue.mjs';
 import { resilienceTests } from './resilience.mjs';
 import { searchTests } from './search.mjs';
+import { shortcutTests } from './shortcuts.mjs';
 import { settingsTests } from './settings/index.mjs';
 import { sharingTests } from './sharing.mjs';
 import { transferTests } from './transfer.mjs';
+import { temporaryTests } from './temporary.mjs';
 import { walkThroughTests } from './walk-through.mjs';
 
 const LIMIT_MS = 180_000;
@@ -30,6 +34,10 @@ const tests = [
 	...assistantTests,
 	...galleryTests,
 	...searchTests,
+	...shortcutTests,
+	...queueTests,
+	...messageTests,
+	...temporaryTests,
 	...projectTests,
 	...transferTests,
 	...sharingTests,

@@ -3,7 +3,7 @@ import { expect } from './expect.mjs';
 import { until, views } from './harness.mjs';
 import { accessible, api, complete, composer, newcomer, picture, questions, send } from './page.mjs';
 
-const field = (page) => page.getByRole('combobox', { name: 'Search titles and messages' });
+const field = (page) => page.getByRole('combobox', { name: 'Search, or say what to do' });
 const options = (page) => page.getByRole('option');
 
 async function say(page, all, id, text, more = {}) {

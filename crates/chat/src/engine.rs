@@ -74,6 +74,9 @@ pub enum ChatError {
     /// The question shows pictures, and the model is known to take none.
     #[error("the model {model} takes no pictures")]
     CannotSee { model: String },
+    /// The model that was asked for something beside an answer could not do it.
+    #[error(transparent)]
+    Call(stoa_model::completion::CompletionError),
     /// The stream is closed, or has too many commands waiting.
     #[error("the event stream is not open")]
     StreamGone,

@@ -25,6 +25,8 @@ pub(crate) struct Run {
     pub(crate) stop: CancellationToken,
     /// Another replica has taken the generation over.
     pub(crate) lost: CancellationToken,
+    /// Its end is in the database.
+    pub(crate) kept: CancellationToken,
     queued: AtomicBool,
     flushed: AtomicU64,
     ending: Mutex<Option<Ending>>,
@@ -44,6 +46,7 @@ impl Run {
             lease,
             stop: CancellationToken::new(),
             lost: CancellationToken::new(),
+            kept: CancellationToken::new(),
             queued: AtomicBool::new(false),
             flushed: AtomicU64::new(0),
             ending: Mutex::new(None),
@@ -212,6 +215,7 @@ async fn write_batch(
                 if append.outcome.is_some()
                     && let Some(ending) = run.ending()
                 {
+                    run.kept.cancel();
                     ended.push((Arc::clone(run), ending));
                 } else if stop_requested {
                     run.stop.cancel();

@@ -11,6 +11,8 @@ use crate::engine::Engine;
 const EVERY: Duration = Duration::from_mins(10);
 /// How long a deleted conversation can be restored.
 const RESTORABLE: Duration = Duration::from_hours(720);
+/// How long a message that was taken out can be put back.
+const PUT_BACK: Duration = Duration::from_hours(1);
 const SILENT: Duration = Duration::from_hours(1);
 /// Deleting a long conversation takes a while; a few at a time leave room for others.
 const AT_ONCE: u64 = 20;
@@ -23,6 +25,10 @@ const REMOVING: Duration = Duration::from_mins(20);
 const BLOBS_AT_ONCE: u64 = 100;
 
 pub(crate) async fn keep(engine: Engine) {
+    // What should have gone while nobody was there goes at once.
+    if let Err(error) = sweep_temporary(&engine).await {
+        tracing::warn!(%error, "temporary conversations are removed later");
+    }
     loop {
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
@@ -38,6 +44,10 @@ pub(crate) async fn sweep(engine: &Engine) -> Result<(), StorageError> {
     let now = engine.now();
     engine.database().sweep_sessions(now).await?;
     engine.database().sweep_instances(now.minus(SILENT)).await?;
+    sweep_temporary(engine).await?;
+    while engine.database().purge_messages(now.minus(PUT_BACK), AT_ONCE).await? == AT_ONCE {
+        tokio::task::yield_now().await;
+    }
     engine.database().purge_assistants(now.minus(RESTORABLE)).await?;
     while engine.database().purge_conversations(now.minus(RESTORABLE), AT_ONCE).await? == AT_ONCE {
         tokio::task::yield_now().await;
@@ -46,6 +56,13 @@ pub(crate) async fn sweep(engine: &Engine) -> Result<(), StorageError> {
         tokio::task::yield_now().await;
     }
     sweep_blobs(engine).await
+}
+
+async fn sweep_temporary(engine: &Engine) -> Result<(), StorageError> {
+    while engine.database().purge_temporary(engine.now(), AT_ONCE).await? {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 /// Removes blobs that no file lies in. They are condemned first, so that whoever uploads the same bytes meanwhile waits

@@ -20,6 +20,7 @@ mod pictures;
 mod run;
 mod stream;
 mod title;
+mod translate;
 
 pub use browser::{BrowserCall, Upload, UploadEnd};
 pub use engine::{Begun, ChatError, Engine, EngineOptions};

@@ -46,6 +46,12 @@ pub(crate) async fn write(engine: Engine, principal: Principal, turn: TurnIds, r
             let outcome = outcome(&run, &reason, &clock, receipt.take());
             let parts = outcome.parts.clone();
             engine.flusher().finish(&run, Ending { outcome, reason });
+            // It may have been taken over, or its conversation be gone, by the time its end is written.
+            tokio::select! {
+                biased;
+                () = run.kept.cancelled() => {}
+                () = run.lost.cancelled() => return engine.hand_over(&run).await,
+            }
             if finished && turn.untitled {
                 crate::title::suggest(engine, principal, turn, parts).await;
             }
@@ -113,10 +119,16 @@ pub(crate) fn prompt(
     base: &[Part],
     gallery: &Gallery,
 ) -> Vec<PromptMessage> {
-    let mut messages = Vec::with_capacity(history.len() + 3);
-    let mut say = |role, text: String, images: Vec<Image>| {
-        if !text.is_empty() || !images.is_empty() {
-            messages.push(PromptMessage { images, ..PromptMessage::new(role, text) });
+    let mut messages: Vec<PromptMessage> = Vec::with_capacity(history.len() + 3);
+    let mut say = |role: MessageRole, text: String, images: Vec<Image>| {
+        if text.is_empty() && images.is_empty() {
+            return;
+        }
+        let said = PromptMessage { images, ..PromptMessage::new(role, text) };
+        // Where an answer was taken out, two questions follow one another, which many models do not take.
+        match messages.last_mut() {
+            Some(before) if role == MessageRole::User && before.role == said.role => join(before, said),
+            _ => messages.push(said),
         }
     };
     say(MessageRole::System, role.to_owned(), Vec::new());
@@ -141,6 +153,19 @@ pub(crate) fn prompt(
         say(MessageRole::User, GO_ON.to_owned(), Vec::new());
     }
     messages
+}
+
+/// Lets a message go on with what another says.
+fn join(message: &mut PromptMessage, more: PromptMessage) {
+    if !message.text.is_empty() && !more.text.is_empty() {
+        message.text.push_str("\n\n");
+    }
+    let begin = message.text.len();
+    message.text.push_str(&more.text);
+    message.images.extend(more.images.into_iter().map(|mut image| {
+        image.at += begin;
+        image
+    }));
 }
 
 fn text_of(parts: &[Part]) -> String {
@@ -240,6 +265,19 @@ fn millis(duration: std::time::Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn questions_that_follow_one_another_are_one() {
+        let png = [0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A, 0, 0, 0, 0];
+        let image = Image::new(png.to_vec(), 3).unwrap();
+        let mut first = PromptMessage::new(MessageRole::User, "One");
+        let second = PromptMessage { images: vec![image], ..PromptMessage::new(MessageRole::User, "Two") };
+        join(&mut first, second);
+        assert_eq!((first.text.as_str(), first.images[0].at), ("One\n\nTwo", 8));
+        let mut nothing = PromptMessage::new(MessageRole::User, "");
+        join(&mut nothing, PromptMessage::new(MessageRole::User, "Two"));
+        assert_eq!(nothing.text, "Two");
+    }
 
     #[test]
     fn a_continued_answer_is_sent_as_its_beginning_and_a_request_to_go_on() {

@@ -132,6 +132,11 @@ impl Principal {
         self.may_administer()
     }
 
+    /// Prompts belong to whoever wrote them.
+    pub const fn prompts(&self) -> Predicate {
+        self.own_rows()
+    }
+
     /// Providers that only their owner's browser calls.
     pub const fn personal_providers(&self) -> Predicate {
         self.own_rows()

@@ -161,8 +161,29 @@ pub struct Conversation {
     pub generating: bool,
     /// An answer has come that its owner has not seen.
     pub unread: bool,
+    /// When it goes for good, because it is a temporary one: it is in no list and found by no search.
+    #[schema(required)]
+    pub temporary_until: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// A language that the application speaks, into which it translates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    En,
+    /// Chinese in simplified characters.
+    Zh,
+}
+
+/// What a message says in another language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Translation {
+    pub language: Language,
+    pub text: String,
+    /// Which model translated.
+    pub model: String,
 }
 
 /// A tag, and how many conversations have it.
@@ -205,6 +226,9 @@ pub struct Message {
     pub timings: Option<Timings>,
     #[schema(required)]
     pub error: Option<Failure>,
+    /// The last translation that was asked for.
+    #[schema(required)]
+    pub translation: Option<Translation>,
     /// All messages with the same parent, this one among them, oldest first.
     pub siblings: Vec<MessageId>,
     pub created_at: Timestamp,

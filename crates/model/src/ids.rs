@@ -73,6 +73,7 @@ typed_ids! {
     InstanceId,
     MessageId,
     ProjectId,
+    PromptId,
     ProviderId,
     /// A provider that only its owner's browser calls.
     PersonalProviderId,

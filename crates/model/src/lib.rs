@@ -14,6 +14,7 @@ pub mod json;
 pub mod person;
 pub mod personal;
 pub mod project;
+pub mod prompt;
 pub mod provider;
 pub mod search;
 pub mod share;
@@ -25,6 +26,6 @@ pub use access::{Predicate, Principal, Scope, Sight, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
     AllowanceId, ApiKeyId, AssistantId, ConversationId, FileId, GenerationId, IdentityId, InstanceId, MessageId,
-    PersonalProviderId, ProjectId, ProviderId, PullId, SessionId, ShareId, StreamId, UsageId, UserId,
+    PersonalProviderId, ProjectId, PromptId, ProviderId, PullId, SessionId, ShareId, StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

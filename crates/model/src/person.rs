@@ -41,4 +41,7 @@ pub struct User {
     pub created_at: Timestamp,
     #[schema(required)]
     pub last_seen_at: Option<Timestamp>,
+    /// The first steps were shown, or passed over.
+    #[serde(skip)]
+    pub welcomed: bool,
 }

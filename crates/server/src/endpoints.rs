@@ -17,6 +17,7 @@ pub(crate) mod models;
 pub(crate) mod openapi;
 pub(crate) mod personal_providers;
 pub(crate) mod projects;
+pub(crate) mod prompts;
 pub(crate) mod providers;
 pub(crate) mod search;
 pub(crate) mod shared;
@@ -39,6 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(export::routes())
         .merge(import::routes())
         .merge(projects::routes())
+        .merge(prompts::routes())
         .merge(search::routes())
         .merge(shares::routes())
         .merge(shared::routes())

@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde::Serialize;
 use stoa_chat::ChatError;
 use stoa_identity::{FieldError, IdentityError};
+use stoa_model::completion::CompletionError;
 use stoa_storage::StorageError;
 
 /// What went wrong and what to do about it, as the client sees it.
@@ -176,6 +177,7 @@ impl From<StorageError> for Problem {
                     "a message shows this file" => "file_in_use",
                     "there is nothing to share yet" => "nothing_to_share",
                     "links for everyone are switched off" => "public_links_off",
+                    "the answer is being written" => "answer_running",
                     _ => "refused",
                 };
                 Self::conflict(code, sentence(why))
@@ -254,6 +256,18 @@ impl From<ChatError> for Problem {
                 let detail = format!("The model `{model}` takes no pictures.");
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "model_cannot_see", detail)
                     .hint("Choose a model that takes pictures, or send the message without them.")
+            }
+            ChatError::Call(error) => {
+                let status = match &error {
+                    CompletionError::UnknownModel { .. } => StatusCode::NOT_FOUND,
+                    CompletionError::Invalid { .. } | CompletionError::TooLong { .. } => {
+                        StatusCode::UNPROCESSABLE_ENTITY
+                    }
+                    CompletionError::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+                    CompletionError::Busy { .. } | CompletionError::NoRoom { .. } => StatusCode::SERVICE_UNAVAILABLE,
+                    _ => StatusCode::BAD_GATEWAY,
+                };
+                Self::new(status, error.code(), sentence(&error.to_string()))
             }
             ChatError::StreamGone => {
                 Self::new(StatusCode::NOT_FOUND, "stream_gone", "The event stream is not open any more.")

@@ -17,6 +17,7 @@ pub mod message_files;
 pub mod messages;
 pub mod personal_providers;
 pub mod projects;
+pub mod prompts;
 pub mod provider_models;
 pub mod providers;
 pub mod search_entries;

@@ -38,6 +38,7 @@ pub use repositories::personal_providers::{
     MAX_PERSONAL_PROVIDERS, NewPersonalProvider, PersonalProviderChange, StoredPersonalProvider,
 };
 pub use repositories::projects::{Leftover, MAX_PROJECTS};
+pub use repositories::prompts::MAX_PROMPTS;
 pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};
 pub use repositories::sessions::{NewSession, Session, SignedIn};
 pub use repositories::shares::{NewShare, ShareChange};

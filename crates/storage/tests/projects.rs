@@ -73,7 +73,7 @@ on_both_engines! {
         let clerk = AssistantProfile { model: Some("mock/a".to_owned()), ..named("Clerk") };
         let made = database.create_assistants(&ann, vec![poet, clerk], NOW).await.unwrap();
         let begin = async |assistant, project| {
-            let new = NewConversation { title: None, assistant, project };
+            let new = NewConversation { assistant, project, ..NewConversation::default() };
             database.create_conversation(&ann, new, NOW).await.unwrap()
         };
         let alone = begin(None, Some(thesis.id)).await;

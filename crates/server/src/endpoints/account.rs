@@ -39,12 +39,21 @@ pub(crate) struct Me {
     name: String,
     email: String,
     role: Role,
+    /// The first steps were shown, or passed over.
+    welcomed: bool,
     created_at: Timestamp,
 }
 
 impl From<User> for Me {
     fn from(user: User) -> Self {
-        Self { id: user.id, name: user.name, email: user.email, role: user.role, created_at: user.created_at }
+        Self {
+            id: user.id,
+            name: user.name,
+            email: user.email,
+            role: user.role,
+            welcomed: user.welcomed,
+            created_at: user.created_at,
+        }
     }
 }
 

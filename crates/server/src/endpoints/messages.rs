@@ -4,6 +4,9 @@ mod begin;
 mod list;
 mod proceed;
 mod regenerate;
+mod remove;
+mod restore;
+mod translate;
 
 pub(crate) use begin::{IMAGES, PARTS, TEXT_BYTES};
 
@@ -25,6 +28,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list::list_messages, begin::begin_turn))
         .routes(routes!(regenerate::regenerate_message))
         .routes(routes!(proceed::continue_message))
+        .routes(routes!(remove::remove_message))
+        .routes(routes!(restore::restore_message))
+        .routes(routes!(translate::translate_message, translate::forget_translation))
 }
 
 /// A turn that has begun and is kept.

@@ -3,6 +3,7 @@
 
 mod assistants;
 mod bodies;
+mod conversing;
 mod doors;
 mod exports;
 mod files;

@@ -20,7 +20,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 33] = [
+const OWN: [(&str, &str); 35] = [
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("put", "/api/v1/me/password"),
@@ -48,6 +48,8 @@ const OWN: [(&str, &str); 33] = [
     ("post", "/api/v1/shared/{token}/copy"),
     ("get", "/api/v1/projects"),
     ("post", "/api/v1/projects"),
+    ("get", "/api/v1/prompts"),
+    ("post", "/api/v1/prompts"),
     ("get", "/api/v1/tags"),
     ("get", "/api/v1/personal-providers"),
     ("post", "/api/v1/personal-providers"),
@@ -86,6 +88,8 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
             json!({"subscribe": [things.by_path["/api/v1/generations/"]]})
         }
         "/api/v1/assistants" | "/api/v1/projects" | "/api/v1/projects/{id}" => json!({"name": "X"}),
+        "/api/v1/prompts" | "/api/v1/prompts/{id}" => json!({"name": "X", "text": "x"}),
+        "/api/v1/messages/{id}/translation" => json!({"language": "en"}),
         "/api/v1/conversations/bulk" => {
             json!({"ids": [things.by_path["/api/v1/conversations/"]], "archived": true, "add_tags": ["x"]})
         }
@@ -131,6 +135,8 @@ impl Things {
         let personal = owner.post("/api/v1/personal-providers", mine).await.good(201).id();
         let assistant = owner.post("/api/v1/assistants", json!({"name": title})).await.good(201).id();
         let project = owner.post("/api/v1/projects", json!({"name": title})).await.good(201).id();
+        let prompt = json!({"name": title, "text": "x"});
+        let prompt = owner.post("/api/v1/prompts", prompt).await.good(201).id();
         let new = json!({"title": title, "project_id": project});
         let conversation = owner.post("/api/v1/conversations", new).await.good(201).id();
         let tagged = json!({"tags": [title]});
@@ -153,6 +159,7 @@ impl Things {
         let by_path = BTreeMap::from([
             ("/api/v1/assistants/", assistant),
             ("/api/v1/projects/", project),
+            ("/api/v1/prompts/", prompt),
             ("/api/v1/conversations/", conversation),
             ("/api/v1/files/", file),
             ("/api/v1/messages/", text("reply_id")),
@@ -222,7 +229,7 @@ on_both_engines! {
             assert!(refused, "{name} {path}: {} {}", answer.status, answer.text);
             // Whether a thing is there is told to admins alone, and so is that one may not: never by what is somebody's.
             let owned = [
-                "assistants", "projects", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events", "shares",
+                "assistants", "projects", "prompts", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events", "shares",
                 "personal-providers",
             ];
             if owned.iter().any(|kind| path.starts_with(&format!("/api/v1/{kind}/"))) {
@@ -233,7 +240,7 @@ on_both_engines! {
         assert_eq!(usage.body["days"], json!([]), "the calls of the first are none of the second's");
         member.get("/api/v1/usage?of=everybody").await.is(403, "forbidden");
         let within = format!("search?q=hello&conversation={}", things.by_path["/api/v1/conversations/"]);
-        let lists = ["personal-providers", "shares", "projects", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "export", "search?q=hello", &within];
+        let lists = ["personal-providers", "shares", "projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "export", "search?q=hello", &within];
         assert!(owner.get("/api/v1/search?q=hello").await.text.contains("hello"));
         for path in lists.into_iter().chain(["search?q=difference"]) {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);
@@ -260,6 +267,7 @@ async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
         "egress/allowances",
         "conversations",
         "projects",
+        "prompts",
         "tags",
         "assistants",
         "local-models",

@@ -31,6 +31,14 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub finish_reason: Option<String>,
     pub created_at: i64,
+    /// When it was taken out of its branch. It has no parent then, and is nobody's sibling.
+    pub removed_at: Option<i64>,
+    /// Under what it hung.
+    pub removed_parent_id: Option<Uuid>,
+    /// Under which message it hung until that one was taken out.
+    pub moved_from_id: Option<Uuid>,
+    #[sea_orm(column_type = "Text")]
+    pub translation: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -18,6 +18,8 @@ pub struct Model {
     pub created_at: i64,
     pub updated_at: i64,
     pub last_seen_at: Option<i64>,
+    /// When the first steps were shown or passed over.
+    pub welcomed_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

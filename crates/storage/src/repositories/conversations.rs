@@ -41,6 +41,8 @@ pub struct NewConversation {
     pub assistant: Option<AssistantId>,
     /// The model of the project is taken where the assistant has none.
     pub project: Option<ProjectId>,
+    /// When it goes for good. It is in no list and found by no search then.
+    pub expires_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -57,6 +59,8 @@ pub struct ConversationChange {
     pub role: Option<String>,
     /// Any message; the newest end below it becomes the leaf.
     pub leaf: Option<MessageId>,
+    /// A temporary one becomes one like all others.
+    pub keep: bool,
 }
 
 impl Database {
@@ -96,6 +100,7 @@ impl Database {
             created_at: now.as_millis(),
             updated_at: now.as_millis(),
             deleted_at: None,
+            expires_at: new.expires_at.map(Timestamp::as_millis),
         };
         let transaction = self.begin().await?;
         insert(&transaction, row.clone()).await?;
@@ -116,7 +121,7 @@ impl Database {
         after: Option<Cursor>,
         limit: u64,
     ) -> Result<Page<Conversation>, StorageError> {
-        let mut query = visible(principal);
+        let mut query = visible(principal).filter(conversations::Column::ExpiresAt.is_null());
         if let Some(pinned) = filter.pinned {
             query = query.filter(conversations::Column::Pinned.eq(pinned));
         }
@@ -221,8 +226,13 @@ impl Database {
             let leaf = super::messages::newest_leaf(&transaction, id, message).await?;
             update = update.col_expr(conversations::Column::LeafId, Expr::value(leaf.as_uuid()));
         }
+        if change.keep {
+            update = update.col_expr(conversations::Column::ExpiresAt, Expr::value(None::<i64>));
+        }
         update.exec(&transaction).await?;
-        if titled {
+        if change.keep {
+            self.index_conversation(&transaction, id).await?;
+        } else if titled {
             self.index_title(&transaction, id).await?;
         }
         let after = self.conversation_on(&transaction, principal, id).await?;
@@ -264,7 +274,7 @@ impl Database {
         Ok(())
     }
 
-    /// Hides a conversation; it can be restored until it is purged.
+    /// Hides a conversation; it can be restored until it is purged. A temporary one goes for good at once.
     pub async fn delete_conversation(
         &self,
         principal: &Principal,
@@ -272,6 +282,11 @@ impl Database {
         now: Timestamp,
     ) -> Result<(), StorageError> {
         let row = find(self.writer(), principal, id).await?;
+        if row.expires_at.is_some() {
+            conversations::Entity::delete_by_id(row.id).exec(self.writer()).await?;
+            self.notices().publish(Notice::Conversation { user: row.owner_id.into(), conversation: id }).await;
+            return Ok(());
+        }
         update_one(id)
             .col_expr(conversations::Column::DeletedAt, Expr::value(Some(now.as_millis())))
             .exec(self.writer())
@@ -318,6 +333,32 @@ impl Database {
             .exec(self.writer())
             .await?;
         Ok(purged.rows_affected)
+    }
+
+    /// Removes for good a few temporary conversations whose time is over, and tells whether there may be more.
+    pub async fn purge_temporary(&self, now: Timestamp, at_most: u64) -> Result<bool, StorageError> {
+        let over: Vec<(Uuid, Uuid)> = conversations::Entity::find()
+            .select_only()
+            .columns([conversations::Column::Id, conversations::Column::OwnerId])
+            .filter(conversations::Column::ExpiresAt.lte(now.as_millis()))
+            .limit(at_most)
+            .into_tuple()
+            .all(self.reader())
+            .await?;
+        let ids: Vec<Uuid> = over.iter().map(|(id, _)| *id).collect();
+        if ids.is_empty() {
+            return Ok(false);
+        }
+        conversations::Entity::delete_many()
+            .filter(conversations::Column::Id.is_in(ids))
+            // One that is kept at this moment stays.
+            .filter(conversations::Column::ExpiresAt.lte(now.as_millis()))
+            .exec(self.writer())
+            .await?;
+        for (id, owner) in &over {
+            self.notices().publish(Notice::Conversation { user: (*owner).into(), conversation: (*id).into() }).await;
+        }
+        Ok(u64::try_from(over.len()).unwrap_or(u64::MAX) == at_most)
     }
 
     async fn conversation_on<C: ConnectionTrait>(
@@ -420,6 +461,7 @@ pub(super) fn conversation(
         leaf_id: row.leaf_id.map(Into::into),
         generating,
         unread: row.answered_at > row.read_at,
+        temporary_until: row.expires_at.map(Timestamp::from_millis),
         created_at: Timestamp::from_millis(row.created_at),
         updated_at: Timestamp::from_millis(row.updated_at),
     })

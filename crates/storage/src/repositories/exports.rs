@@ -22,7 +22,8 @@ impl Database {
         limit: u64,
     ) -> Result<Vec<Conversation>, StorageError> {
         use crate::entities::conversations::Column;
-        let mut query = visible(principal).order_by_asc(Column::Id).limit(limit);
+        // What is temporary is not to be kept anywhere.
+        let mut query = visible(principal).filter(Column::ExpiresAt.is_null()).order_by_asc(Column::Id).limit(limit);
         if let Some(after) = after {
             query = query.filter(Column::Id.gt(after.as_uuid()));
         }
@@ -77,6 +78,7 @@ impl Database {
         find(self.reader(), principal, conversation).await?;
         let mut query = messages::Entity::find()
             .filter(messages::Column::ConversationId.eq(conversation.as_uuid()))
+            .filter(messages::Column::RemovedAt.is_null())
             .order_by_asc(messages::Column::CreatedAt)
             .order_by_asc(messages::Column::Id)
             .limit(limit);

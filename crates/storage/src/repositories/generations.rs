@@ -274,7 +274,8 @@ impl Database {
             template,
             base: begun.base,
             history,
-            untitled,
+            // Nobody reads the title of a temporary one.
+            untitled: untitled && begun.conversation.expires_at.is_none(),
             lease,
             browser,
         })
@@ -611,6 +612,8 @@ impl Begun {
                 .col_expr(messages::Column::GenerationId, Expr::value(Some(generation.as_uuid())))
                 .col_expr(messages::Column::Error, Expr::value(None::<String>))
                 .col_expr(messages::Column::FinishReason, Expr::value(None::<String>))
+                // It will say more than was translated.
+                .col_expr(messages::Column::Translation, Expr::value(None::<String>))
                 .filter(messages::Column::Id.eq(self.reply.as_uuid()))
                 .exec(transaction)
                 .await?;
@@ -645,6 +648,10 @@ fn empty_message() -> messages::ActiveModel {
         timings: Set(None),
         error: Set(None),
         finish_reason: Set(None),
+        removed_at: Set(None),
+        removed_parent_id: Set(None),
+        moved_from_id: Set(None),
+        translation: Set(None),
         ..Default::default()
     }
 }

@@ -129,5 +129,9 @@ fn row(conversation: ConversationId, new: &ImportedMessage) -> Result<messages::
         error: new.error.as_ref().map(|it| to_json("messages", "error", it)).transpose()?,
         finish_reason: new.finish_reason.map(|reason| reason.as_str().to_owned()),
         created_at: new.created_at.as_millis(),
+        removed_at: None,
+        removed_parent_id: None,
+        moved_from_id: None,
+        translation: None,
     })
 }

@@ -209,6 +209,7 @@ impl Database {
             created_at: new.created_at.as_millis(),
             updated_at: new.updated_at.as_millis(),
             deleted_at: None,
+            expires_at: None,
         };
         let (id, titled) = (row.id, row.titled);
         insert(&transaction, row).await?;

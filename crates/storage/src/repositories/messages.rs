@@ -2,19 +2,19 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement,
 };
 use stoa_model::completion::FinishReason;
-use stoa_model::conversation::{Message, MessageRole, MessageStatus};
+use stoa_model::conversation::{Message, MessageRole, MessageStatus, Translation};
 use stoa_model::{ConversationId, MessageId, Principal, Timestamp};
 use uuid::Uuid;
 
 use crate::entities::{conversations, messages};
 use crate::{Database, StorageError, access};
 
-use super::{conversations as conversation_rows, from_json};
+use super::{conversations as conversation_rows, from_json, to_json};
 
 /// Which part of which path.
 #[derive(Clone, Copy, Debug, Default)]
@@ -116,6 +116,25 @@ impl Database {
         Ok(MessagePage { items, leaf: Some(leaf), has_more, has_newer })
     }
 
+    /// Keeps a translation of a message in the place of the one before, or forgets that one.
+    pub async fn keep_translation(
+        &self,
+        principal: &Principal,
+        id: MessageId,
+        translation: Option<&Translation>,
+    ) -> Result<(), StorageError> {
+        let transaction = self.begin().await?;
+        find_message(&transaction, principal, id).await?;
+        let text = translation.map(|kept| to_json("messages", "translation", kept)).transpose()?;
+        messages::Entity::update_many()
+            .filter(messages::Column::Id.eq(id.as_uuid()))
+            .col_expr(messages::Column::Translation, Expr::value(text))
+            .exec(&transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// One message, wherever it hangs, with its siblings.
     pub async fn message(&self, principal: &Principal, id: MessageId) -> Result<Message, StorageError> {
         let row = find_message(self.reader(), principal, id).await?;
@@ -130,7 +149,11 @@ pub(super) async fn find_message<C: ConnectionTrait>(
     principal: &Principal,
     id: MessageId,
 ) -> Result<messages::Model, StorageError> {
-    let row = messages::Entity::find_by_id(id.as_uuid()).one(connection).await?.ok_or(StorageError::NotFound)?;
+    let row = messages::Entity::find_by_id(id.as_uuid())
+        .filter(messages::Column::RemovedAt.is_null())
+        .one(connection)
+        .await?
+        .ok_or(StorageError::NotFound)?;
     let seen = conversations::Entity::find_by_id(row.conversation_id)
         .filter(access::rows(principal.conversations(), conversations::Column::OwnerId))
         .filter(conversations::Column::DeletedAt.is_null())
@@ -228,6 +251,7 @@ async fn with_siblings<C: ConnectionTrait>(
         .column(messages::Column::Id)
         .column(messages::Column::ParentId)
         .filter(messages::Column::ConversationId.eq(conversation.as_uuid()))
+        .filter(messages::Column::RemovedAt.is_null())
         .filter(beside)
         .order_by_asc(messages::Column::CreatedAt)
         .order_by_asc(messages::Column::Id)
@@ -262,6 +286,7 @@ pub(super) fn message(row: messages::Model, siblings: Vec<MessageId>) -> Result<
         id: id.into(),
         conversation_id: row.conversation_id.into(),
         parent_id: row.parent_id.map(Into::into),
+        translation: row.translation.map(|text| from_json("messages", "translation", id, &text)).transpose()?,
         model: row.model,
         stand_in: row.stand_in,
         generation_id: row.generation_id.map(Into::into),

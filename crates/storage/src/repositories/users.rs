@@ -95,6 +95,18 @@ impl Database {
         user(row.ok_or(StorageError::NotFound)?)
     }
 
+    /// Notes that the caller has seen the first steps, or passed them over.
+    pub async fn mark_welcomed(&self, principal: &Principal, now: Timestamp) -> Result<User, StorageError> {
+        let id = access::person(principal)?;
+        users::Entity::update_many()
+            .col_expr(users::Column::WelcomedAt, Expr::value(Some(now.as_millis())))
+            .filter(users::Column::Id.eq(id.as_uuid()))
+            .filter(users::Column::WelcomedAt.is_null())
+            .exec(self.writer())
+            .await?;
+        self.user(principal, id).await
+    }
+
     /// Changes a person. Names are one's own to change; the rest is for those who may assign both the old and the new
     /// role. The last owner who can sign in stays one.
     pub async fn change_user(
@@ -202,6 +214,7 @@ async fn insert_user<C: ConnectionTrait>(connection: &C, new: NewUser, now: Time
         created_at: now.as_millis(),
         updated_at: now.as_millis(),
         last_seen_at: None,
+        welcomed_at: None,
     };
     insert(connection, row.clone()).await?;
     let identity = identities::ActiveModel {
@@ -243,5 +256,6 @@ pub(crate) fn user(row: users::Model) -> Result<User, StorageError> {
         epoch: row.epoch,
         created_at: Timestamp::from_millis(row.created_at),
         last_seen_at: row.last_seen_at.map(Timestamp::from_millis),
+        welcomed: row.welcomed_at.is_some(),
     })
 }

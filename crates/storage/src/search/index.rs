@@ -21,6 +21,8 @@ const SCOPE: char = '\u{E000}';
 const TRIES: i64 = 16;
 /// Bits of an id below its milliseconds.
 const BELOW_MILLIS: u32 = 21;
+/// Messages that one statement takes.
+const INDEXED_AT_ONCE: usize = 200;
 const MAX_MILLIS: i64 = (1 << 42) - 1;
 
 /// Which texts of one person.
@@ -118,6 +120,25 @@ impl Database {
     /// Indexes a message in the transaction that has written it.
     pub(crate) async fn index_message(&self, on: &DatabaseTransaction, message: MessageId) -> Result<(), StorageError> {
         self.index(on, &[], &[message.as_uuid()]).await
+    }
+
+    /// Indexes all of a conversation in the transaction that has made it one to be found.
+    pub(crate) async fn index_conversation(
+        &self,
+        on: &DatabaseTransaction,
+        conversation: ConversationId,
+    ) -> Result<(), StorageError> {
+        let texts: Vec<Uuid> = messages::Entity::find()
+            .filter(messages::Column::ConversationId.eq(conversation.as_uuid()))
+            .select_only()
+            .column(messages::Column::Id)
+            .into_tuple()
+            .all(on)
+            .await?;
+        for texts in texts.chunks(INDEXED_AT_ONCE) {
+            self.index(on, &[], texts).await?;
+        }
+        self.index_title(on, conversation).await
     }
 
     /// Indexes a title in the transaction that has given it.
@@ -233,6 +254,8 @@ async fn documents_of_titles(on: &DatabaseTransaction, ids: &[Uuid]) -> Result<V
     }
     let rows = conversations::Entity::find()
         .filter(conversations::Column::Id.is_in(ids.iter().copied()))
+        // A temporary one is not to be found.
+        .filter(conversations::Column::ExpiresAt.is_null())
         .select_only()
         .columns([
             conversations::Column::Id,
@@ -261,6 +284,7 @@ async fn documents_of_messages(on: &DatabaseTransaction, ids: &[Uuid]) -> Result
         .filter(messages::Column::Id.is_in(ids.iter().copied()))
         // Its text comes at its end.
         .filter(messages::Column::Status.ne(MessageStatus::Running.as_str()))
+        .filter(messages::Column::RemovedAt.is_null())
         .select_only()
         .columns([
             messages::Column::Id,
@@ -274,6 +298,7 @@ async fn documents_of_messages(on: &DatabaseTransaction, ids: &[Uuid]) -> Result
         .await?;
     let owners: HashMap<Uuid, Uuid> = conversations::Entity::find()
         .filter(conversations::Column::Id.is_in(rows.iter().map(|row| row.1)))
+        .filter(conversations::Column::ExpiresAt.is_null())
         .select_only()
         .columns([conversations::Column::Id, conversations::Column::OwnerId])
         .into_tuple::<(Uuid, Uuid)>()

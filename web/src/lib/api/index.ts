@@ -38,6 +38,9 @@ export type NewPart = Schemas['NewPart'];
 export type StoredFile = Schemas['File'];
 export type Project = Schemas['Project'];
 export type ProjectProfile = Schemas['ProjectProfile'];
+export type Prompt = Schemas['Prompt'];
+export type PromptProfile = Schemas['PromptProfile'];
+export type PromptVariable = Schemas['PromptVariable'];
 export type SearchHit = Schemas['SearchHit'];
 export type Snippet = Schemas['Snippet'];
 export type Usage = Schemas['Usage'];
@@ -66,6 +69,13 @@ export function reportUnauthenticated(): void {
 	whenUnauthenticated?.();
 }
 
+let wordsFirst: (() => Promise<void>) | null = null;
+
+/** Says what to wait for before a problem is thrown: the words for it come when there is a first one. */
+export function beforeProblem(handler: () => Promise<void>): void {
+	wordsFirst = handler;
+}
+
 // A wrong password also answers 401; only a lost session may move the reader to the sign-in page.
 const ownAnswer = /\/api\/v1\/(session|setup|me)$/;
 
@@ -91,6 +101,7 @@ export async function call<T>(request: Promise<Answer<T>>): Promise<T> {
 	} catch (caught) {
 		throw Problem.from(caught);
 	}
-	if (!answer.response.ok) throw Problem.fromAnswer(answer.error, answer.response);
-	return answer.data as T;
+	if (answer.response.ok) return answer.data as T;
+	await wordsFirst?.();
+	throw Problem.fromAnswer(answer.error, answer.response);
 }

@@ -704,7 +704,7 @@ export interface paths {
 		delete?: never;
 		options?: never;
 		head?: never;
-		/** Changes one's own name. */
+		/** Changes one's own name, or notes that the first steps are done. */
 		patch: operations['update_me'];
 		trace?: never;
 	};
@@ -720,6 +720,26 @@ export interface paths {
 		put: operations['change_password'];
 		post?: never;
 		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/messages/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		/**
+		 * Takes a message out of its branch: a question with its answers, an answer alone. What follows stays, and hangs under what
+		 *     was above. It can be put back for an hour, and goes for good then. Refused with `answer_running` while it is written.
+		 */
+		delete: operations['remove_message'];
 		options?: never;
 		head?: never;
 		patch?: never;
@@ -754,6 +774,41 @@ export interface paths {
 		/** Begins another answer beside this one. */
 		post: operations['regenerate_message'];
 		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/messages/{id}/restore': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Puts back a message that was taken out within the last hour, with what went with it, where it was. */
+		post: operations['restore_message'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/messages/{id}/translation': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Translates a message, which takes as long as the model needs, and keeps the translation in the place of the one before. */
+		post: operations['translate_message'];
+		/** Forgets the translation of a message. */
+		delete: operations['forget_translation'];
 		options?: never;
 		head?: never;
 		patch?: never;
@@ -884,6 +939,42 @@ export interface paths {
 		post?: never;
 		/** Deletes a project for good; its conversations stay, or are deleted with it. */
 		delete: operations['delete_project'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/prompts': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the caller's prompts by their names, all at once: there are at most 500. */
+		get: operations['list_prompts'];
+		put?: never;
+		/** Makes a prompt. */
+		post: operations['create_prompt'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/prompts/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Writes all of a prompt anew. */
+		put: operations['change_prompt'];
+		post?: never;
+		/** Deletes a prompt for good. */
+		delete: operations['delete_prompt'];
 		options?: never;
 		head?: never;
 		patch?: never;
@@ -1456,6 +1547,7 @@ export interface components {
 			role: string;
 			/** @description In alphabetical order. */
 			tags: string[];
+			temporary_until: components['schemas']['Timestamp'] | null;
 			title: string;
 			/** @description An answer has come that its owner has not seen. */
 			unread: boolean;
@@ -1464,6 +1556,8 @@ export interface components {
 		ConversationChange: {
 			/** @description Out of the list, or back in it. */
 			archived?: boolean | null;
+			/** @description `true` makes a temporary conversation one like all others. */
+			keep?: boolean;
 			leaf_id?: components['schemas']['MessageId'] | null;
 			/** @description The model of the next turn, `slug/name`. */
 			model?: string | null;
@@ -1729,6 +1823,11 @@ export interface components {
 		};
 		/** @enum {string} */
 		Kind: 'project' | 'assistant' | 'conversation' | 'message' | 'picture' | 'other';
+		/**
+		 * @description A language that the application speaks, into which it translates.
+		 * @enum {string}
+		 */
+		Language: 'en' | 'zh';
 		/** @description Things of one kind that were not taken for one reason. */
 		LeftOutGroup: {
 			/** Format: int64 */
@@ -1778,6 +1877,8 @@ export interface components {
 			id: components['schemas']['UserId'];
 			name: string;
 			role: components['schemas']['Role'];
+			/** @description The first steps were shown, or passed over. */
+			welcomed: boolean;
 		};
 		Message: {
 			conversation_id: components['schemas']['ConversationId'];
@@ -1797,6 +1898,7 @@ export interface components {
 			stand_in: string | null;
 			status: components['schemas']['MessageStatus'];
 			timings: components['schemas']['Timings'] | null;
+			translation: components['schemas']['Translation'] | null;
 			usage: components['schemas']['Usage'] | null;
 		};
 		/** Format: uuid */
@@ -1940,6 +2042,8 @@ export interface components {
 		NewConversation: {
 			assistant_id?: components['schemas']['AssistantId'] | null;
 			project_id?: components['schemas']['ProjectId'] | null;
+			/** @description It is in no list and found by no search, and goes for good when it is deleted, or after a day. */
+			temporary?: boolean;
 			/** @description At most 200 characters. Without one, the first turn gives it. */
 			title?: string | null;
 		};
@@ -2127,6 +2231,36 @@ export interface components {
 			model: string | null;
 			/** @description 1 to 80 characters. */
 			name: string;
+		};
+		/** @description A prompt as its owner sees it. */
+		Prompt: components['schemas']['PromptProfile'] & {
+			created_at: components['schemas']['Timestamp'];
+			id: components['schemas']['PromptId'];
+			updated_at: components['schemas']['Timestamp'];
+		};
+		/** Format: uuid */
+		PromptId: string;
+		PromptList: {
+			items: components['schemas']['Prompt'][];
+		};
+		/** @description What somebody writes of a prompt. */
+		PromptProfile: {
+			/** @description 1 to 80 characters. */
+			name: string;
+			/** @description At most 64 KiB. */
+			text: string;
+			/** @description How the places of the text are filled in; one that is not told of takes a line of text. At most 20. */
+			variables?: components['schemas']['PromptVariable'][];
+		};
+		/** @description A place in the text, written there as `{{name}}`. */
+		PromptVariable: {
+			/** @description What stands there at first. */
+			default?: string;
+			kind?: components['schemas']['VariableKind'];
+			/** @description 1 to 40 letters, digits, spaces, `_` and `-`. */
+			name: string;
+			/** @description For `select`: 1 to 50 of at most 200 characters. */
+			options?: string[];
 		};
 		/** @description A provider as admins see it. The key is never shown again. */
 		Provider: {
@@ -2389,6 +2523,18 @@ export interface components {
 			 */
 			total_ms: number;
 		};
+		Translate: {
+			language: components['schemas']['Language'];
+			/** @description Another model than the answer's own; for a question, than that of its conversation. */
+			model?: string | null;
+		};
+		/** @description What a message says in another language. */
+		Translation: {
+			language: components['schemas']['Language'];
+			/** @description Which model translated. */
+			model: string;
+			text: string;
+		};
 		/** @description A turn that has begun and is kept. */
 		Turn: {
 			call?: components['schemas']['ProviderCall'] | null;
@@ -2401,6 +2547,8 @@ export interface components {
 		UpdateMe: {
 			/** @description 1 to 100 characters. */
 			name?: string | null;
+			/** @description `true` once the first steps were shown or passed over: they are never shown again. */
+			welcomed?: boolean;
 		};
 		UpdateProvider: {
 			/** @description A new key; null takes the present one away; absent leaves it. */
@@ -2557,6 +2705,11 @@ export interface components {
 		UserList: {
 			items: components['schemas']['User'][];
 		};
+		/**
+		 * @description How a place is filled in.
+		 * @enum {string}
+		 */
+		VariableKind: 'text' | 'multiline' | 'number' | 'select';
 		/** @enum {string} */
 		Why:
 			| 'unreadable'
@@ -4475,6 +4628,41 @@ export interface operations {
 			};
 		};
 	};
+	remove_message: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	continue_message: {
 		parameters: {
 			query?: never;
@@ -4548,6 +4736,109 @@ export interface operations {
 				};
 			};
 			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	restore_message: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	translate_message: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['Translate'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Message'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			502: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	forget_translation: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -4958,6 +5249,132 @@ export interface operations {
 			header?: never;
 			path: {
 				id: components['schemas']['ProjectId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_prompts: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['PromptList'];
+				};
+			};
+		};
+	};
+	create_prompt: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['PromptProfile'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Prompt'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_prompt: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['PromptId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['PromptProfile'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Prompt'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_prompt: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['PromptId'];
 			};
 			cookie?: never;
 		};

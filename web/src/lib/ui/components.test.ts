@@ -63,7 +63,7 @@ describe('TextField', () => {
 });
 
 describe('ProblemPanel', () => {
-	it('says what happened and what to do, with the request id and a way to try again', () => {
+	it('says what happened and what to do, with the request id and a way to try again', async () => {
 		const onretry = vi.fn();
 		const problem = {
 			code: 'provider_refused',
@@ -72,7 +72,8 @@ describe('ProblemPanel', () => {
 			requestId: 'req-7'
 		};
 		const panel = show(ProblemPanel, { problem, onretry }).querySelector('[role="alert"]');
-		expect(panel?.textContent).toContain('The provider refused the request');
+		// The words come when there is a first problem.
+		await vi.waitFor(() => expect(panel?.textContent).toContain('The provider refused the request'));
 		expect(panel?.textContent).toContain('The credit is used up.');
 		expect(panel?.textContent).toContain('req-7');
 		[...document.querySelectorAll('button')]

@@ -158,6 +158,7 @@ const known: Record<string, Known> = {
 		hint: m.problem_registry_sign_in_hint,
 		facts: true
 	},
+	answer_running: { title: m.problem_answer_running_title, hint: m.problem_answer_running_hint },
 	registry_unreachable: {
 		title: m.problem_registry_unreachable_title,
 		hint: m.problem_registry_unreachable_hint,

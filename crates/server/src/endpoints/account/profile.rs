@@ -17,6 +17,9 @@ use crate::problem::{Problem, ProblemBody, Result};
 pub(crate) struct UpdateMe {
     /// 1 to 100 characters.
     name: Option<String>,
+    /// `true` once the first steps were shown or passed over: they are never shown again.
+    #[serde(default)]
+    welcomed: bool,
 }
 
 /// Says who the caller is. In a browser it also lets the cookie last from now on, as the session does.
@@ -38,7 +41,7 @@ pub(super) async fn get_me(State(app): State<App>, Caller(principal): Caller, he
     Ok(response)
 }
 
-/// Changes one's own name.
+/// Changes one's own name, or notes that the first steps are done.
 #[utoipa::path(
     patch, path = "/me", tag = "account", request_body = UpdateMe,
     responses((status = 200, body = Me), (status = 422, body = ProblemBody, content_type = "application/problem+json"))
@@ -48,5 +51,8 @@ pub(super) async fn update_me(
     Caller(principal): Caller,
     Json(change): Json<UpdateMe>,
 ) -> Result<Answer<Me>> {
+    if change.welcomed {
+        app.database.mark_welcomed(&principal, app.now()).await?;
+    }
     Ok(Answer(app.door.rename(&principal, change.name.as_deref()).await?.into()))
 }

@@ -35,6 +35,9 @@ pub(crate) struct ConversationChange {
     role: Option<String>,
     /// Any message: the newest end below it is shown from now on.
     leaf_id: Option<MessageId>,
+    /// `true` makes a temporary conversation one like all others.
+    #[serde(default)]
+    keep: bool,
 }
 
 /// Changes what is given and leaves the rest.
@@ -70,6 +73,7 @@ pub(super) async fn change_conversation(
         parameters: change.parameters,
         role: change.role.map(|role| role.replace('\0', "")),
         leaf: change.leaf_id,
+        keep: change.keep,
     };
     Ok(Answer(app.database.change_conversation(&principal, id, change, app.now()).await?))
 }

@@ -6,3 +6,8 @@ export function durationWords(ms: number): string {
 		? m.milliseconds({ count: formatNumber(Math.round(ms)) })
 		: m.seconds({ count: formatNumber(ms / 1000, { maximumFractionDigits: 1 }) });
 }
+
+/** Tokens a second as they are read. */
+export function rate(tokens: number): string {
+	return formatNumber(tokens, { maximumFractionDigits: tokens < 10 ? 1 : 0 });
+}

@@ -1,2 +1,3 @@
 export { default as ChatView } from './ChatView.svelte';
-export { Thread, threadOf } from './thread.svelte';
+export { partsOf, sentParts } from './parts';
+export { callFor, Thread, threadOf } from './thread.svelte';

@@ -5,7 +5,8 @@ import type { Picture } from '$lib/features/attachments';
 import { conversations } from '$lib/features/conversations';
 import { TurnSettings } from '$lib/features/parameters';
 import { hub, type LiveGeneration, type Outcome } from '$lib/features/stream';
-import { partsOf, picturesOf, sentParts } from './parts';
+import { reply, userMessage } from './made';
+import { sentParts } from './parts';
 
 const PAGE = 50;
 /** How long to wait before asking again about an answer that neither grows nor has ended. */
@@ -15,40 +16,6 @@ interface Live {
 	generation: LiveGeneration;
 	leave: () => void;
 }
-
-const userMessage = (
-	id: string,
-	conversation: string,
-	parent: string | null,
-	text: string,
-	pictures: readonly Picture[] = []
-): Message => ({
-	id,
-	conversation_id: conversation,
-	parent_id: parent,
-	role: 'user',
-	parts: partsOf(text, pictures),
-	status: 'complete',
-	model: null,
-	stand_in: null,
-	parameters: null,
-	generation_id: null,
-	usage: null,
-	timings: null,
-	error: null,
-	finish_reason: null,
-	siblings: [id],
-	created_at: new Date().toISOString()
-});
-
-const reply = (turn: Turn, conversation: string, parent: string, model: string): Message => ({
-	...userMessage(turn.reply_id, conversation, parent, ''),
-	role: 'assistant',
-	parts: [],
-	status: 'running',
-	model,
-	generation_id: turn.generation_id
-});
 
 /** The model that new conversations of a project begin with. */
 async function modelOf(project: string): Promise<string | null> {
@@ -61,7 +28,7 @@ async function modelOf(project: string): Promise<string | null> {
 let ownCalls: Promise<typeof import('$lib/features/browser-calls')> | null = null;
 
 /** Calls the provider of a turn that only this browser reaches. */
-function callFor(turn: Turn): void {
+export function callFor(turn: Turn): void {
 	const { call: wanted, generation_id } = turn;
 	if (!wanted) return;
 	ownCalls ??= import('$lib/features/browser-calls');
@@ -92,6 +59,7 @@ export class Thread {
 	#reading: Promise<void> | null = null;
 	#asking: AbortController | null = null;
 	#readAgain = false;
+	#anew = false;
 	/** Counts turns as they begin and as they end: what was asked for before either does not know of it. */
 	#turns = 0;
 
@@ -100,6 +68,9 @@ export class Thread {
 	readonly assistantId = $derived(this.id ? (this.conversation?.assistant_id ?? null) : this.#wanted);
 	/** One that was deleted is nobody: the conversation goes on without it. */
 	readonly assistant = $derived(assistants.find(this.assistantId));
+
+	/** A new conversation is to be a temporary one. */
+	temporary = $state(false);
 
 	/** In which project a new conversation is made. */
 	readonly project: string | null;
@@ -190,6 +161,12 @@ export class Thread {
 		}
 	}
 
+	/** Reads the end of the branch in the place of everything that is shown. */
+	readAnew(): Promise<void> {
+		this.#anew = true;
+		return this.read();
+	}
+
 	/** Shows the end of the branch again. */
 	toEnd(): Promise<void> {
 		this.end = null;
@@ -199,7 +176,7 @@ export class Thread {
 	/** Sends a message after the last one. Throws a {@link Problem}, and then nothing was sent. */
 	async send(text: string, model: string, pictures: readonly Picture[] = []): Promise<string> {
 		if (this.end) await this.toEnd();
-		return this.#turn(async () => {
+		return this.turn(async () => {
 			const parameters = this.settings.parameters;
 			const id = this.id ?? (await this.#create());
 			const parent = this.last?.id ?? null;
@@ -208,57 +185,13 @@ export class Thread {
 			this.messages = [...before, waiting];
 			this.sent += 1;
 			try {
-				const turn = await this.#post(id, parent ?? undefined, waiting, model, parameters);
-				this.#show(
-					[...before, { ...waiting, id: turn.message_id, siblings: [turn.message_id] }],
-					turn,
-					model
-				);
+				const turn = await this.post(id, parent ?? undefined, waiting, model, parameters);
+				this.show([...before, { ...waiting, id: turn.message_id, siblings: [turn.message_id] }], turn, model);
 			} catch (caught) {
 				this.messages = before;
 				throw caught;
 			}
 			return id;
-		});
-	}
-
-	/** Sends another wording of a message, with its pictures: a branch beside it. */
-	async edit(message: Message, text: string, model: string): Promise<void> {
-		await this.#turn(async () => {
-			const { conversation_id, parent_id } = message;
-			const mine = userMessage('', conversation_id, parent_id, text, picturesOf(message.parts));
-			const turn = await this.#post(conversation_id, parent_id, mine, model, this.settings.parameters);
-			mine.id = turn.message_id;
-			mine.siblings = [...message.siblings, turn.message_id];
-			this.#show([...this.#upTo(message.id), mine], turn, model);
-		});
-	}
-
-	/** Asks for another answer beside this one, of the same model or another. */
-	async regenerate(message: Message, model: string): Promise<void> {
-		await this.#turn(async () => {
-			const body = { model, parameters: this.settings.parameters };
-			const path = { id: message.id };
-			const turn = await call(client.POST('/api/v1/messages/{id}/regenerate', { params: { path }, body }));
-			this.#show(this.#upTo(message.id), turn, model, [...message.siblings, turn.reply_id]);
-		});
-	}
-
-	/** Lets an answer that ended early go on. */
-	async continue(message: Message): Promise<void> {
-		await this.#turn(async () => {
-			const path = { id: message.id };
-			const turn = await call(client.POST('/api/v1/messages/{id}/continue', { params: { path }, body: {} }));
-			const running = {
-				...message,
-				status: 'running' as const,
-				error: null,
-				finish_reason: null,
-				generation_id: turn.generation_id
-			};
-			callFor(turn);
-			this.messages = [...this.#upTo(message.id), running];
-			this.#follow(running);
 		});
 	}
 
@@ -269,15 +202,8 @@ export class Thread {
 		await call(client.DELETE('/api/v1/generations/{id}', { params: { path: { id } } }));
 	}
 
-	/** Shows another branch: the newest end below this message. */
-	async showBranch(messageId: string): Promise<void> {
-		if (!this.id) return;
-		const changed = await conversations.change(this.id, { leaf_id: messageId });
-		await this.read();
-		this.settings.take(changed);
-	}
-
-	async #turn<T>(act: () => Promise<T>): Promise<T> {
+	/** Hands a turn to the server, while nothing else is read. */
+	async turn<T>(act: () => Promise<T>): Promise<T> {
 		this.posting = true;
 		this.#turns += 1;
 		try {
@@ -294,7 +220,11 @@ export class Thread {
 	async #create(): Promise<string> {
 		const made = await call(
 			client.POST('/api/v1/conversations', {
-				body: { assistant_id: this.assistant?.id, project_id: this.project ?? undefined }
+				body: {
+					assistant_id: this.assistant?.id,
+					project_id: this.project ?? undefined,
+					temporary: this.temporary
+				}
 			})
 		);
 		this.id = made.id;
@@ -304,7 +234,8 @@ export class Thread {
 		return made.id;
 	}
 
-	#post(
+	/** Posts a message of the reader, for an answer of this model. */
+	post(
 		id: string,
 		parent: string | null | undefined,
 		message: Message,
@@ -320,19 +251,21 @@ export class Thread {
 		return call(client.POST('/api/v1/conversations/{id}/messages', { params: { path: { id } }, body }));
 	}
 
-	#upTo(id: string): Message[] {
+	/** What stands above a message. */
+	upTo(id: string): Message[] {
 		const index = this.messages.findIndex((message) => message.id === id);
 		return index < 0 ? this.messages : this.messages.slice(0, index);
 	}
 
-	#show(path: Message[], turn: Turn, model: string, siblings = [turn.reply_id]): void {
+	/** Shows a turn that has begun at the end of this path. */
+	show(path: Message[], turn: Turn, model: string, siblings = [turn.reply_id]): void {
 		callFor(turn);
 		const id = this.id ?? '';
 		const answer = { ...reply(turn, id, turn.message_id, model), siblings };
 		this.end = null;
 		this.messages = [...path, answer];
 		this.sent += 1;
-		this.#follow(answer);
+		this.follow(answer);
 	}
 
 	async #readOnce(): Promise<void> {
@@ -356,7 +289,9 @@ export class Thread {
 			this.settings.take(conversation);
 			// Whoever reads far above the end stays there.
 			if (!this.end || this.end !== page.leaf_id) {
-				const join = this.messages.findIndex((message) => message.id === page.items[0]?.id);
+				const first = this.#anew ? undefined : page.items[0]?.id;
+				const join = this.messages.findIndex((message) => message.id === first);
+				this.#anew = false;
 				if (join < 0) this.hasOlder = page.has_more;
 				this.messages = join > 0 ? [...this.messages.slice(0, join), ...page.items] : page.items;
 				this.end = null;
@@ -364,7 +299,7 @@ export class Thread {
 			this.problem = null;
 			this.loaded = true;
 			if (!this.#active) return;
-			for (const message of this.messages) if (message.status === 'running') this.#follow(message);
+			for (const message of this.messages) if (message.status === 'running') this.follow(message);
 			this.#markRead();
 		} catch (caught) {
 			if (!signal.aborted) this.problem = Problem.from(caught);
@@ -385,7 +320,8 @@ export class Thread {
 		this.loaded = true;
 	}
 
-	#follow(message: Message): void {
+	/** Lets an answer grow on the page. */
+	follow(message: Message): void {
 		const id = message.generation_id;
 		const known = this.live.get(message.id);
 		if (!id || known?.generation.id === id) return;

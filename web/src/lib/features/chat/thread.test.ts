@@ -36,6 +36,7 @@ const message = (id: string, parent: string | null, role: Message['role'], text:
 	timings: null,
 	error: null,
 	finish_reason: null,
+	translation: null,
 	siblings: [id],
 	created_at: '2026-01-01T00:00:00Z'
 });
@@ -54,6 +55,7 @@ const conversation: Conversation = {
 	leaf_id: 'a1',
 	generating: false,
 	unread: false,
+	temporary_until: null,
 	created_at: '2026-01-01T00:00:00Z',
 	updated_at: '2026-01-01T00:00:00Z'
 };
@@ -87,6 +89,8 @@ async function answer(request: Request): Promise<Response> {
 
 describe('a thread', () => {
 	let Thread: typeof import('./thread.svelte').Thread;
+	let edit: typeof import('./turns').edit;
+	let regenerate: typeof import('./turns').regenerate;
 	const settle = () => new Promise((done) => setTimeout(done, 20));
 	const ids = (thread: InstanceType<typeof Thread>) => thread.messages.map(({ id }) => id);
 	const posted = () => asked.filter(([method]) => method === 'POST').map(([, path, body]) => [path, body]);
@@ -107,6 +111,7 @@ describe('a thread', () => {
 			}
 		);
 		({ Thread } = await import('./thread.svelte'));
+		({ edit, regenerate } = await import('./turns'));
 	});
 	afterEach(() => void vi.unstubAllGlobals());
 
@@ -202,7 +207,7 @@ describe('a thread', () => {
 
 	it('edits the first message as a new root beside it', async () => {
 		const { thread } = await opened();
-		await thread.edit(thread.messages[0] as Message, 'Good day', 'm/x');
+		await edit(thread, thread.messages[0] as Message, 'Good day', 'm/x');
 		expect(posted()[0]?.[1]).toMatchObject({ parent_id: null });
 		expect(ids(thread)).toEqual(['u2', 'a2']);
 		expect(thread.messages[0]?.siblings).toEqual(['u1', 'u2']);
@@ -210,7 +215,7 @@ describe('a thread', () => {
 
 	it('answers again beside the answer', async () => {
 		const { thread } = await opened();
-		await thread.regenerate(thread.messages[1] as Message, 'm/y');
+		await regenerate(thread, thread.messages[1] as Message, 'm/y');
 		expect(posted()[0]).toEqual(['/messages/a1/regenerate', { model: 'm/y', parameters: {} }]);
 		expect(ids(thread)).toEqual(['u1', 'a2']);
 		expect(thread.messages[1]?.siblings).toEqual(['a1', 'a2']);

@@ -1,2 +1,2 @@
 export { default as Composer } from './Composer.svelte';
-export { NEW } from './drafts';
+export { drafts, NEW } from './drafts';

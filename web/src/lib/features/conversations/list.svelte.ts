@@ -15,7 +15,10 @@ export interface Which {
 
 type Change = Partial<
 	Pick<Conversation, 'title' | 'pinned' | 'model' | 'parameters' | 'role' | 'leaf_id' | 'project_id' | 'tags'>
->;
+> & {
+	/** A temporary one becomes one like all others. */
+	keep?: boolean;
+};
 
 /** Conversations, all or some: pages of the server's list, kept fresh by the event stream. */
 class ConversationList {
@@ -28,7 +31,9 @@ class ConversationList {
 	/** Those elsewhere than in this list's place, archive or not, are only known: somebody looks at one of them. */
 	readonly groups: Group[] = $derived(
 		group(
-			[...this.#items.values()].filter(({ archived }) => archived === this.#archived),
+			[...this.#items.values()].filter(
+				({ archived, temporary_until }) => archived === this.#archived && !temporary_until
+			),
 			this.#now
 		)
 	);
@@ -80,7 +85,9 @@ class ConversationList {
 			]);
 			const oldest = Date.parse(page.items.at(-1)?.updated_at ?? '') || 0;
 			const fresh = new Set([...heard, ...[...page.items, ...pinned.items].map(({ id }) => id)]);
-			for (const [id, { updated_at, archived }] of this.#items) {
+			for (const [id, { updated_at, archived, temporary_until }] of this.#items) {
+				// It is in no list, and known to whoever has it open.
+				if (temporary_until) continue;
 				const inReach = !page.next_cursor || Date.parse(updated_at) >= oldest;
 				if (inReach && archived === this.#archived && !fresh.has(id)) this.#items.delete(id);
 			}

@@ -19,6 +19,7 @@ const conversation = (id: string, updated_at: string): Conversation => ({
 	leaf_id: null,
 	generating: false,
 	unread: false,
+	temporary_until: null,
 	created_at: updated_at,
 	updated_at
 });

@@ -16,6 +16,8 @@ class Catalogue {
 	models = $state.raw<Model[]>([]);
 	loaded = $state(false);
 	problem = $state.raw<Problem | null>(null);
+	/** Chooses the model of the conversation that is on the page, if there is one. */
+	switch = $state.raw<((id: string) => void) | null>(null);
 	#preferred = $state(remembered());
 	#loading: Promise<void> | null = null;
 

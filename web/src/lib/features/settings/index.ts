@@ -8,4 +8,5 @@ export { default as SettingsPage } from './SettingsPage.svelte';
 export { default as SettingsTree } from './SettingsTree.svelte';
 export { default as Time } from './Time.svelte';
 export { Resource } from './resource.svelte';
+export { sectionsFor } from './sections';
 export { roleName, roleSentence } from './roles';

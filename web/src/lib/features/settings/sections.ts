@@ -3,10 +3,12 @@ import ArrowDownUp from '@lucide/svelte/icons/arrow-down-up';
 import ChartColumn from '@lucide/svelte/icons/chart-column';
 import Cpu from '@lucide/svelte/icons/cpu';
 import Laptop from '@lucide/svelte/icons/laptop';
+import Keyboard from '@lucide/svelte/icons/keyboard';
 import KeyRound from '@lucide/svelte/icons/key-round';
 import Link from '@lucide/svelte/icons/link';
 import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone';
 import Network from '@lucide/svelte/icons/network';
+import NotebookPen from '@lucide/svelte/icons/notebook-pen';
 import Plug from '@lucide/svelte/icons/plug';
 import UserRound from '@lucide/svelte/icons/user-round';
 import Users from '@lucide/svelte/icons/users';
@@ -29,6 +31,8 @@ export function sectionsFor(isAdmin: boolean): SectionGroup[] {
 			heading: m.settings_group_account(),
 			sections: [
 				{ path: '/settings/profile', label: m.settings_profile(), icon: UserRound },
+				{ path: '/settings/prompts', label: m.prompts(), icon: NotebookPen },
+				{ path: '/settings/shortcuts', label: m.keys_settings(), icon: Keyboard },
 				{ path: '/settings/sessions', label: m.settings_sessions(), icon: MonitorSmartphone },
 				{ path: '/settings/api-keys', label: m.settings_keys(), icon: KeyRound },
 				{ path: '/settings/usage', label: m.usage_title(), icon: ChartColumn },

@@ -13,7 +13,7 @@ function stored(key: string, otherwise: boolean): boolean {
 	}
 }
 
-function store(key: string, value: boolean): void {
+function store(key: string, value: boolean | number): void {
 	try {
 		localStorage.setItem(key, String(value));
 	} catch {
@@ -21,11 +21,32 @@ function store(key: string, value: boolean): void {
 	}
 }
 
+export const NARROWEST = 220;
+export const WIDEST = 480;
+export const ORDINARY = 272;
+
+function storedWidth(): number {
+	try {
+		const width = Number(localStorage.getItem('stoa-navigation-width'));
+		return width >= NARROWEST && width <= WIDEST ? width : ORDINARY;
+	} catch {
+		return ORDINARY;
+	}
+}
+
 /** Which parts of the frame are shown. */
 class Layout {
 	#navigation = $state(stored('stoa-navigation', true));
 	#side = $state(stored('stoa-side', false));
+	#width = $state(storedWidth());
+	/** The palette is open. */
 	searching = $state(false);
+	/** It was opened to choose a model. */
+	choosing = $state(false);
+	/** The sheet of keys is open. */
+	help = $state(false);
+	/** Nothing but what is read and written. */
+	zen = $state(false);
 
 	get phone(): boolean {
 		return phone.current;
@@ -42,6 +63,16 @@ class Layout {
 	set navigation(shown: boolean) {
 		this.#navigation = shown;
 		store('stoa-navigation', shown);
+	}
+
+	/** How wide the navigation is, in px. */
+	get width(): number {
+		return this.#width;
+	}
+
+	set width(px: number) {
+		this.#width = Math.round(Math.min(Math.max(px, NARROWEST), WIDEST));
+		store('stoa-navigation-width', this.#width);
 	}
 
 	/** The side panel of wide pages. */

@@ -1,0 +1,2 @@
+export { fit } from './fit';
+export { default as Palette } from './Palette.svelte';

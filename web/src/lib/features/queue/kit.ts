@@ -1,0 +1,2 @@
+export { attend, queueOf, watch } from './queues';
+export { default as QueueTray } from './QueueTray.svelte';
