@@ -5,6 +5,7 @@ pub mod assistant;
 pub mod clock;
 pub mod completion;
 pub mod conversation;
+pub mod embedding;
 pub mod file;
 pub mod format;
 pub mod ids;
