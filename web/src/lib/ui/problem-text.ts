@@ -27,7 +27,7 @@ const notUnderstood: Known = {
 	hint: m.problem_not_understood_hint,
 	facts: true
 };
-/** Told at the picture itself, in better words. */
+/** Told at the picture, the import or the link itself, in better words. */
 const refused: Known = { title: m.problem_refused_title, hint: m.problem_refused_hint, facts: true };
 const known: Record<string, Known> = {
 	unreachable: { title: m.problem_unreachable_title, hint: m.problem_unreachable_hint },
@@ -51,6 +51,11 @@ const known: Record<string, Known> = {
 	last_owner: { title: m.problem_last_owner_title, hint: m.problem_last_owner_hint },
 	refused,
 	file_in_use: refused,
+	import_unknown: refused,
+	import_too_new: refused,
+	too_many_imports: refused,
+	nothing_to_share: refused,
+	public_links_off: refused,
 	no_room: refused,
 	not_a_picture: refused,
 	picture_damaged: refused,
@@ -164,21 +169,6 @@ const known: Record<string, Known> = {
 		hint: m.problem_registry_unreachable_hint,
 		facts: true
 	},
-	nothing_to_share: {
-		title: m.problem_nothing_to_share_title,
-		hint: m.problem_nothing_to_share_hint
-	},
-	public_links_off: {
-		title: m.problem_public_links_off_title,
-		hint: m.problem_public_links_off_hint
-	},
-	import_unknown: {
-		title: m.problem_import_unknown_title,
-		hint: m.problem_import_unknown_hint,
-		facts: true
-	},
-	import_too_new: { title: m.problem_import_too_new_title, hint: m.problem_import_too_new_hint },
-	too_many_imports: { title: m.problem_too_many_imports_title, hint: m.problem_too_many_imports_hint },
 	search_answer: { title: m.problem_search_answer_title, hint: m.problem_search_answer_hint, facts: true },
 	search_off: { title: m.problem_search_off_title, hint: m.problem_search_off_hint },
 	search_too_slow: { title: m.problem_search_too_slow_title, hint: m.problem_search_too_slow_hint },

@@ -51,6 +51,7 @@ async function remove(conversation: Conversation): Promise<void> {
 
 /** What is needed for few conversations only comes when it is asked for. */
 const organise = () => import('$lib/features/organise');
+const transfer = () => import('$lib/features/transfer/single');
 
 /** The title to show: a conversation has none until its first answer. */
 export function titleOf(conversation: Pick<Conversation, 'title'> | undefined): string {
@@ -79,14 +80,12 @@ export function conversationActions(conversation: Conversation, rename: () => vo
 		{
 			label: m.share_menu(),
 			icon: Share,
-			onselect: () =>
-				void import('$lib/features/sharing/single').then((there) => there.openShare(conversation))
+			onselect: () => void transfer().then((there) => there.openShare(conversation))
 		},
 		{
 			label: m.export_menu(),
 			icon: Download,
-			onselect: () =>
-				void import('$lib/features/transfer/single').then((there) => there.openExport(conversation))
+			onselect: () => void transfer().then((there) => there.openExport(conversation))
 		},
 		'separator',
 		{ label: m.delete_conversation(), icon: Trash, danger: true, onselect: () => void remove(conversation) }

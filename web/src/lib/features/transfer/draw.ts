@@ -32,13 +32,20 @@ function withStyles(node: Element, copy: Element, plain: CSSStyleDeclaration): v
 	});
 }
 
-async function asData(address: string): Promise<string> {
-	const blob = await (await fetch(address)).blob();
+/** A file of the page as a `data:` address. */
+function asData(address: string): Promise<string> {
 	return new Promise((resolve, reject) => {
+		const failed = () => reject(new Error(`${address} cannot be read`));
+		const request = new XMLHttpRequest();
 		const reader = new FileReader();
 		reader.onload = () => resolve(String(reader.result));
-		reader.onerror = () => reject(reader.error ?? new Error('unreadable'));
-		reader.readAsDataURL(blob);
+		reader.onerror = failed;
+		request.responseType = 'blob';
+		request.onload = () =>
+			request.status === 200 ? reader.readAsDataURL(request.response as Blob) : failed();
+		request.onerror = failed;
+		request.open('GET', address);
+		request.send();
 	});
 }
 

@@ -9,3 +9,9 @@ export function openExport(conversation: Conversation): void {
 		props: { conversation, onclosed: () => void unmount(dialog) }
 	});
 }
+
+/** Opens the dialog that makes a link to a conversation. */
+export async function openShare(conversation: Conversation): Promise<void> {
+	const { openShare: open } = await import('$lib/features/sharing/single');
+	open(conversation);
+}

@@ -1,1 +1,0 @@
-export { default as SharedMessageView } from './SharedMessage.svelte';
