@@ -82,6 +82,17 @@ class WithStoa(unittest.TestCase):
 
 
 class Models(WithStoa):
+    def test_vectors_of_a_providers_model(self):
+        # The client asks for base64 by itself, and for numbers when told to.
+        packed = self.client.embeddings.create(model="mock/echo", input=["one", "three"])
+        plain = self.client.embeddings.create(model="mock/echo", input=["one", "three"], encoding_format="float")
+        for answer in (packed, plain):
+            self.assertEqual([entry.embedding for entry in answer.data], [[3.0, 0.5], [5.0, 0.5]])
+            self.assertEqual([entry.index for entry in answer.data], [0, 1])
+            self.assertEqual((answer.model, answer.usage.prompt_tokens), ("mock/echo", 6))
+        with self.assertRaises(openai.NotFoundError):
+            self.client.embeddings.create(model="mock/none", input="one")
+
     def test_models_are_listed(self):
         models = {model.id: model for model in self.client.models.list()}
         self.assertLessEqual({f"mock/{name}" for name in MOCK_MODELS}, set(models))

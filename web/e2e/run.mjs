@@ -18,6 +18,8 @@ import { resilienceTests } from './resilience.mjs';
 import { searchTests } from './search.mjs';
 import { shortcutTests } from './shortcuts.mjs';
 import { settingsTests } from './settings/index.mjs';
+import { sharingTests } from './sharing.mjs';
+import { transferTests } from './transfer.mjs';
 import { temporaryTests } from './temporary.mjs';
 import { walkThroughTests } from './walk-through.mjs';
 
@@ -37,6 +39,8 @@ const tests = [
 	...messageTests,
 	...temporaryTests,
 	...projectTests,
+	...transferTests,
+	...sharingTests,
 	...accessTests,
 	...settingsTests,
 	...walkThroughTests,

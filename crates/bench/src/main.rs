@@ -10,6 +10,7 @@ mod relay;
 mod report;
 mod search;
 mod sse;
+mod web;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -57,6 +58,9 @@ enum Bench {
         #[arg(long, default_value_t = search::MESSAGES)]
         messages: u64,
     },
+    /// The page in a real browser: frames and long tasks while an answer is streamed into 2,000 messages, and while 10,000
+    /// are opened and scrolled.
+    Web,
     /// The floor: a bare hyper server that relays event streams.
     #[command(hide = true)]
     Relay { upstream: SocketAddr },
@@ -76,10 +80,12 @@ fn main() -> ExitCode {
         Some(Bench::Chat { cases }) => measure(arguments.json, async |report| chat::run(cases, report).await),
         Some(Bench::Models { cases }) => measure(arguments.json, async |report| models::run(cases, report).await),
         Some(Bench::Search { messages }) => measure(arguments.json, async |report| search::run(messages, report).await),
+        Some(Bench::Web) => measure(arguments.json, async |report| web::run(report).await),
         None => measure(arguments.json, async |report| {
             let chat = chat::run(Vec::new(), report).await;
             let search = search::run(search::FEW_MESSAGES, report).await;
-            models::run(Vec::new(), report).await.and(chat).and(search)
+            let web = web::run(report).await;
+            models::run(Vec::new(), report).await.and(chat).and(search).and(web)
         }),
     };
     match done {

@@ -109,8 +109,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(listener) = ollama_listener {
         ollama::serve(listener, app.clone(), config.ollama_hosts.clone(), stop.clone(), &tracker);
     }
-    let service = stoa_server::application(app)
-        .map_request(|request: http::Request<RequestBody>| request.map(axum::body::Body::new));
+    let service = stoa_server::application(app).map_request(bounded);
 
     let serving = tracker.spawn(listener.serve(service, stop.clone(), tracker.clone()));
     let ready_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -132,6 +131,12 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The body under the caps that its path has.
+fn bounded(request: http::Request<RequestBody>) -> http::Request<axum::body::Body> {
+    let limits = stoa_server::body_limits(request.uri().path());
+    request.map(|body| axum::body::Body::new(body.with_limits(limits)))
 }
 
 async fn open_door(

@@ -8,6 +8,7 @@ use stoa_model::completion::{
     PromptMessage, Timers, Usage,
 };
 use stoa_model::conversation::Timings;
+use stoa_model::embedding::{Embedded, EmbeddingRequest};
 use stoa_model::provider::{Ability, AvailableModel};
 use stoa_model::{GenerationId, Principal, Scope, UsageId};
 use stoa_storage::UsageRow;
@@ -64,6 +65,9 @@ impl Dispatch {
     pub async fn call(&self, principal: &Principal, call: Call) -> Result<Answering, CompletionError> {
         let (mut targets, mut meter) = self.admit(principal, &call)?;
         targets.retain(|target| target.id == call.model || self.may_stand_in(principal, target, &call));
+        let rests = |target: &Target| self.shared.rests.rests(target.provider, self.shared.clock.now());
+        // Stable: where all of them rest, or none, the one that was asked comes first.
+        targets.sort_by_key(rests);
         let mut fault = None;
         let last = targets.len().saturating_sub(1);
         for (place, target) in targets.into_iter().enumerate() {
@@ -76,24 +80,45 @@ impl Dispatch {
                 // What has said something is never repeated.
                 opened = until_it_speaks(stream).await;
             }
+            self.shared.rests.note(target.provider, opened.as_ref().err(), self.shared.clock.now());
+            let asked = target.id == call.model;
             match opened {
                 Ok(stream) => {
-                    let stand_in = (place > 0).then_some(target.id);
+                    let stand_in = (!asked).then_some(target.id);
                     return Ok(Answering { stand_in, events: Box::pin(Settling::new(stream, meter)) });
                 }
                 Err(error) => {
                     meter.refused(&error);
-                    if place < last && error.another_may_answer() {
-                        tracing::warn!(model = target.id, %error, "a model cannot answer; another stands in");
-                        fault.get_or_insert(error);
-                        continue;
+                    // Whatever is wrong with a stand-in that was asked first, the model that was meant may answer.
+                    let on = place < last && (!asked || error.another_may_answer());
+                    if on {
+                        tracing::warn!(model = target.id, %error, "a model cannot answer; another is asked");
                     }
                     // The fault of the model that was asked, and not of its stand-in, is what people can do something about.
-                    return Err(fault.unwrap_or(error));
+                    if asked || fault.is_none() {
+                        fault = Some(error);
+                    }
+                    if !on {
+                        break;
+                    }
                 }
             }
         }
         Err(fault.unwrap_or_else(|| CompletionError::UnknownModel { model: call.model.clone() }))
+    }
+
+    /// Texts as vectors, by a provider's model. Nobody stands in: vectors of one model mean nothing beside those of another.
+    pub async fn embed(
+        &self,
+        principal: &Principal,
+        model: String,
+        request: EmbeddingRequest,
+    ) -> Result<Embedded, CompletionError> {
+        let ask = |target: Target| async move {
+            let request = EmbeddingRequest { model: target.model, ..request };
+            target.upstream.embed(request).await.map(|embedded| (embedded.usage, embedded))
+        };
+        self.whole(principal, model, ask).await
     }
 
     /// A call of a local model that gives no text, such as one for vectors: `work` computes it and tells what it used. It
@@ -104,12 +129,24 @@ impl Dispatch {
         model: String,
         work: impl Future<Output = Result<(T, Usage), CompletionError>>,
     ) -> Result<T, CompletionError> {
+        let work = |_| async { work.await.map(|(done, usage)| (usage, done)) };
+        self.whole(principal, model, work).await
+    }
+
+    /// A call that is answered all at once.
+    async fn whole<T, W: Future<Output = Result<(Usage, T), CompletionError>>>(
+        &self,
+        principal: &Principal,
+        model: String,
+        work: impl FnOnce(Target) -> W,
+    ) -> Result<T, CompletionError> {
         let call = Call::without_text(model);
         let (targets, mut meter) = self.admit(principal, &call)?;
-        let target = targets.first().ok_or_else(|| CompletionError::UnknownModel { model: call.model.clone() })?;
-        meter.begin(self.row(principal, &call, target), target.prices);
-        match work.await {
-            Ok((done, usage)) => {
+        let target = targets.into_iter().next();
+        let target = target.ok_or_else(|| CompletionError::UnknownModel { model: call.model.clone() })?;
+        meter.begin(self.row(principal, &call, &target), target.prices);
+        match work(target).await {
+            Ok((usage, done)) => {
                 meter.computed(usage);
                 Ok(done)
             }

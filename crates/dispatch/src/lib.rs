@@ -10,6 +10,7 @@ mod catalogue;
 mod figures;
 mod ledger;
 mod receipt;
+mod rests;
 mod settling;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use receipt::Receipt;
 use catalogue::Catalogue;
 use figures::Figures;
 use ledger::Ledger;
+use rests::Rests;
 
 /// Cheap to clone; all clones share the catalogue and the ledger.
 #[derive(Clone)]
@@ -43,6 +45,7 @@ struct Shared {
     budget: Box<dyn Budget>,
     ledger: Ledger,
     figures: Figures,
+    rests: Rests,
     clock: Arc<dyn Clock>,
     /// One reading at a time, so that an older one never comes in force over a newer.
     reading: tokio::sync::Mutex<()>,
@@ -69,6 +72,7 @@ impl Dispatch {
                 budget,
                 ledger,
                 figures: Figures::default(),
+                rests: Rests::default(),
                 clock,
                 reading: tokio::sync::Mutex::default(),
             }),
@@ -104,6 +108,7 @@ impl Dispatch {
         let _reading = self.shared.reading.lock().await;
         let providers = self.shared.database.providers_with_keys(&Principal::System("dispatch")).await?;
         self.shared.catalogue.replace(providers);
+        self.shared.rests.forget_all();
         Ok(())
     }
 }

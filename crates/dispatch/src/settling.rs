@@ -79,7 +79,8 @@ impl Meter {
     }
 
     /// What was asked for is there, all at once.
-    pub(crate) fn computed(&mut self, usage: Usage) {
+    pub(crate) fn computed(&mut self, mut usage: Usage) {
+        self.price(&mut usage);
         if let Some(row) = &mut self.attempt {
             row.usage = usage;
         }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use stoa_dispatch::{Call, Dispatch, NoLocalModels, Receipt, UpstreamFactory};
@@ -13,7 +15,7 @@ use stoa_model::completion::{
 use stoa_model::person::Role;
 use stoa_model::provider::{Ability, Prices, ProviderKind, ProviderModel};
 use stoa_model::think::Think;
-use stoa_model::{Clock as _, Image, Principal, SessionId, SystemClock, UserId, Via};
+use stoa_model::{Clock, Image, Principal, SessionId, SystemClock, Timestamp, UserId, Via};
 use stoa_storage::testing::TestDatabase;
 use stoa_storage::{Database, Engine, NewProvider, StoredProvider};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +44,7 @@ impl Upstream for Actor {
             "breaks" => vec![says("half"), Err(CompletionError::CutOff)],
             "gone" => return failed(CompletionError::Unreachable { detail: "refused".to_owned() }),
             "slow" => {
-                let after = std::time::Duration::from_secs(1);
+                let after = Duration::from_secs(1);
                 return failed(CompletionError::TimedOut { step: TimedStep::FirstToken, after });
             }
             "busy" => {
@@ -66,7 +68,22 @@ impl UpstreamFactory for Factory {
     }
 }
 
+struct TestClock(AtomicI64);
+
+impl TestClock {
+    fn forward(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
 struct Stage {
+    clock: Arc<TestClock>,
     dispatch: Dispatch,
     database: Database,
     _test: TestDatabase,
@@ -82,7 +99,7 @@ impl Stage {
         let system = Principal::System("test");
         for (slug, names) in [
             ("one", &["fine", "silent", "drops", "breaks", "gone", "slow", "busy", "bad"][..]),
-            ("two", &["spare", "gone"]),
+            ("two", &["spare", "gone", "bad"]),
         ] {
             let new = NewProvider {
                 name: slug.to_owned(),
@@ -100,18 +117,19 @@ impl Stage {
             };
             database.put_provider_models(&system, provider.id, names.iter().map(model).collect(), now).await.unwrap();
         }
-        let (clock, tracker) = (Arc::new(SystemClock), TaskTracker::new());
+        let (clock, tracker) = (Arc::new(TestClock(AtomicI64::new(now.as_millis()))), TaskTracker::new());
+        let shared: Arc<dyn Clock> = Arc::<TestClock>::clone(&clock);
         let dispatch = Dispatch::start(
             database.clone(),
             Box::new(Factory),
             Arc::new(NoLocalModels),
-            clock,
+            shared,
             &tracker,
             CancellationToken::new(),
         )
         .await
         .unwrap();
-        Self { dispatch, database, _test: test }
+        Self { clock, dispatch, database, _test: test }
     }
 
     async fn ask(&self, model: &str) -> Heard {
@@ -195,12 +213,8 @@ fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 #[tokio::test]
 async fn another_model_answers_while_nothing_was_said() {
     let stage = Stage::with("two/spare").await;
-    let cases = [
-        ("one/gone", "provider_unreachable"),
-        ("one/slow", "provider_timed_out"),
-        ("one/busy", "provider_refused"),
-        ("one/drops", "provider_cut_off"),
-    ];
+    let cases =
+        [("one/busy", "provider_refused"), ("one/drops", "provider_cut_off"), ("one/gone", "provider_unreachable")];
     for (model, fault) in cases {
         let heard = Heard {
             text: "spare".to_owned(),
@@ -211,6 +225,42 @@ async fn another_model_answers_while_nothing_was_said() {
         };
         assert_eq!(stage.ask(model).await, heard);
     }
+}
+
+#[tokio::test]
+async fn nobody_waits_again_for_who_is_away_until_it_has_rested() {
+    let stage = Stage::with("two/spare").await;
+    for away in ["one/gone", "one/slow"] {
+        assert_eq!(stage.ask(away).await.attempts.len(), 2, "{away} is tried");
+        let heard = stage.ask("one/fine").await;
+        assert_eq!(heard.attempts, pairs(&[("two/spare", "stop")]), "its provider rests after {away}");
+        assert_eq!(heard.stand_in.as_deref(), Some("two/spare"));
+        stage.clock.forward(Duration::from_secs(31));
+        let heard = stage.ask("one/fine").await;
+        assert_eq!((heard.stand_in, heard.attempts), (None, pairs(&[("one/fine", "stop")])));
+    }
+    // What answers is there, whatever it answers.
+    assert_eq!(stage.ask("one/busy").await.attempts.len(), 2);
+    assert_eq!(stage.ask("one/fine").await.stand_in, None);
+    // A change of settings may have helped.
+    stage.ask("one/gone").await;
+    stage.dispatch.reload().await.unwrap();
+    assert_eq!(stage.ask("one/fine").await.stand_in, None);
+}
+
+#[tokio::test]
+async fn who_rests_is_asked_all_the_same_when_nobody_else_can_answer() {
+    let stage = Stage::with("two/bad").await;
+    assert_eq!(stage.ask("one/gone").await.outcome, Err("provider_unreachable"));
+    // The stand-in is asked first, and fails by a fault of its own; the model that was meant answers.
+    let heard = stage.ask("one/fine").await;
+    assert_eq!((heard.text.as_str(), heard.stand_in), ("fine", None));
+    assert_eq!(heard.attempts, pairs(&[("two/bad", "provider_refused"), ("one/fine", "stop")]));
+    // Where both fail, the fault of the model that was asked is told.
+    stage.ask("one/gone").await;
+    let heard = stage.ask("one/gone").await;
+    assert_eq!((heard.outcome, heard.attempts.len()), (Err("provider_unreachable"), 2));
+    assert_eq!(heard.attempts[0].0, "two/bad");
 }
 
 #[tokio::test]

@@ -155,7 +155,9 @@ impl Door {
 pub(crate) fn by_session(principal: &Principal) -> Result<UserId, IdentityError> {
     match principal {
         Principal::User { id, via: Via::Session(_), .. } => Ok(*id),
-        Principal::User { .. } | Principal::AtTheMachine | Principal::System(_) => Err(IdentityError::Forbidden),
+        Principal::User { .. } | Principal::AtTheMachine | Principal::Shared { .. } | Principal::System(_) => {
+            Err(IdentityError::Forbidden)
+        }
     }
 }
 

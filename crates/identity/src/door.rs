@@ -29,6 +29,8 @@ pub enum Credential<'a> {
     Cookie(&'a str),
     /// A bearer token.
     ApiKey(&'a str),
+    /// The end of the address of a link, and who opens it, if they are signed in.
+    Link { token: &'a str, visitor: Option<&'a Principal> },
 }
 
 /// Where somebody signs in from, as the session list shows it.
@@ -101,6 +103,7 @@ impl Door {
                 let key = ApiKeyText::parse(text).ok_or(IdentityError::Unauthenticated)?;
                 self.authenticate_api_key(&key).await
             }
+            Credential::Link { token, visitor } => self.open_link(token, visitor).await,
         }
     }
 

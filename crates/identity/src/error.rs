@@ -31,6 +31,9 @@ pub enum IdentityError {
     /// The principal may not do this through the door it came by.
     #[error("not allowed")]
     Forbidden,
+    /// No link: unknown, ended, or past its time.
+    #[error("no such link")]
+    NoSuchLink,
     #[error("the request holds values that cannot be taken")]
     Invalid(Vec<FieldError>),
     #[error("the owner has been made already")]

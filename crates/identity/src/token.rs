@@ -39,6 +39,36 @@ impl fmt::Debug for SessionToken {
     }
 }
 
+/// What opens a link to a conversation: 32 random bytes in its address. The server keeps their SHA-256 alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ShareToken([u8; SECRET_BYTES]);
+
+impl ShareToken {
+    pub(crate) fn generate() -> Self {
+        Self(random_secret())
+    }
+
+    /// Reads the 43 characters of base64url; anything else opens nothing.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        decode_secret(text).map(Self)
+    }
+
+    /// The form in the address.
+    pub fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    pub(crate) fn hash(&self) -> [u8; 32] {
+        sha256(&self.0)
+    }
+}
+
+impl fmt::Debug for ShareToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ShareToken(…)")
+    }
+}
+
 pub(crate) fn random_secret() -> [u8; SECRET_BYTES] {
     let mut secret = [0; SECRET_BYTES];
     rand::rng().fill_bytes(&mut secret);
@@ -67,6 +97,15 @@ mod tests {
         assert_eq!(SessionToken::parse(&token.to_text()).unwrap(), token);
         assert_eq!(format!("{token:?}"), "SessionToken(…)");
         assert_ne!(SessionToken::generate(), token);
+    }
+
+    #[test]
+    fn what_opens_a_link_is_random_and_does_not_show_in_debug_output() {
+        let token = ShareToken::generate();
+        assert_eq!(ShareToken::parse(&token.to_text()).unwrap().hash(), token.hash());
+        assert_eq!(format!("{token:?}"), "ShareToken(…)");
+        assert_ne!(ShareToken::generate().hash(), token.hash());
+        assert_eq!(ShareToken::parse("../../etc/passwd"), None);
     }
 
     #[test]

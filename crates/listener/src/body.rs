@@ -84,6 +84,13 @@ impl RequestBody {
         Self { inner, limits, received: 0, started: None, progress: Instant::now(), timer: None, linger }
     }
 
+    /// The same body under other caps. To be chosen before it is read.
+    #[must_use]
+    pub fn with_limits(mut self, limits: BodyLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     fn too_large(&mut self) -> BodyError {
         self.throw_away();
         BodyError::TooLarge { limit_bytes: self.limits.max_bytes }

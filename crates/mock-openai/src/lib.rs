@@ -68,6 +68,7 @@ mod seen;
 mod server;
 mod signed;
 mod texts;
+mod vectors;
 
 pub use record::{Counts, Outcome, Recorded};
 pub use server::{Mock, MockServer};

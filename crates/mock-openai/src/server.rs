@@ -26,6 +26,7 @@ use crate::record::{Counts, Entry, Outcome, Recorded, Records};
 use crate::scenario::{ErrorBody, MODELS, Scenario, without_directive};
 use crate::script::{Asked, Script, Tokens};
 use crate::signed::Signed;
+use crate::vectors;
 
 /// A longer request is refused.
 const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
@@ -194,6 +195,15 @@ impl State {
             return models(dialect, &path_options, &head.headers, entry).await;
         }
         let decoded = percent_decoded(path);
+        if head.method == Method::POST
+            && let Some(answer) = vectors::answer(&decoded, &body)
+        {
+            entry.close(Outcome::Finished);
+            return match answer {
+                Ok(answer) => json(StatusCode::OK, &answer),
+                Err(fault) => error(StatusCode::BAD_REQUEST, fault, None),
+            };
+        }
         if head.method == Method::POST
             && let Some((dialect, model)) = Dialect::of_call(&decoded)
         {

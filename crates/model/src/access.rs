@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::person::Role;
-use crate::{ApiKeyId, SessionId, UserId};
+use crate::{ApiKeyId, SessionId, ShareId, UserId};
 
 /// Whoever a request or a job acts for. Every repository takes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Principal {
     },
     /// Somebody at this very machine who has shown no credential. They may run its models and list them, and that is all.
     AtTheMachine,
+    /// Whoever came by a link to a conversation. They see the picture of it that was taken for the link, and nothing else.
+    Shared { share: ShareId },
     /// The server itself, doing the named job.
     System(&'static str),
 }
@@ -52,11 +54,19 @@ pub enum Predicate {
     OwnedBy(UserId),
 }
 
+/// Which pictures of conversations a principal may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    None,
+    /// That of this link.
+    Of(ShareId),
+}
+
 impl Principal {
     pub const fn user_id(&self) -> Option<UserId> {
         match self {
             Self::User { id, .. } => Some(*id),
-            Self::AtTheMachine | Self::System(_) => None,
+            Self::AtTheMachine | Self::Shared { .. } | Self::System(_) => None,
         }
     }
 
@@ -80,6 +90,7 @@ impl Principal {
             Self::User { via: Via::ApiKey { scopes, .. }, .. } => scopes.contains(&scope),
             Self::User { via: Via::Session(_), .. } | Self::System(_) => true,
             Self::AtTheMachine => scope == Scope::Infer,
+            Self::Shared { .. } => false,
         }
     }
 
@@ -106,6 +117,24 @@ impl Principal {
     /// Prompts belong to whoever wrote them.
     pub const fn prompts(&self) -> Predicate {
         self.own_rows()
+    }
+
+    /// Links belong to whoever made them.
+    pub const fn shares(&self) -> Predicate {
+        self.own_rows()
+    }
+
+    /// Whoever came by a link reads what it shows; its owner comes by the link like everybody.
+    pub const fn sight(&self) -> Sight {
+        match self {
+            Self::Shared { share } => Sight::Of(*share),
+            _ => Sight::None,
+        }
+    }
+
+    /// Whether this principal decides for whom links may be made.
+    pub const fn may_decide_on_links(&self) -> bool {
+        self.may_administer()
     }
 
     /// Providers that only their owner's browser calls.
@@ -145,7 +174,7 @@ impl Principal {
 
     /// Whether this principal may use the models of providers, which cost money, beside those of this machine.
     pub const fn may_use_providers(&self) -> bool {
-        !matches!(self, Self::AtTheMachine)
+        !matches!(self, Self::AtTheMachine | Self::Shared { .. })
     }
 
     /// Whether this principal may bring models to this machine, change and remove them.
@@ -162,7 +191,7 @@ impl Principal {
         match self {
             Self::System(_) | Self::User { role: Role::Owner, .. } => true,
             Self::User { role: Role::Admin, .. } => matches!(role, Role::Member),
-            Self::User { role: Role::Member, .. } | Self::AtTheMachine => false,
+            Self::User { role: Role::Member, .. } | Self::AtTheMachine | Self::Shared { .. } => false,
         }
     }
 
@@ -170,7 +199,7 @@ impl Principal {
         match self {
             Self::User { id, .. } => Predicate::OwnedBy(*id),
             Self::System(_) => Predicate::All,
-            Self::AtTheMachine => Predicate::None,
+            Self::AtTheMachine | Self::Shared { .. } => Predicate::None,
         }
     }
 
@@ -209,6 +238,28 @@ mod tests {
         assert!(!somebody.may_use_providers() && !somebody.may_manage_models() && !somebody.may_administer());
         let rows = [somebody.conversations(), somebody.credentials(), somebody.providers(), somebody.people()];
         assert_eq!(rows, [Predicate::None; 4]);
+    }
+
+    #[test]
+    fn who_comes_by_a_link_sees_what_it_shows_and_nothing_else() {
+        let share = ShareId::generate(Timestamp::from_millis(0));
+        let visitor = Principal::Shared { share };
+        assert_eq!(visitor.sight(), Sight::Of(share));
+        assert!(!Scope::ALL.into_iter().any(|scope| visitor.allows(scope)));
+        assert!(!visitor.may_use_providers() && !visitor.may_manage_models() && !visitor.may_administer());
+        let rows = [
+            visitor.conversations(),
+            visitor.files(),
+            visitor.shares(),
+            visitor.assistants(),
+            visitor.projects(),
+            visitor.credentials(),
+            visitor.usage(),
+            visitor.usage_of_all(),
+            visitor.people(),
+        ];
+        assert_eq!(rows, [Predicate::None; 9]);
+        assert_eq!(user(Role::Owner).sight(), Sight::None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 
 use crate::conversation::MessageRole;
+use crate::embedding::{EmbedFuture, EmbeddingRequest};
 use crate::format::Format;
 use crate::image::Image;
 use crate::think::Think;
@@ -487,6 +488,12 @@ pub type OpenFuture<'a> = Pin<Box<dyn Future<Output = Result<CompletionStream, C
 /// `request.timers`. Dropping the stream, or the future of `open`, cancels the call upstream at once.
 pub trait Upstream: Send + Sync {
     fn open(self: Arc<Self>, request: CompletionRequest) -> OpenFuture<'static>;
+
+    /// Texts as vectors. Most upstreams that can do it say so by doing it; the others refuse.
+    fn embed(self: Arc<Self>, request: EmbeddingRequest) -> EmbedFuture<'static> {
+        let detail = format!("`{}` makes no vectors", request.model);
+        Box::pin(std::future::ready(Err(CompletionError::Invalid { detail })))
+    }
 }
 
 #[cfg(test)]

@@ -80,6 +80,8 @@ typed_ids! {
     /// One bringing of a model from its registry.
     PullId,
     SessionId,
+    /// A link to a conversation.
+    ShareId,
     /// One open `/api/v1/events` connection.
     StreamId,
     UsageId,

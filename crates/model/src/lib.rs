@@ -5,6 +5,7 @@ pub mod assistant;
 pub mod clock;
 pub mod completion;
 pub mod conversation;
+pub mod embedding;
 pub mod file;
 pub mod format;
 pub mod ids;
@@ -16,14 +17,15 @@ pub mod project;
 pub mod prompt;
 pub mod provider;
 pub mod search;
+pub mod share;
 pub mod think;
 pub mod tools;
 pub mod usage;
 
-pub use access::{Predicate, Principal, Scope, Via};
+pub use access::{Predicate, Principal, Scope, Sight, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
     AllowanceId, ApiKeyId, AssistantId, ConversationId, FileId, GenerationId, IdentityId, InstanceId, MessageId,
-    PersonalProviderId, ProjectId, PromptId, ProviderId, PullId, SessionId, StreamId, UsageId, UserId,
+    PersonalProviderId, ProjectId, PromptId, ProviderId, PullId, SessionId, ShareId, StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

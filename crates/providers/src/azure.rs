@@ -3,11 +3,12 @@
 //! Source: <https://learn.microsoft.com/en-us/azure/ai-services/openai/reference>. A model is the name of a deployment.
 
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
-use stoa_egress::Request;
+use stoa_egress::{Request, Target};
 use stoa_model::completion::{CompletionError, CompletionRequest};
+use stoa_model::embedding::{Embedded, EmbeddingRequest};
 
 use crate::answer::{Interpret, Progress};
-use crate::openai::{OpenAi, WireRequest};
+use crate::openai::{OpenAi, WireEmbedding, WireRequest};
 use crate::protocol::{Listed, Protocol, body};
 use crate::provider::{JSON, STREAM, Settings};
 
@@ -22,10 +23,7 @@ pub(crate) struct Azure;
 impl Protocol for Azure {
     fn call(&self, settings: &Settings, request: &CompletionRequest) -> Result<Request, CompletionError> {
         let body = body(&WireRequest::new(request, true))?;
-        let named = settings.base_url.target().as_url().query_pairs().any(|(name, _)| name == VERSION);
-        let version = [(VERSION, THIS_VERSION)];
-        let place = format!("deployments/{}/chat/completions", request.model);
-        let target = settings.base_url.join_with(&place, if named { &[] } else { &version })?;
+        let target = deployed(settings, &request.model, "chat/completions")?;
         let request = Request::post(target, body).header(CONTENT_TYPE, JSON).header(ACCEPT, STREAM);
         Ok(settings.with_key(request, KEY, ""))
     }
@@ -43,4 +41,22 @@ impl Protocol for Azure {
     fn read_list(&self, body: &[u8]) -> Result<Listed, CompletionError> {
         OpenAi.read_list(body)
     }
+
+    fn embed(&self, settings: &Settings, request: &EmbeddingRequest) -> Result<Request, CompletionError> {
+        let target = deployed(settings, &request.model, "embeddings")?;
+        let request = Request::post(target, body(&WireEmbedding::new(request))?);
+        Ok(settings.with_key(request.header(CONTENT_TYPE, JSON).header(ACCEPT, JSON), KEY, ""))
+    }
+
+    fn read_vectors(&self, body: &[u8], asked: usize) -> Result<Embedded, CompletionError> {
+        OpenAi.read_vectors(body, asked)
+    }
+}
+
+/// An endpoint of a deployment, in the version that the base URL names or else in ours.
+fn deployed(settings: &Settings, deployment: &str, endpoint: &str) -> Result<Target, CompletionError> {
+    let named = settings.base_url.target().as_url().query_pairs().any(|(name, _)| name == VERSION);
+    let version = [(VERSION, THIS_VERSION)];
+    let place = format!("deployments/{deployment}/{endpoint}");
+    settings.base_url.join_with(&place, if named { &[] } else { &version })
 }

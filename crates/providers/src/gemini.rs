@@ -2,6 +2,7 @@
 //!
 //! Source of the protocol: <https://ai.google.dev/api/generate-content> and <https://ai.google.dev/api/models>.
 
+mod embeddings;
 mod interpreter;
 mod list;
 mod message;
@@ -10,10 +11,12 @@ mod wire;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use stoa_egress::Request;
 use stoa_model::completion::{CompletionError, CompletionRequest};
+use stoa_model::embedding::{Embedded, EmbeddingRequest};
 
 use crate::answer::{Interpret, Progress};
 use crate::protocol::{Listed, Protocol, body};
 use crate::provider::{JSON, STREAM, Settings};
+use embeddings::WireEmbeddings;
 use interpreter::Interpreter;
 use wire::WireRequest;
 
@@ -27,9 +30,7 @@ pub(crate) struct Gemini;
 impl Protocol for Gemini {
     fn call(&self, settings: &Settings, request: &CompletionRequest) -> Result<Request, CompletionError> {
         let body = body(&WireRequest::new(request)?)?;
-        // A name with a slash says of what kind it is: `tunedModels/mine`.
-        let model = &request.model;
-        let place = if model.contains('/') { model.clone() } else { format!("models/{model}") };
+        let place = place(&request.model);
         let target = settings.base_url.join_with(&format!("{place}:streamGenerateContent"), &[("alt", "sse")])?;
         let request = Request::post(target, body).header(CONTENT_TYPE, JSON).header(ACCEPT, STREAM);
         Ok(settings.with_key(request, KEY, ""))
@@ -49,4 +50,20 @@ impl Protocol for Gemini {
     fn read_list(&self, body: &[u8]) -> Result<Listed, CompletionError> {
         list::read(body)
     }
+
+    fn embed(&self, settings: &Settings, request: &EmbeddingRequest) -> Result<Request, CompletionError> {
+        let place = place(&request.model);
+        let target = settings.base_url.join(&format!("{place}:batchEmbedContents"))?;
+        let request = Request::post(target, body(&WireEmbeddings::new(&place, request))?);
+        Ok(settings.with_key(request.header(CONTENT_TYPE, JSON).header(ACCEPT, JSON), KEY, ""))
+    }
+
+    fn read_vectors(&self, body: &[u8], asked: usize) -> Result<Embedded, CompletionError> {
+        embeddings::read(body, asked)
+    }
+}
+
+/// A name with a slash says of what kind it is: `tunedModels/mine`.
+fn place(model: &str) -> String {
+    if model.contains('/') { model.to_owned() } else { format!("models/{model}") }
 }

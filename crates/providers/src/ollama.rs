@@ -2,6 +2,7 @@
 //!
 //! Source of the protocol: <https://github.com/ollama/ollama/blob/main/docs/api.md>.
 
+mod embeddings;
 mod interpreter;
 mod list;
 mod wire;
@@ -9,10 +10,12 @@ mod wire;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use stoa_egress::Request;
 use stoa_model::completion::{CompletionError, CompletionRequest};
+use stoa_model::embedding::{Embedded, EmbeddingRequest};
 
 use crate::answer::{Framing, Interpret, Progress};
 use crate::protocol::{Listed, Protocol, body};
 use crate::provider::{JSON, Settings};
+use embeddings::WireEmbedding;
 use interpreter::Interpreter;
 use wire::WireRequest;
 
@@ -42,5 +45,14 @@ impl Protocol for Ollama {
 
     fn read_list(&self, body: &[u8]) -> Result<Listed, CompletionError> {
         Ok(Listed { models: list::read(body)?, next: None })
+    }
+
+    fn embed(&self, settings: &Settings, request: &EmbeddingRequest) -> Result<Request, CompletionError> {
+        let request = Request::post(settings.base_url.join("embed")?, body(&WireEmbedding::new(request))?);
+        Ok(settings.bearer(request.header(CONTENT_TYPE, JSON).header(ACCEPT, JSON)))
+    }
+
+    fn read_vectors(&self, body: &[u8], asked: usize) -> Result<Embedded, CompletionError> {
+        embeddings::read(body, asked)
     }
 }

@@ -5,6 +5,7 @@
 //! content as a list of parts (Mistral), usage in the last chunk, in a choice (Moonshot) or in every chunk, errors in
 //! mid-stream, comments as keep-alive (OpenRouter), whole JSON answers to a streaming request.
 
+mod embeddings;
 mod interpreter;
 mod list;
 mod usage;
@@ -13,6 +14,7 @@ mod wire;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use stoa_egress::{Host, Request};
 use stoa_model::completion::{CompletionError, CompletionRequest};
+use stoa_model::embedding::{Embedded, EmbeddingRequest};
 use stoa_model::provider::ProviderKind;
 
 use crate::answer::{Interpret, Progress};
@@ -20,6 +22,7 @@ use crate::protocol::{Listed, Protocol, body};
 use crate::provider::{JSON, STREAM, Settings};
 use interpreter::Interpreter;
 
+pub(crate) use embeddings::WireEmbedding;
 pub(crate) use usage::usage;
 pub(crate) use wire::{WireCall, WireRequest};
 
@@ -44,6 +47,16 @@ impl Protocol for OpenAi {
 
     fn read_list(&self, body: &[u8]) -> Result<Listed, CompletionError> {
         Ok(Listed { models: list::read(body)?, next: None })
+    }
+
+    fn embed(&self, settings: &Settings, request: &EmbeddingRequest) -> Result<Request, CompletionError> {
+        let target = settings.base_url.join("embeddings")?;
+        let request = Request::post(target, body(&WireEmbedding::new(request))?);
+        Ok(settings.bearer(request.header(CONTENT_TYPE, JSON).header(ACCEPT, JSON)))
+    }
+
+    fn read_vectors(&self, body: &[u8], asked: usize) -> Result<Embedded, CompletionError> {
+        embeddings::read(body, asked)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use stoa_egress::Request;
 use stoa_model::clock::SystemClock;
 use stoa_model::completion::{CompletionError, CompletionRequest};
+use stoa_model::embedding::{Embedded, EmbeddingRequest};
 use stoa_model::provider::{ProviderKind, ProviderModel};
 
 use crate::answer::{Framing, Interpret, Progress};
@@ -32,6 +33,18 @@ pub(crate) trait Protocol: fmt::Debug + Send + Sync {
     fn list(&self, settings: &Settings, page: Option<&str>) -> Result<Request, CompletionError>;
 
     fn read_list(&self, body: &[u8]) -> Result<Listed, CompletionError>;
+
+    /// The question for vectors, with everything that authorizes it.
+    fn embed(&self, settings: &Settings, request: &EmbeddingRequest) -> Result<Request, CompletionError> {
+        let (kind, model) = (settings.kind.as_str(), &request.model);
+        let detail = format!("`{model}` makes no vectors: Stoa asks for none by the protocol `{kind}`");
+        Err(CompletionError::Invalid { detail })
+    }
+
+    /// The answer to it, for so many texts.
+    fn read_vectors(&self, _body: &[u8], _asked: usize) -> Result<Embedded, CompletionError> {
+        Err(CompletionError::Protocol { detail: "vectors were not asked for".to_owned() })
+    }
 }
 
 /// Models, and what the next page is asked by, if there is one.
@@ -56,6 +69,11 @@ pub(crate) fn of(kind: ProviderKind) -> Box<dyn Protocol> {
 /// The body of a call. What is written is made of texts, numbers and JSON, and always serialises.
 pub(crate) fn body(request: &impl serde::Serialize) -> Result<Vec<u8>, CompletionError> {
     serde_json::to_vec(request).map_err(|error| CompletionError::Invalid { detail: error.to_string() })
+}
+
+/// An answer that comes whole.
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, CompletionError> {
+    serde_json::from_slice(body).map_err(|error| CompletionError::Protocol { detail: error.to_string() })
 }
 
 /// A choice that this protocol has no word for.

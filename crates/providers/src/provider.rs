@@ -16,6 +16,7 @@ use stoa_model::completion::{
     Parameters, PromptMessage, Timers, Upstream,
 };
 use stoa_model::conversation::MessageRole;
+use stoa_model::embedding::{EmbedFuture, Embedded, EmbeddingRequest};
 use stoa_model::provider::ProviderModel;
 use tokio::time::Instant;
 
@@ -156,6 +157,23 @@ impl Provider {
         Ok(Box::pin(AnswerStream::new(answer.into_body(), reading, timers)))
     }
 
+    async fn vectors(self: Arc<Self>, request: EmbeddingRequest) -> Result<Embedded, CompletionError> {
+        let timers = request.timers;
+        let outgoing = self.protocol.embed(&self.settings, &request)?;
+        let limits = Limits {
+            connect: timers.connect,
+            head: timers.first_token,
+            idle: timers.idle,
+            total: timers.total,
+            body_bytes: MAX_ANSWER_BYTES,
+            redirects: Redirects::None,
+        };
+        let answer = self.send(outgoing, limits).await?;
+        let answer = self.accepted(answer).await?;
+        let body = answer.into_body().collect().await.map_err(|error| failure::of_egress(error, true))?;
+        self.protocol.read_vectors(&body, request.inputs.len())
+    }
+
     async fn send(&self, request: Request, limits: Limits) -> Result<Response<CappedBody>, CompletionError> {
         Box::pin(self.egress.send(request, limits)).await.map_err(|error| failure::of_egress(error, false))
     }
@@ -186,5 +204,9 @@ impl Provider {
 impl Upstream for Provider {
     fn open(self: Arc<Self>, request: CompletionRequest) -> OpenFuture<'static> {
         Box::pin(self.start(request))
+    }
+
+    fn embed(self: Arc<Self>, request: EmbeddingRequest) -> EmbedFuture<'static> {
+        Box::pin(self.vectors(request))
     }
 }

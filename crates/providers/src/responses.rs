@@ -10,6 +10,7 @@ mod wire;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use stoa_egress::Request;
 use stoa_model::completion::{CompletionError, CompletionRequest};
+use stoa_model::embedding::{Embedded, EmbeddingRequest};
 
 use crate::answer::{Interpret, Progress};
 use crate::openai::OpenAi;
@@ -39,5 +40,13 @@ impl Protocol for Responses {
 
     fn read_list(&self, body: &[u8]) -> Result<Listed, CompletionError> {
         OpenAi.read_list(body)
+    }
+
+    fn embed(&self, settings: &Settings, request: &EmbeddingRequest) -> Result<Request, CompletionError> {
+        OpenAi.embed(settings, request)
+    }
+
+    fn read_vectors(&self, body: &[u8], asked: usize) -> Result<Embedded, CompletionError> {
+        OpenAi.read_vectors(body, asked)
     }
 }

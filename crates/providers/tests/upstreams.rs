@@ -15,6 +15,7 @@ use stoa_model::completion::{
     CompletionError, CompletionEvent, CompletionRequest, FinishReason, Parameters, PartKind, TimedStep, Timers,
     Upstream, Usage,
 };
+use stoa_model::embedding::EmbeddingRequest;
 use stoa_model::image::Image;
 use stoa_model::provider::ProviderKind;
 use stoa_providers::{ApiKey, Provider, Settings};
@@ -421,4 +422,54 @@ async fn the_key_shows_itself_nowhere() {
     }
     assert!(ApiKey::parse("two words").is_err());
     assert!(ApiKey::parse("line\nbreak").is_err());
+}
+
+#[tokio::test]
+async fn texts_become_vectors_by_every_protocol_that_has_them() {
+    let server = Mock::start().await.unwrap();
+    let at = |path: &str| format!("http://{}{path}", server.address());
+    let asking = |dimensions| EmbeddingRequest {
+        model: "seer".to_owned(),
+        inputs: vec!["one".to_owned(), "three".to_owned()],
+        dimensions,
+        timers: timers(),
+    };
+    for (kind, base_url, told, place, words) in [
+        (ProviderKind::Openai, at("/v1"), 6, "/v1/embeddings", r#""encoding_format":"float""#),
+        (ProviderKind::Responses, at("/v1"), 6, "/v1/embeddings", r#""input":["one","three"]"#),
+        (
+            ProviderKind::Azure,
+            at("/openai"),
+            6,
+            "/openai/deployments/seer/embeddings?api-version=2024-10-21",
+            r#""dimensions":8"#,
+        ),
+        (ProviderKind::Ollama, at("/api"), 6, "/api/embed", r#""truncate":false"#),
+        (
+            ProviderKind::Gemini,
+            at("/v1beta"),
+            0,
+            "/v1beta/models/seer:batchEmbedContents",
+            r#""outputDimensionality":8"#,
+        ),
+    ] {
+        let settings = Settings::parse(kind, &base_url, "sk-secret-key").unwrap();
+        let provider = Provider::new(egress(Some(&server)), settings);
+        let embedded = provider.embed(asking(Some(8))).await.unwrap();
+        assert_eq!(embedded.vectors, [[3.0, 0.5], [5.0, 0.5]], "{kind:?}");
+        assert_eq!(embedded.usage.prompt_tokens, told, "{kind:?}");
+        let sent = server.requests().pop().unwrap();
+        assert_eq!(sent.path, place);
+        let body = sent.body.to_string();
+        assert!(body.contains(words), "{kind:?}: {body}");
+    }
+    for kind in [ProviderKind::Anthropic, ProviderKind::Bedrock] {
+        let key = if kind == ProviderKind::Bedrock { "AKID:secret" } else { "sk" };
+        let settings = Settings::parse(kind, &at("/v1?region=eu-west-1"), key).unwrap();
+        let refused = Provider::new(egress(Some(&server)), settings).embed(asking(None)).await.unwrap_err();
+        assert!(
+            matches!(&refused, CompletionError::Invalid { detail } if detail.contains("makes no vectors")),
+            "{refused}"
+        );
+    }
 }

@@ -5,9 +5,11 @@ pub(crate) mod assistants;
 pub(crate) mod conversations;
 pub(crate) mod egress;
 pub(crate) mod events;
+pub(crate) mod export;
 pub(crate) mod files;
 pub(crate) mod generations;
 pub(crate) mod health;
+pub(crate) mod import;
 pub(crate) mod local_models;
 pub(crate) mod messages;
 pub(crate) mod metrics;
@@ -18,6 +20,9 @@ pub(crate) mod projects;
 pub(crate) mod prompts;
 pub(crate) mod providers;
 pub(crate) mod search;
+pub(crate) mod shared;
+pub(crate) mod shares;
+pub(crate) mod sharing;
 pub(crate) mod usage;
 pub(crate) mod users;
 
@@ -32,9 +37,14 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(files::routes())
         .merge(generations::routes())
         .merge(events::routes())
+        .merge(export::routes())
+        .merge(import::routes())
         .merge(projects::routes())
         .merge(prompts::routes())
         .merge(search::routes())
+        .merge(shares::routes())
+        .merge(shared::routes())
+        .merge(sharing::routes())
         .merge(models::routes())
         .merge(assistants::routes())
         .merge(local_models::routes())

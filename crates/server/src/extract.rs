@@ -1,5 +1,6 @@
 //! What handlers take from a request: who asks, the id in the path, the body, the query. Every refusal is a [`Problem`].
 
+use std::collections::HashMap;
 use std::str::FromStr;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -77,6 +78,30 @@ pub(crate) async fn authenticate(parts: &Parts, app: &App) -> Result<Principal, 
 /// The text of the session cookie, if one was sent.
 pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     headers.get_all(COOKIE).iter().find_map(|value| cookie::find(value.to_str().ok()?))
+}
+
+/// Whoever came by the link in the path, and who they are, if they are signed in.
+pub(crate) struct Visitor {
+    pub(crate) visitor: Principal,
+    pub(crate) person: Option<Principal>,
+}
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let person = match authenticate(parts, app).await {
+            Ok(principal) if principal.allows(Scope::Account) => Some(principal),
+            Ok(_) => return Err(Problem::forbidden()),
+            Err(IdentityError::Unauthenticated) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let names = Path::<HashMap<String, String>>::from_request_parts(parts, app).await;
+        let names = names.map_err(|_| Problem::not_found())?;
+        let token = names.get("token").ok_or_else(Problem::not_found)?;
+        let visitor = app.door.authenticate(Credential::Link { token, visitor: person.as_ref() }).await?;
+        Ok(Self { visitor, person })
+    }
 }
 
 /// The id in the path. What is no id is not found.

@@ -1,13 +1,13 @@
 //! Files as they come in: read within bounds, made anew, kept in the object store, and then written down.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 use stoa_model::file::{File, clean_name};
-use stoa_model::{Principal, UserId};
+use stoa_model::{FileId, Principal, UserId};
 use stoa_objects::{Digest, Objects, ObjectsError};
 use stoa_pictures::{Encoded, PictureError, Prepared};
 use stoa_storage::{FileLimits, NewFile, StorageError};
@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Uploads of one person within a time.
 const UPLOADS: u64 = 120;
 const WITHIN: Duration = Duration::from_mins(10);
+/// Imports that run at once.
+const IMPORTS: usize = 4;
 /// Tries, and the pause between them, while the same bytes are just being removed.
 const CLAIMS: u32 = 20;
 const CLAIM_PAUSE: Duration = Duration::from_millis(200);
@@ -42,6 +44,7 @@ struct Shared {
     uploads: Semaphore,
     decoding: Semaphore,
     uploading: Mutex<HashMap<UserId, usize>>,
+    importing: Mutex<HashSet<UserId>>,
 }
 
 impl FileService {
@@ -54,6 +57,7 @@ impl FileService {
             uploads: Semaphore::new(AT_ONCE),
             decoding: Semaphore::new(DECODING),
             uploading: Mutex::default(),
+            importing: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -77,6 +81,24 @@ impl FileService {
         bytes: Bytes,
         _admitted: Admitted<'_>,
     ) -> Result<File, Problem> {
+        let new = self.made_anew(app, name, bytes).await?;
+        app.database.create_file(principal, new, self.shared.limits, app.now()).await.map_err(refused)
+    }
+
+    /// Keeps a picture of an import under the id that it has there, made anew as any other.
+    pub(crate) async fn keep_imported(
+        &self,
+        app: &App,
+        principal: &Principal,
+        id: FileId,
+        name: &str,
+        bytes: Bytes,
+    ) -> Result<File, Problem> {
+        let new = self.made_anew(app, name, bytes).await?;
+        app.database.import_file(principal, id, new, self.shared.limits, app.now()).await.map_err(refused)
+    }
+
+    async fn made_anew(&self, app: &App, name: &str, bytes: Bytes) -> Result<NewFile, Problem> {
         if bytes.is_empty() {
             let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "picture_empty", "The file is empty.");
             return Err(problem.hint("Choose another one."));
@@ -90,8 +112,24 @@ impl FileService {
             None => None,
         };
         let name = clean_name(name);
-        let new = NewFile { digest: digest.to_string(), small_digest, media_type, name, bytes: size, width, height };
-        app.database.create_file(principal, new, self.shared.limits, app.now()).await.map_err(refused)
+        Ok(NewFile { digest: digest.to_string(), small_digest, media_type, name, bytes: size, width, height })
+    }
+
+    /// What one person may keep and send.
+    pub(crate) fn limits(&self) -> FileLimits {
+        self.shared.limits
+    }
+
+    /// Begins an import: one at a time of each person, and few of all.
+    pub(crate) fn admit_import(&self, user: UserId) -> Result<Importing<'_>, Problem> {
+        let mut importing = self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        if importing.len() >= IMPORTS || !importing.insert(user) {
+            let detail = "An import is running already.";
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_imports", detail)
+                .hint("Wait until it has ended, and try again.")
+                .retry_after(Duration::from_secs(10)));
+        }
+        Ok(Importing { shared: &self.shared, user })
     }
 
     /// The bytes of a stored file.
@@ -131,6 +169,18 @@ pub(crate) struct Admitted<'a> {
     _permit: tokio::sync::SemaphorePermit<'a>,
 }
 
+/// An import that may go on. Dropped, it makes room for the next.
+pub(crate) struct Importing<'a> {
+    shared: &'a Shared,
+    user: UserId,
+}
+
+impl Drop for Importing<'_> {
+    fn drop(&mut self) {
+        self.shared.importing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.user);
+    }
+}
+
 struct Uploading<'a> {
     shared: &'a Shared,
     user: UserId,
@@ -166,7 +216,7 @@ fn too_many() -> Problem {
         .retry_after(Duration::from_secs(2))
 }
 
-fn refused(error: StorageError) -> Problem {
+pub(crate) fn refused(error: StorageError) -> Problem {
     match error {
         StorageError::Refused("too many files were sent in a short time") => {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_uploads", "You have sent many pictures just now.")

@@ -4,12 +4,16 @@
 
 mod anthropic;
 mod app;
+mod body_limits;
+mod disposition;
 mod documentation;
 mod endpoints;
 mod events_body;
+mod exporting;
 mod extract;
 mod figures;
 mod files;
+mod importing;
 mod local_models;
 mod ollama;
 mod openai;
@@ -26,6 +30,7 @@ mod vectors;
 mod visitor;
 
 pub use app::{App, AppOptions};
+pub use body_limits::body_limits;
 pub use documentation::openapi_json;
 pub use figures::Figures;
 pub use files::FileService;

@@ -3,14 +3,17 @@
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use http::Method;
 use http::header::{ACCEPT, IF_NONE_MATCH};
 use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method};
 use stoa_web_assets::Asset;
 
 use crate::app::App;
 use crate::page_policy::PagePolicy;
 use crate::problem::Problem;
+
+/// Whether a page is for those who look for it.
+pub(crate) const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 
 pub(crate) async fn pages(State(app): State<App>, request: Request) -> Response {
     let (request, _) = request.into_parts();
@@ -28,9 +31,17 @@ pub(crate) async fn pages(State(app): State<App>, request: Request) -> Response 
         Some(asset) => asset,
         // A file of the application that is not there must not be answered with a page.
         None if path.starts_with("/assets/") || !wants_page(&request) => return Problem::not_found().into_response(),
+        None if path.starts_with("/share/") => return shared_page(&request),
         None => return page(&app, &request).await,
     };
     to_answer(&request, asset)
+}
+
+/// The page of a link: with the strictest policy, whoever asks, and not for those who look for it.
+fn shared_page(request: &Parts) -> Response {
+    let mut response = to_answer(request, stoa_web_assets::index(&request.headers));
+    response.headers_mut().insert(ROBOTS, HeaderValue::from_static("noindex, nofollow"));
+    response
 }
 
 /// The page, with the policy of whoever asks.

@@ -176,6 +176,8 @@ impl From<StorageError> for Problem {
                     "too many answers are being written" => "too_many_generations",
                     "a message shows this file" => "file_in_use",
                     "the answer is being written" => "answer_running",
+                    "there is nothing to share yet" => "nothing_to_share",
+                    "links for everyone are switched off" => "public_links_off",
                     _ => "refused",
                 };
                 Self::conflict(code, sentence(why))
@@ -219,6 +221,7 @@ impl From<IdentityError> for Problem {
             .hint(format!("Wait {} seconds and try again.", retry_after.as_secs().max(1)))
             .retry_after(retry_after),
             IdentityError::Forbidden => Self::forbidden(),
+            IdentityError::NoSuchLink => Self::not_found(),
             IdentityError::Invalid(errors) => Self::fields(errors),
             IdentityError::AlreadySetUp => Self::conflict("already_set_up", "The owner has been made already."),
             IdentityError::WrongSetupToken => {

@@ -24,5 +24,8 @@ pub mod search_entries;
 pub mod search_pending;
 pub mod sessions;
 pub mod settings;
+pub mod shared_files;
+pub mod shared_messages;
+pub mod shares;
 pub mod usage_entries;
 pub mod users;

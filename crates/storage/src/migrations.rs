@@ -10,6 +10,7 @@ mod m0005_files;
 mod m0006_search;
 mod m0007_projects;
 mod m0008_personal_providers;
+mod m0009_sharing_and_imports;
 mod m0010_prompts_and_temporary_chats;
 
 pub(crate) struct Migrations;
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrations {
             Box::new(m0006_search::Migration),
             Box::new(m0007_projects::Migration),
             Box::new(m0008_personal_providers::Migration),
+            Box::new(m0009_sharing_and_imports::Migration),
             Box::new(m0010_prompts_and_temporary_chats::Migration),
         ]
     }

@@ -22,6 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("stoa-web-assets", &[]),
     ("stoa-mock-openai", &[]),
     ("stoa-models-llama", &["stoa-model", "stoa-models", "stoa-pictures"]),
+    ("stoa-archive", &["stoa-model"]),
     ("stoa-pictures", &[]),
     ("stoa-model-store", &["stoa-egress", "stoa-model"]),
     ("stoa-models", &["stoa-go-template", "stoa-model", "stoa-model-store"]),
@@ -33,6 +34,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "stoa-server",
         &[
+            "stoa-archive",
             "stoa-chat",
             "stoa-dispatch",
             "stoa-egress",

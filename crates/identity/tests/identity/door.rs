@@ -14,7 +14,9 @@ const DAY: Duration = Duration::from_hours(24);
 fn role(principal: &Principal) -> Role {
     match principal {
         Principal::User { role, .. } => *role,
-        Principal::AtTheMachine | Principal::System(_) => panic!("a system principal came through the door"),
+        Principal::AtTheMachine | Principal::Shared { .. } | Principal::System(_) => {
+            panic!("a system principal came through the door")
+        }
     }
 }
 

@@ -13,11 +13,12 @@ use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use stoa_identity::{Door, SessionToken, SignedIn, cookie};
 use stoa_model::person::{Role, User};
-use stoa_model::{Timestamp, UserId};
+use stoa_model::{Principal, Timestamp, UserId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::problem::{Problem, Result};
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -54,6 +55,12 @@ impl From<User> for Me {
             created_at: user.created_at,
         }
     }
+}
+
+/// What the caller is called.
+pub(crate) async fn name_of(app: &App, principal: &Principal) -> Result<String> {
+    let id = principal.user_id().ok_or_else(Problem::not_found)?;
+    Ok(app.database.user(principal, id).await?.name)
 }
 
 /// The answer to whoever has just signed in: themselves, and the cookie.

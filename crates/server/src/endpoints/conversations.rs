@@ -4,6 +4,7 @@ mod bulk;
 mod change;
 mod create;
 mod delete;
+mod export;
 mod get;
 mod list;
 mod read;
@@ -18,7 +19,7 @@ use crate::app::App;
 /// Characters of a title.
 const TITLE_LENGTH: usize = 200;
 /// Bytes of the text that tells a model what to be.
-const ROLE_BYTES: usize = 64 * 1024;
+pub(crate) const ROLE_BYTES: usize = 64 * 1024;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get::get_conversation, change::change_conversation, delete::delete_conversation))
         .routes(routes!(bulk::change_conversations))
         .routes(routes!(tags::list_tags))
+        .routes(routes!(export::export_conversation))
         .routes(routes!(restore::restore_conversation))
         .routes(routes!(read::mark_conversation_read))
 }

@@ -4,6 +4,8 @@ mod delete;
 mod get;
 mod upload;
 
+pub(crate) use get::{FileQuery, picture};
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -8,6 +8,8 @@ mod remove;
 mod restore;
 mod translate;
 
+pub(crate) use begin::{IMAGES, PARTS, TEXT_BYTES};
+
 use serde::Serialize;
 use stoa_chat::{Begun, BrowserCall};
 use stoa_model::completion::CompletionError;
@@ -79,7 +81,7 @@ impl ProviderCall {
 }
 
 /// A model id of the right shape. Whether the model exists is found out when it is called.
-pub(super) fn clean_model(model: String) -> Result<String, Problem> {
+pub(crate) fn clean_model(model: String) -> Result<String, Problem> {
     let shaped = model.len() <= MODEL_BYTES
         && stoa_model::provider::split_model_id(&model).is_some()
         // Some servers name models with spaces.

@@ -1,4 +1,4 @@
-//! `POST /v1/embeddings`: of the models of this machine.
+//! `POST /v1/embeddings`: of the models of this machine, and of those of providers.
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 use stoa_model::completion::Timers;
+use stoa_model::embedding::EmbeddingRequest;
 use stoa_model::provider::LOCAL_SLUG;
 use stoa_models::runtime::EmbedRequest;
 use stoa_providers::outward::{ApiError, EmbeddingsRequest};
@@ -50,37 +51,39 @@ pub(super) async fn embed(State(app): State<App>, request: Request) -> Result<Re
     let surface = Surface::of(&parts);
     let asked = EmbeddingsRequest::parse(&body(Request::from_parts(parts, rest)).await?)?;
     let id = surface.model_id(&asked.model);
+    let EmbeddingsRequest { model, input: inputs, dimensions, base64 } = asked;
     let local = id.strip_prefix(LOCAL_SLUG).and_then(|name| name.strip_prefix('/'));
-    let Some(model) = local else {
-        if app.dispatch.models(&principal).iter().all(|model| model.id != id) {
-            return Err(ApiError::model_not_found(&asked.model).into());
-        }
-        let message = format!("Only models of this machine make vectors here: their ids begin with `{LOCAL_SLUG}/`.");
-        return Err(ApiError::invalid("unsupported_value", "model", message).into());
+    let timers = Timers::default();
+    let made = if let Some(name) = local {
+        let request = EmbedRequest {
+            model: name.to_owned(),
+            inputs,
+            truncate: false,
+            dimensions,
+            keep_alive: None,
+            tenant: principal.user_id(),
+            timers,
+        };
+        vectors::embed(&app, &principal, request).await.map(|made| (made.vectors, made.prompt_tokens))
+    } else {
+        // The name stands in the id, which is what `dispatch` looks for.
+        let request = EmbeddingRequest { model: String::new(), inputs, dimensions, timers };
+        let made = app.dispatch.embed(&principal, id.clone(), request).await;
+        made.map(|made| (made.vectors, made.usage.prompt_tokens))
     };
-    let request = EmbedRequest {
-        model: model.to_owned(),
-        inputs: asked.input,
-        truncate: false,
-        dimensions: asked.dimensions,
-        keep_alive: None,
-        tenant: principal.user_id(),
-        timers: Timers::default(),
-    };
-    let embeddings = vectors::embed(&app, &principal, request).await.map_err(|error| ApiError::from(&error))?;
+    let (vectors, tokens) = made.map_err(|error| ApiError::from(&error))?;
     let vector = |numbers: Vec<f32>| {
-        if asked.base64 {
+        if base64 {
             Vector::Base64(STANDARD.encode(numbers.into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>()))
         } else {
             Vector::Numbers(numbers)
         }
     };
     let entry = |(index, numbers)| Entry { object: "embedding", index, embedding: vector(numbers) };
-    let tokens = embeddings.prompt_tokens;
     let answer = Answer {
         object: "list",
-        data: embeddings.vectors.into_iter().enumerate().map(entry).collect(),
-        model: &asked.model,
+        data: vectors.into_iter().enumerate().map(entry).collect(),
+        model: &model,
         usage: Used { prompt_tokens: tokens, total_tokens: tokens },
     };
     let json = serde_json::to_vec(&answer).map_err(|error| super::internal(&error))?;

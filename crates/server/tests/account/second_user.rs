@@ -20,7 +20,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 27] = [
+const OWN: [(&str, &str); 35] = [
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("put", "/api/v1/me/password"),
@@ -37,6 +37,15 @@ const OWN: [(&str, &str); 27] = [
     ("post", "/api/v1/conversations"),
     ("post", "/api/v1/files"),
     ("get", "/api/v1/search"),
+    ("get", "/api/v1/export"),
+    ("post", "/api/v1/import"),
+    ("get", "/api/v1/shares"),
+    ("get", "/api/v1/sharing"),
+    // The link of this test is for members: it opens for the second user. `shares.rs` has those that do not.
+    ("get", "/api/v1/shared/{token}"),
+    ("get", "/api/v1/shared/{token}/messages"),
+    ("get", "/api/v1/shared/{token}/files/{id}"),
+    ("post", "/api/v1/shared/{token}/copy"),
     ("get", "/api/v1/projects"),
     ("post", "/api/v1/projects"),
     ("get", "/api/v1/prompts"),
@@ -84,6 +93,9 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
         "/api/v1/conversations/bulk" => {
             json!({"ids": [things.by_path["/api/v1/conversations/"]], "archived": true, "add_tags": ["x"]})
         }
+        "/api/v1/conversations/{id}/shares" => json!({"audience": "members"}),
+        "/api/v1/shares/{id}" => json!({"retake": true}),
+        "/api/v1/sharing" => json!({"public_links": true}),
         "/api/v1/assistants/import" => json!({"format": "stoa.assistants", "version": 1, "assistants": []}),
         "/api/v1/assistants/order" => json!({"ids": [things.by_path["/api/v1/assistants/"]]}),
         "/api/v1/providers/{id}/models" | "/api/v1/personal-providers/{id}/models" => json!({"models": []}),
@@ -103,6 +115,8 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
 /// The owner's things, by the path that names them.
 struct Things {
     by_path: BTreeMap<&'static str, String>,
+    /// What opens the owner's link.
+    token: String,
     title: &'static str,
     _mock: MockServer,
 }
@@ -134,10 +148,14 @@ impl Things {
         let turn = owner.post(&format!("/api/v1/conversations/{conversation}/messages"), turn).await.good(202);
         let text = |name: &str| turn.body[name].as_str().unwrap().to_owned();
         let key = owner.post("/api/v1/api-keys", json!({"name": "k"})).await.good(201).id();
+        let link = json!({"audience": "members"});
+        let link = owner.post(&format!("/api/v1/conversations/{conversation}/shares"), link).await.good(201);
+        let token = link.body["token"].as_str().unwrap().to_owned();
         let session = owner.get("/api/v1/sessions").await.body["items"][0]["id"].as_str().unwrap().to_owned();
         let me = owner.get("/api/v1/me").await.id();
         let pull = json!({"name": "127.0.0.1:9/library/tiny:1b"});
         let pull = owner.post("/api/v1/local-models/pulls", pull).await.good(202).id();
+        let file_of_link = file.clone();
         let by_path = BTreeMap::from([
             ("/api/v1/assistants/", assistant),
             ("/api/v1/projects/", project),
@@ -153,16 +171,19 @@ impl Things {
             ("/api/v1/sessions/", session),
             ("/api/v1/users/", me),
             ("/api/v1/local-models/pulls/", pull),
+            ("/api/v1/shares/", link.id()),
+            ("/api/v1/shared/", file_of_link),
         ]);
-        Self { by_path, title, _mock: mock }
+        Self { by_path, token, title, _mock: mock }
     }
 
     /// The path with the owner's thing in it.
     fn address(&self, path: &str, stream: &str) -> String {
-        let filled = path.replace("{stream}", stream);
+        let filled = path.replace("{stream}", stream).replace("{token}", &self.token);
         let of = self.by_path.iter().find(|(prefix, _)| path.starts_with(**prefix));
         let filled = of.map_or(filled.clone(), |(_, id)| filled.replace("{id}", id));
         let filled = filled.replace("{name}", "tiny:1b");
+        let filled = if path.ends_with("{id}/export") { filled + "?format=json" } else { filled };
         assert!(!filled.contains('{'), "{path}: the test knows no thing of the owner's to put here");
         filled
     }
@@ -208,7 +229,7 @@ on_both_engines! {
             assert!(refused, "{name} {path}: {} {}", answer.status, answer.text);
             // Whether a thing is there is told to admins alone, and so is that one may not: never by what is somebody's.
             let owned = [
-                "assistants", "projects", "prompts", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events",
+                "assistants", "projects", "prompts", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events", "shares",
                 "personal-providers",
             ];
             if owned.iter().any(|kind| path.starts_with(&format!("/api/v1/{kind}/"))) {
@@ -219,7 +240,7 @@ on_both_engines! {
         assert_eq!(usage.body["days"], json!([]), "the calls of the first are none of the second's");
         member.get("/api/v1/usage?of=everybody").await.is(403, "forbidden");
         let within = format!("search?q=hello&conversation={}", things.by_path["/api/v1/conversations/"]);
-        let lists = ["personal-providers", "projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "search?q=hello", &within];
+        let lists = ["personal-providers", "shares", "projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "export", "search?q=hello", &within];
         assert!(owner.get("/api/v1/search?q=hello").await.text.contains("hello"));
         for path in lists.into_iter().chain(["search?q=difference"]) {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);
@@ -250,6 +271,8 @@ async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
         "tags",
         "assistants",
         "local-models",
+        "shares",
+        "sharing",
     ] {
         state.push(owner.get(&format!("/api/v1/{path}")).await.good(200).text);
     }

@@ -376,7 +376,7 @@ impl Database {
 }
 
 /// The conversations that `principal` may see and that are not deleted.
-fn visible(principal: &Principal) -> sea_orm::Select<conversations::Entity> {
+pub(super) fn visible(principal: &Principal) -> sea_orm::Select<conversations::Entity> {
     conversations::Entity::find()
         .filter(access::rows(principal.conversations(), conversations::Column::OwnerId))
         .filter(conversations::Column::DeletedAt.is_null())
@@ -434,7 +434,7 @@ async fn generating<C: ConnectionTrait>(
     Ok(running.into_iter().collect())
 }
 
-fn fold_title(title: &str) -> String {
+pub(super) fn fold_title(title: &str) -> String {
     title.to_lowercase()
 }
 
@@ -442,7 +442,11 @@ fn escape_like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
-fn conversation(row: conversations::Model, generating: bool, tags: Vec<String>) -> Result<Conversation, StorageError> {
+pub(super) fn conversation(
+    row: conversations::Model,
+    generating: bool,
+    tags: Vec<String>,
+) -> Result<Conversation, StorageError> {
     Ok(Conversation {
         parameters: from_json("conversations", "parameters", row.id, &row.parameters)?,
         id: row.id.into(),

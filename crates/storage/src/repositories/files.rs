@@ -88,6 +88,29 @@ impl Database {
         limits: FileLimits,
         now: Timestamp,
     ) -> Result<File, StorageError> {
+        self.keep_file(principal, FileId::generate(now), new, limits, now).await
+    }
+
+    /// Keeps a file that comes with an import, under the id that it has there, however many came just now.
+    pub async fn import_file(
+        &self,
+        principal: &Principal,
+        id: FileId,
+        new: NewFile,
+        limits: FileLimits,
+        now: Timestamp,
+    ) -> Result<File, StorageError> {
+        self.keep_file(principal, id, new, FileLimits { uploads: u64::MAX, ..limits }, now).await
+    }
+
+    async fn keep_file(
+        &self,
+        principal: &Principal,
+        id: FileId,
+        new: NewFile,
+        limits: FileLimits,
+        now: Timestamp,
+    ) -> Result<File, StorageError> {
         let owner = access::person(principal)?;
         let transaction = self.begin().await?;
         check_room(&transaction, principal, limits, new.bytes, now).await?;
@@ -97,7 +120,7 @@ impl Database {
             }
         }
         let row = files::Model {
-            id: FileId::generate(now).into(),
+            id: id.into(),
             owner_id: owner.into(),
             digest: new.digest,
             small_digest: new.small_digest,
@@ -109,7 +132,7 @@ impl Database {
             created_at: now.as_millis(),
             used_at: now.as_millis(),
         };
-        insert(&transaction, row.clone()).await?;
+        insert(&transaction, row.clone()).await.map_err(StorageError::taken("file"))?;
         transaction.commit().await?;
         Ok(stored(row)?.file)
     }
@@ -319,7 +342,7 @@ fn visible(principal: &Principal) -> sea_orm::Select<files::Entity> {
     files::Entity::find().filter(access::rows(principal.files(), files::Column::OwnerId))
 }
 
-fn stored(row: files::Model) -> Result<StoredFile, StorageError> {
+pub(super) fn stored(row: files::Model) -> Result<StoredFile, StorageError> {
     let id = row.id;
     let side = |column, value: i64| u32::try_from(value).map_err(|_| StorageError::inconsistent("files", column, id));
     Ok(StoredFile {

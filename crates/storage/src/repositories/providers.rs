@@ -79,7 +79,7 @@ impl Database {
     pub async fn providers_with_keys(&self, principal: &Principal) -> Result<Vec<StoredProvider>, StorageError> {
         match principal {
             Principal::System(_) => self.stored_providers().await,
-            Principal::User { .. } | Principal::AtTheMachine => Err(StorageError::Forbidden),
+            Principal::User { .. } | Principal::AtTheMachine | Principal::Shared { .. } => Err(StorageError::Forbidden),
         }
     }
 

@@ -150,7 +150,13 @@ impl Database {
         self.index(on, &[conversation.as_uuid()], &[]).await
     }
 
-    async fn index(&self, on: &DatabaseTransaction, titles: &[Uuid], texts: &[Uuid]) -> Result<(), StorageError> {
+    /// Indexes titles and messages in the transaction that has written them.
+    pub(crate) async fn index(
+        &self,
+        on: &DatabaseTransaction,
+        titles: &[Uuid],
+        texts: &[Uuid],
+    ) -> Result<(), StorageError> {
         let ids = titles.iter().chain(texts).copied();
         // First of all: whoever indexes the same at this moment is waited for here.
         search_pending::Entity::delete_many().filter(search_pending::Column::Id.is_in(ids)).exec(on).await?;

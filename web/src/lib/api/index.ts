@@ -46,6 +46,12 @@ export type Snippet = Schemas['Snippet'];
 export type Usage = Schemas['Usage'];
 export type DailyUsage = Schemas['DailyUsage'];
 export type PersonalUsage = Schemas['PersonalUsage'];
+export type ImportReport = Schemas['ImportReport'];
+export type Audience = Schemas['Audience'];
+export type Share = Schemas['Share'];
+export type CreatedShare = Schemas['CreatedShare'];
+export type Shared = Schemas['Shared'];
+export type SharedMessage = Schemas['SharedMessage'];
 export type Turn = Schemas['Turn'];
 
 /** Every request goes through this client; its types are the server's own document. */

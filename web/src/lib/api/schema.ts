@@ -218,6 +218,23 @@ export interface paths {
 		patch: operations['change_conversation'];
 		trace?: never;
 	};
+	'/api/v1/conversations/{id}/export': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** One conversation as a file. */
+		get: operations['export_conversation'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/conversations/{id}/messages': {
 		parameters: {
 			query?: never;
@@ -267,6 +284,26 @@ export interface paths {
 		put?: never;
 		/** Brings a deleted conversation back. */
 		post: operations['restore_conversation'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/conversations/{id}/shares': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Takes a picture of one branch as it is now, and makes a link to it. What is said later is not in it, nor is what the model
+		 *     was told to be.
+		 */
+		post: operations['create_share'];
 		delete?: never;
 		options?: never;
 		head?: never;
@@ -336,6 +373,26 @@ export interface paths {
 		put?: never;
 		/** Changes what a stream follows. One generation that is not the caller's, and nothing is changed. */
 		post: operations['change_subscriptions'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/export': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/**
+		 * Everything of the caller's: projects, assistants, and conversations with all their branches, tags and pictures, as Stoa's
+		 *     archive: a line that says what it is, one entry a line, and a last line without which it was cut off.
+		 */
+		get: operations['export_everything'];
+		put?: never;
+		post?: never;
 		delete?: never;
 		options?: never;
 		head?: never;
@@ -429,6 +486,27 @@ export interface paths {
 		get: operations['follow_generation'];
 		put?: never;
 		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/import': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Imports an archive of Stoa, or what LobeChat, Open WebUI or ChatGPT export, whichever it is. It is read while it comes, at
+		 *     most 4 GiB of it; what cannot be taken is left out and told. Importing the same file again makes nothing twice, and brings
+		 *     what was missing after one that broke off.
+		 */
+		post: operations['import_file'];
 		delete?: never;
 		options?: never;
 		head?: never;
@@ -1077,6 +1155,127 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/shared/{token}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** What a link opens: what it is called, whose it is, and of when. */
+		get: operations['get_shared'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/shared/{token}/copy': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Makes a conversation of the caller's with what a link shows, to go on with. It needs somebody who is signed in. */
+		post: operations['copy_shared'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/shared/{token}/files/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** The bytes of a picture that a link shows. By it alone they are reached: no other file is, and this one by no other way. */
+		get: operations['get_shared_file'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/shared/{token}/messages': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Messages that a link shows. */
+		get: operations['list_shared_messages'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/shares': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** The caller's links. */
+		get: operations['list_shares'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/shares/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		/** Ends a link. It opens nothing from now on; what was taken for it is removed. */
+		delete: operations['delete_share'];
+		options?: never;
+		head?: never;
+		/** Changes what is given and leaves the rest. The link itself stays the same. */
+		patch: operations['change_share'];
+		trace?: never;
+	};
+	'/api/v1/sharing': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Says whether links for everyone are allowed. */
+		get: operations['get_sharing'];
+		/** Allows links for everyone, or switches them off at once. For administrators. */
+		put: operations['put_sharing'];
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/tags': {
 		parameters: {
 			query?: never;
@@ -1243,6 +1442,11 @@ export interface components {
 			/** @description At most 10, of 30 characters each. */
 			tags?: string[];
 		};
+		/**
+		 * @description Who a link opens for.
+		 * @enum {string}
+		 */
+		Audience: 'members' | 'everyone';
 		/** @description A model that a person may pick, wherever it runs. */
 		AvailableModel: {
 			abilities: components['schemas']['Ability'][];
@@ -1434,6 +1638,13 @@ export interface components {
 			name: string;
 			scopes: components['schemas']['Scope'][];
 		};
+		/** @description A new link. `token` and `path` are in no other answer ever again. */
+		CreatedShare: components['schemas']['Share'] & {
+			/** @description Where the page is, from the root of this server. */
+			path: string;
+			/** @description What opens it. */
+			token: string;
+		};
 		/** @description One model on one day. */
 		DailyUsage: components['schemas']['UsageSum'] & {
 			/** @description By the caller's clock: `2026-11-24`. */
@@ -1551,6 +1762,26 @@ export interface components {
 			/** Format: int32 */
 			start: number;
 		};
+		ImportCounts: {
+			/** Format: int64 */
+			assistants: number;
+			/** Format: int64 */
+			conversations: number;
+			/** Format: int64 */
+			messages: number;
+			/** Format: int64 */
+			pictures: number;
+			/** Format: int64 */
+			projects: number;
+		};
+		/** @description What an import has made, what was there before, and what it did not take. */
+		ImportReport: {
+			/** @description Imported before, or never gone; left as it is here. */
+			known: components['schemas']['ImportCounts'];
+			left_out: components['schemas']['LeftOutGroup'][];
+			made: components['schemas']['ImportCounts'];
+			source: components['schemas']['Source'];
+		};
 		/** @description A model of the store. */
 		InstalledModel: {
 			abilities: components['schemas']['Ability'][];
@@ -1590,11 +1821,22 @@ export interface components {
 			/** @description Whether more can be searched for. */
 			search: boolean;
 		};
+		/** @enum {string} */
+		Kind: 'project' | 'assistant' | 'conversation' | 'message' | 'picture' | 'other';
 		/**
 		 * @description A language that the application speaks, into which it translates.
 		 * @enum {string}
 		 */
 		Language: 'en' | 'zh';
+		/** @description Things of one kind that were not taken for one reason. */
+		LeftOutGroup: {
+			/** Format: int64 */
+			count: number;
+			/** @description What some of them are called, or `#` and their number in the file. */
+			names: string[];
+			what: components['schemas']['Kind'];
+			why: components['schemas']['Why'];
+		};
 		/** @description What the machine has. Sizes are in bytes. */
 		MachineFacts: {
 			/** @description Graphics processors that models may use. */
@@ -1824,6 +2066,11 @@ export interface components {
 					/** @enum {string} */
 					type: 'image';
 			  };
+		NewShare: {
+			audience: components['schemas']['Audience'];
+			expires_at?: components['schemas']['Timestamp'] | null;
+			leaf_id?: components['schemas']['MessageId'] | null;
+		};
 		/** @description Sampling choices of one turn. An absent value is not sent, so that the model's own default holds. */
 		Parameters: {
 			/**
@@ -2142,6 +2389,68 @@ export interface components {
 			/** @description The token that the server wrote into its log must be given: whoever asks does not sit at the machine itself. */
 			token_required: boolean;
 		};
+		/** @description A link as its owner sees it. What opens it is told once, when it is made. */
+		Share: {
+			audience: components['schemas']['Audience'];
+			conversation_id: components['schemas']['ConversationId'];
+			created_at: components['schemas']['Timestamp'];
+			expires_at: components['schemas']['Timestamp'] | null;
+			id: components['schemas']['ShareId'];
+			/** Format: int64 */
+			messages: number;
+			/** @description When its picture of the conversation was taken. */
+			taken_at: components['schemas']['Timestamp'];
+			/** @description As the conversation was called. */
+			title: string;
+		};
+		ShareChange: {
+			audience?: components['schemas']['Audience'] | null;
+			expires_at?: components['schemas']['Timestamp'] | null;
+			/** @description Takes the picture again, of the branch that the conversation shows now. */
+			retake?: boolean;
+		};
+		/**
+		 * Format: uuid
+		 * @description A link to a conversation.
+		 */
+		ShareId: string;
+		ShareList: {
+			/** @description The newest first. */
+			items: components['schemas']['Share'][];
+		};
+		/** @description What whoever opens a link sees above the messages. */
+		Shared: {
+			expires_at: components['schemas']['Timestamp'] | null;
+			/** Format: int64 */
+			messages: number;
+			/** @description What its owner is called. */
+			owner: string;
+			taken_at: components['schemas']['Timestamp'];
+			title: string;
+		};
+		/** @description A message as others see it: what was said, by whom, and when. */
+		SharedMessage: {
+			created_at: components['schemas']['Timestamp'];
+			model: string | null;
+			parts: components['schemas']['Part'][];
+			/**
+			 * Format: int32
+			 * @description From 0 on, in the order of the branch.
+			 */
+			place: number;
+			role: components['schemas']['MessageRole'];
+		};
+		SharedMessageList: {
+			/** @description There are messages below the last of these. */
+			has_more: boolean;
+			/** @description Oldest first. */
+			items: components['schemas']['SharedMessage'][];
+		};
+		/** @description For whom links may be made here. */
+		Sharing: {
+			/** @description Links may open for whoever has them, signed in or not. Off, those that are there open nothing. */
+			public_links: boolean;
+		};
 		SignInRequest: {
 			email: string;
 			password: string;
@@ -2152,6 +2461,11 @@ export interface components {
 			highlights: components['schemas']['Highlight'][];
 			text: string;
 		};
+		/**
+		 * @description Whose export a file is.
+		 * @enum {string}
+		 */
+		Source: 'stoa' | 'chatgpt' | 'open_webui' | 'lobechat';
 		StartModelPull: {
 			/**
 			 * @description `[host/][namespace/]model[:tag]`; without a host, in Ollama's library.
@@ -2396,6 +2710,16 @@ export interface components {
 		 * @enum {string}
 		 */
 		VariableKind: 'text' | 'multiline' | 'number' | 'select';
+		/** @enum {string} */
+		Why:
+			| 'unreadable'
+			| 'too_large'
+			| 'not_supported'
+			| 'not_in_file'
+			| 'empty'
+			| 'not_allowed'
+			| 'no_room'
+			| 'cut_off';
 	};
 	responses: never;
 	parameters: never;
@@ -3041,6 +3365,48 @@ export interface operations {
 			};
 		};
 	};
+	export_conversation: {
+		parameters: {
+			query: {
+				format: 'markdown' | 'json';
+				/** @description For Markdown, any message: the path to the newest end below it. The conversation's own leaf when absent. */
+				leaf?: components['schemas']['MessageId'];
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'text/markdown': string;
+					'application/json': string;
+				};
+			};
+			400: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	list_messages: {
 		parameters: {
 			query?: {
@@ -3198,6 +3564,56 @@ export interface operations {
 			};
 		};
 	};
+	create_share: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['NewShare'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['CreatedShare'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description `nothing_to_share`, or `public_links_off`. */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	list_allowances: {
 		parameters: {
 			query?: never;
@@ -3340,6 +3756,33 @@ export interface operations {
 				content?: never;
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	export_everything: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/x-ndjson': string;
+				};
+			};
+			401: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -3606,6 +4049,64 @@ export interface operations {
 				};
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	import_file: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** @description The file, at most 4 GiB. */
+		requestBody: {
+			content: {
+				'application/octet-stream': string;
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ImportReport'];
+				};
+			};
+			400: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			413: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description `import_unknown`: the file is of no kind that can be read. `import_too_new`. */
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description `too_many_imports`: one at a time of each person. */
+			429: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -5468,6 +5969,335 @@ export interface operations {
 				};
 			};
 			429: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_shared: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				token: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Shared'];
+				};
+			};
+			/** @description It opens for those who are signed in. */
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description Also for a link that was ended or is past its time. */
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	copy_shared: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				token: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Conversation'];
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description `no_room`: its pictures have no room among the caller's. */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_shared_file: {
+		parameters: {
+			query?: {
+				/** @description `full` when absent. */
+				size?: 'full' | 'small';
+			};
+			header?: never;
+			path: {
+				token: string;
+				id: components['schemas']['FileId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'image/*': string;
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_shared_messages: {
+		parameters: {
+			query?: {
+				/** @description The place of the first message that is wanted; 0 when absent. */
+				from?: number;
+				/** @description 1 to 100; 50 when absent. */
+				limit?: number;
+			};
+			header?: never;
+			path: {
+				token: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['SharedMessageList'];
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_shares: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ShareList'];
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_share: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ShareId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_share: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ShareId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ShareChange'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Share'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_sharing: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Sharing'];
+				};
+			};
+			401: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	put_sharing: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['Sharing'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Sharing'];
+				};
+			};
+			403: {
 				headers: {
 					[name: string]: unknown;
 				};

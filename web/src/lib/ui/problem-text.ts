@@ -164,6 +164,21 @@ const known: Record<string, Known> = {
 		hint: m.problem_registry_unreachable_hint,
 		facts: true
 	},
+	nothing_to_share: {
+		title: m.problem_nothing_to_share_title,
+		hint: m.problem_nothing_to_share_hint
+	},
+	public_links_off: {
+		title: m.problem_public_links_off_title,
+		hint: m.problem_public_links_off_hint
+	},
+	import_unknown: {
+		title: m.problem_import_unknown_title,
+		hint: m.problem_import_unknown_hint,
+		facts: true
+	},
+	import_too_new: { title: m.problem_import_too_new_title, hint: m.problem_import_too_new_hint },
+	too_many_imports: { title: m.problem_too_many_imports_title, hint: m.problem_too_many_imports_hint },
 	search_answer: { title: m.problem_search_answer_title, hint: m.problem_search_answer_hint, facts: true },
 	search_off: { title: m.problem_search_off_title, hint: m.problem_search_off_hint },
 	search_too_slow: { title: m.problem_search_too_slow_title, hint: m.problem_search_too_slow_hint },

@@ -9,8 +9,10 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 use stoa_model::FileId;
+use stoa_storage::StoredFile;
 
 use crate::app::App;
+use crate::disposition;
 use crate::extract::{Caller, Id, Query};
 use crate::problem::{Problem, ProblemBody, Result};
 
@@ -27,7 +29,7 @@ pub(crate) enum FileSize {
     Small,
 }
 
-#[derive(Deserialize, utoipa::IntoParams)]
+#[derive(Clone, Copy, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FileQuery {
@@ -54,10 +56,21 @@ pub(super) async fn get_file(
     headers: HeaderMap,
 ) -> Result<Response> {
     let stored = app.database.file(&principal, id).await?;
+    picture(&app, stored, query, &headers, CACHING).await
+}
+
+/// The answer with the bytes of a file that the caller may see.
+pub(crate) async fn picture(
+    app: &App,
+    stored: StoredFile,
+    query: FileQuery,
+    headers: &HeaderMap,
+    caching: HeaderValue,
+) -> Result<Response> {
     let small = stored.small_digest.filter(|_| query.size == Some(FileSize::Small));
     let digest = small.unwrap_or(stored.digest);
     let tag = HeaderValue::from_str(&format!("\"{digest}\"")).map_err(|error| Problem::internal(error.to_string()))?;
-    let mut response = if has(&headers, &tag) {
+    let mut response = if has(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let bytes = app.files.read(&digest).await?;
@@ -69,7 +82,7 @@ pub(super) async fn get_file(
     };
     let headers = response.headers_mut();
     headers.insert(ETAG, tag);
-    headers.insert(CACHE_CONTROL, CACHING);
+    headers.insert(CACHE_CONTROL, caching);
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     // Whoever signs in after somebody else in the same browser does not get it from the browser.
     headers.insert(VARY, HeaderValue::from_static("cookie, authorization"));
@@ -88,21 +101,11 @@ fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     tags.any(|known| known == "*" || tag.as_bytes() == known.as_bytes())
 }
 
-/// The name, with the ending of what it is, as RFC 8187 writes it.
+/// The name, with the ending of what it is.
 fn disposition(name: &str, kind: &str) -> HeaderValue {
     let ending = if kind == "image/jpeg" { "jpg" } else { "png" };
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem).trim();
-    let stem = if stem.is_empty() { "picture" } else { stem };
-    let mut text = "inline; filename*=UTF-8''".to_owned();
-    for byte in format!("{stem}.{ending}").bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') {
-            text.push(char::from(byte));
-        } else {
-            text.push('%');
-            text.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
-        }
-    }
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("inline"))
+    disposition::inline(if stem.is_empty() { "picture" } else { stem }, ending)
 }
 
 #[cfg(test)]

@@ -19,12 +19,12 @@ use crate::extract::{Caller, Id, Json, given};
 use crate::problem::{Problem, ProblemBody, Result};
 
 /// Bytes of the text of one message. A book has about one MiB.
-const TEXT_BYTES: usize = 2 * 1024 * 1024;
+pub(crate) const TEXT_BYTES: usize = 2 * 1024 * 1024;
 /// JSON may write a byte as six.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
-const PARTS: usize = 16;
+pub(crate) const PARTS: usize = 16;
 /// Pictures of one message.
-const IMAGES: usize = 8;
+pub(crate) const IMAGES: usize = 8;
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -3,10 +3,12 @@ import { Problem, type Conversation } from '$lib/api';
 import { m } from '$lib/i18n';
 import { problemWords, toasts, type MenuEntry } from '$lib/ui';
 import Archive from '@lucide/svelte/icons/archive';
+import Download from '@lucide/svelte/icons/download';
 import Folders from '@lucide/svelte/icons/folders';
 import Pencil from '@lucide/svelte/icons/pencil';
 import Pin from '@lucide/svelte/icons/pin';
 import PinOff from '@lucide/svelte/icons/pin-off';
+import Share from '@lucide/svelte/icons/share-2';
 import Trash from '@lucide/svelte/icons/trash-2';
 import { conversations } from './list.svelte';
 
@@ -73,6 +75,18 @@ export function conversationActions(conversation: Conversation, rename: () => vo
 			label: conversation.archived ? m.unarchive() : m.archive(),
 			icon: Archive,
 			onselect: () => void organise().then((there) => there.archive(conversation))
+		},
+		{
+			label: m.share_menu(),
+			icon: Share,
+			onselect: () =>
+				void import('$lib/features/sharing/single').then((there) => there.openShare(conversation))
+		},
+		{
+			label: m.export_menu(),
+			icon: Download,
+			onselect: () =>
+				void import('$lib/features/transfer/single').then((there) => there.openExport(conversation))
 		},
 		'separator',
 		{ label: m.delete_conversation(), icon: Trash, danger: true, onselect: () => void remove(conversation) }

@@ -1,9 +1,11 @@
 import type { Component } from 'svelte';
+import ArrowDownUp from '@lucide/svelte/icons/arrow-down-up';
 import ChartColumn from '@lucide/svelte/icons/chart-column';
 import Cpu from '@lucide/svelte/icons/cpu';
 import Laptop from '@lucide/svelte/icons/laptop';
 import Keyboard from '@lucide/svelte/icons/keyboard';
 import KeyRound from '@lucide/svelte/icons/key-round';
+import Link from '@lucide/svelte/icons/link';
 import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone';
 import Network from '@lucide/svelte/icons/network';
 import NotebookPen from '@lucide/svelte/icons/notebook-pen';
@@ -33,7 +35,9 @@ export function sectionsFor(isAdmin: boolean): SectionGroup[] {
 				{ path: '/settings/shortcuts', label: m.keys_settings(), icon: Keyboard },
 				{ path: '/settings/sessions', label: m.settings_sessions(), icon: MonitorSmartphone },
 				{ path: '/settings/api-keys', label: m.settings_keys(), icon: KeyRound },
-				{ path: '/settings/usage', label: m.usage_title(), icon: ChartColumn }
+				{ path: '/settings/usage', label: m.usage_title(), icon: ChartColumn },
+				{ path: '/settings/links', label: m.share_links(), icon: Link },
+				{ path: '/settings/data', label: m.data_title(), icon: ArrowDownUp }
 			]
 		},
 		{

@@ -1,0 +1,1 @@
+export { default as SharedMessageView } from './SharedMessage.svelte';
