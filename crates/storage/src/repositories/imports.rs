@@ -232,6 +232,7 @@ impl Database {
         let row = find(&transaction, principal, id).await?;
         let newest = messages::Entity::find()
             .filter(messages::Column::ConversationId.eq(row.id))
+            .filter(messages::Column::RemovedAt.is_null())
             .order_by_desc(messages::Column::CreatedAt)
             .order_by_desc(messages::Column::Id)
             .select_only()
