@@ -89,6 +89,7 @@ mod tests {
             usage: None,
             timings: None,
             error: None,
+            translation: None,
             siblings: Vec::new(),
             created_at: now,
         }
