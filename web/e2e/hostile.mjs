@@ -184,6 +184,12 @@ async function hostile(all) {
 	page.complaints.splice(0, Infinity, ...page.complaints.filter((complaint) => !/503/.test(complaint)));
 	const conversation = new URL(page.url()).pathname;
 
+	for (const line of lines.slice(0, 4)) {
+		await make('POST', '/prompts', { name: line.slice(0, 80), text: `${line} {{place}}`, variables: [] });
+	}
+	const id = conversation.split('/').pop();
+	const link = await make('POST', `/conversations/${id}/shares`, { audience: 'members' });
+
 	// Every place that shows a name.
 	const places = [
 		'/',
@@ -197,6 +203,10 @@ async function hostile(all) {
 		'/settings/profile',
 		'/settings/api-keys',
 		'/settings/usage',
+		'/settings/prompts',
+		'/settings/links',
+		'/settings/data',
+		link.path,
 		'/settings/personal',
 		`/settings/personal/${own.id}`
 	];

@@ -8,7 +8,8 @@ use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::{Conversation, Failure, Message, MessageRole, MessageStatus, Part, Timings};
 use stoa_model::file::File;
 use stoa_model::project::{Project, ProjectProfile};
-use stoa_model::{AssistantId, ConversationId, FileId, MessageId, ProjectId, Timestamp};
+use stoa_model::prompt::{Prompt, PromptProfile};
+use stoa_model::{AssistantId, ConversationId, FileId, MessageId, ProjectId, PromptId, Timestamp};
 
 pub const FORMAT: &str = "stoa.archive";
 pub const VERSION: u32 = 1;
@@ -36,6 +37,7 @@ impl Header {
 pub enum Entry {
     Project(Box<ArchivedProject>),
     Assistant(Box<ArchivedAssistant>),
+    Prompt(Box<ArchivedPrompt>),
     Conversation(Box<ArchivedConversation>),
     File(ArchivedFile),
     Message(Box<ArchivedMessage>),
@@ -62,6 +64,14 @@ pub struct ArchivedAssistant {
     #[serde(default)]
     pub pinned: bool,
     pub created_at: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivedPrompt {
+    pub id: PromptId,
+    pub profile: PromptProfile,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,6 +143,13 @@ impl From<Assistant> for ArchivedAssistant {
     fn from(assistant: Assistant) -> Self {
         let Assistant { id, profile, pinned, created_at, .. } = assistant;
         Self { id, profile, pinned, created_at }
+    }
+}
+
+impl From<Prompt> for ArchivedPrompt {
+    fn from(prompt: Prompt) -> Self {
+        let Prompt { id, profile, created_at, updated_at } = prompt;
+        Self { id, profile, created_at, updated_at }
     }
 }
 

@@ -10,7 +10,7 @@ mod reader;
 mod scan;
 
 pub use archive::{
-    ArchivedAssistant, ArchivedConversation, ArchivedFile, ArchivedMessage, ArchivedProject, Entry, FORMAT, Header,
+    ArchivedAssistant, ArchivedConversation, ArchivedFile, ArchivedMessage, ArchivedProject, ArchivedPrompt, Entry, FORMAT, Header,
     VERSION,
 };
 pub use markdown::{front, message as message_as_markdown};

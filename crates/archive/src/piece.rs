@@ -5,7 +5,8 @@ use stoa_model::assistant::AssistantProfile;
 use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::{Failure, MessageRole, MessageStatus, Timings};
 use stoa_model::project::ProjectProfile;
-use stoa_model::{AssistantId, ConversationId, FileId, MessageId, ProjectId, Timestamp};
+use stoa_model::prompt::PromptProfile;
+use stoa_model::{AssistantId, ConversationId, FileId, MessageId, ProjectId, PromptId, Timestamp};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Piece {
@@ -23,6 +24,13 @@ pub enum Piece {
         profile: Box<AssistantProfile>,
         pinned: bool,
         created_at: Option<Timestamp>,
+    },
+    Prompt {
+        id: PromptId,
+        original: Option<PromptId>,
+        profile: Box<PromptProfile>,
+        created_at: Timestamp,
+        updated_at: Timestamp,
     },
     File {
         id: FileId,
@@ -105,6 +113,7 @@ pub struct LeftOut {
 pub enum Kind {
     Project,
     Assistant,
+    Prompt,
     Conversation,
     Message,
     Picture,

@@ -12,7 +12,7 @@ use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use stoa_archive::{ArchivedFile, Entry, Header, front, message_as_markdown};
 use stoa_identity::Revocation;
 use stoa_model::conversation::{Conversation, Message, Part};
-use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId};
+use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, PromptId};
 use stoa_storage::{Cursor, StorageError};
 
 use crate::app::App;
@@ -27,6 +27,7 @@ const BRANCH: u32 = 10;
 enum Next {
     Projects(VecDeque<ProjectId>),
     Assistants(VecDeque<AssistantId>),
+    Prompts(VecDeque<PromptId>),
     Heads(Option<ConversationId>),
     /// The messages of the first of these, after the cursor.
     Messages {
@@ -141,6 +142,17 @@ impl Archive {
                             self.write(&mut out, &Entry::Assistant(Box::new(assistant.into())));
                         }
                         self.next = Next::Assistants(ids);
+                    } else {
+                        let ids = self.app.database.prompt_ids(&self.principal).await?;
+                        self.next = Next::Prompts(ids.into());
+                    }
+                }
+                Next::Prompts(mut ids) => {
+                    if let Some(id) = ids.pop_front() {
+                        if let Some(prompt) = there(self.app.database.prompt(&self.principal, id).await)? {
+                            self.write(&mut out, &Entry::Prompt(Box::new(prompt.into())));
+                        }
+                        self.next = Next::Prompts(ids);
                     } else {
                         self.next = Next::Heads(None);
                     }

@@ -15,7 +15,8 @@ use stoa_model::assistant::AssistantProfile;
 use stoa_model::completion::Parameters;
 use stoa_model::file::File;
 use stoa_model::project::ProjectProfile;
-use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, Timestamp};
+use stoa_model::prompt::PromptProfile;
+use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, PromptId, Timestamp};
 use stoa_storage::{Brought, ImportEnd, ImportedConversation, ImportedMessage, StorageError};
 
 pub(crate) use self::report::ImportReport;
@@ -127,6 +128,10 @@ impl Import<'_> {
                 let created_at = created_at.map_or(self.now, |at| self.past(at));
                 self.assistant((id, original), *profile, pinned, created_at).await
             }
+            Piece::Prompt { id, original, profile, created_at, updated_at } => {
+                let times = (self.past(created_at), self.past(updated_at));
+                self.prompt((id, original), *profile, times).await
+            }
             Piece::File { id, original, name, bytes } => self.file(id, original, &name, bytes.into()).await,
             Piece::Conversation(head) => self.conversation(*head).await,
             Piece::Message(message) => self.message(*message).await,
@@ -152,6 +157,26 @@ impl Import<'_> {
             Ok(Brought::Made) => self.tally.made.projects += 1,
             Ok(Brought::Known | Brought::Own) => self.tally.known.projects += 1,
             Err(StorageError::Refused(_)) => self.leave_out(Kind::Project, Why::NoRoom, &name),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    async fn prompt(
+        &mut self,
+        ids: (PromptId, Option<PromptId>),
+        profile: PromptProfile,
+        times: (Timestamp, Timestamp),
+    ) -> Result<()> {
+        let name = profile.name.clone();
+        let Ok(profile) = profile.checked() else {
+            self.leave_out(Kind::Prompt, Why::NotAllowed, &name);
+            return Ok(());
+        };
+        match self.app.database.import_prompt(self.principal, ids, &profile, times).await {
+            Ok(Brought::Made) => self.tally.made.prompts += 1,
+            Ok(Brought::Known | Brought::Own) => self.tally.known.prompts += 1,
+            Err(StorageError::Refused(_)) => self.leave_out(Kind::Prompt, Why::NoRoom, &name),
             Err(error) => return Err(error.into()),
         }
         Ok(())

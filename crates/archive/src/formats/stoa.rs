@@ -29,6 +29,13 @@ pub(crate) fn piece(origins: Origins, entry: Entry) -> Piece {
             created_at: Some(assistant.created_at),
             profile: Box::new(assistant.profile),
         },
+        Entry::Prompt(prompt) => Piece::Prompt {
+            id: derived(origins, "prompt", prompt.id.into()),
+            original: Some(prompt.id),
+            profile: Box::new(prompt.profile),
+            created_at: prompt.created_at,
+            updated_at: prompt.updated_at,
+        },
         Entry::Conversation(conversation) => Piece::Conversation(Box::new(head(origins, *conversation))),
         Entry::File(file) => match file.bytes() {
             Some(bytes) => Piece::File {

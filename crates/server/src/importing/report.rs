@@ -24,6 +24,7 @@ pub(crate) struct ImportCounts {
     pub(crate) messages: u64,
     pub(crate) projects: u64,
     pub(crate) assistants: u64,
+    pub(crate) prompts: u64,
     pub(crate) pictures: u64,
 }
 

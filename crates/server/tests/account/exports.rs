@@ -49,6 +49,9 @@ async fn furnish(house: &House, owner: &mut Browser) -> (MockServer, String) {
     let mock = provider(owner).await;
     let assistant = json!({"name": "Sage", "role": "You are wise.", "tags": ["old"]});
     let assistant = owner.post("/api/v1/assistants", assistant).await.good(201).id();
+    let variable = json!({"name": "where", "kind": "select", "options": ["here", "there"], "default": "here"});
+    let prompt = json!({"name": "Look", "text": "Look {{where}}.", "variables": [variable]});
+    owner.post("/api/v1/prompts", prompt).await.good(201);
     let project = json!({"name": "Thesis", "instructions": "Be brief."});
     let project = owner.post("/api/v1/projects", project).await.good(201).id();
     let new = json!({"title": "Engines / 猫", "project_id": project, "assistant_id": assistant});
@@ -111,7 +114,7 @@ fn shape(archive: &str) -> Vec<String> {
         line["id"] = Value::Null;
         shape.push(line.to_string());
     }
-    for mut line in of("project").into_iter().chain(of("assistant")).chain(of("end")).cloned() {
+    for mut line in of("project").into_iter().chain(of("assistant")).chain(of("prompt")).chain(of("end")).cloned() {
         line["id"] = Value::Null;
         shape.push(line.to_string());
     }
@@ -133,8 +136,8 @@ on_both_engines! {
 
         let (mut member, _) = house.join(&mut owner, MEMBER, "member").await;
         let report = import(&mut member, archive.text.clone()).await.good(200).body;
-        let all = json!({"conversations": 2, "messages": 6, "projects": 1, "assistants": 1, "pictures": 1});
-        let none = json!({"conversations": 0, "messages": 0, "projects": 0, "assistants": 0, "pictures": 0});
+        let all = json!({"conversations": 2, "messages": 6, "projects": 1, "assistants": 1, "prompts": 1, "pictures": 1});
+        let none = json!({"conversations": 0, "messages": 0, "projects": 0, "assistants": 0, "prompts": 0, "pictures": 0});
         assert_eq!(report, json!({"source": "stoa", "made": all, "known": none, "left_out": []}));
         let theirs = member.get("/api/v1/export").await.good(200);
         assert_eq!(shape(&theirs.text), shape(&archive.text));

@@ -8,11 +8,12 @@ use sea_orm::{
 use stoa_model::assistant::AssistantProfile;
 use stoa_model::completion::Parameters;
 use stoa_model::project::ProjectProfile;
-use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, Timestamp};
+use stoa_model::prompt::PromptProfile;
+use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, PromptId, Timestamp};
 use uuid::Uuid;
 
-use crate::entities::{assistants, conversations, files, generations, messages, projects};
-use crate::{Database, MAX_ASSISTANTS, MAX_PROJECTS, Notice, StorageError, access};
+use crate::entities::{assistants, conversations, files, generations, messages, projects, prompts};
+use crate::{Database, MAX_ASSISTANTS, MAX_PROJECTS, MAX_PROMPTS, Notice, StorageError, access};
 
 use super::bulk::set_tags;
 use super::conversations::{find, fold_title, set_title, update_one};
@@ -81,6 +82,36 @@ impl Database {
             id: id.into(),
             owner_id: owner.into(),
             profile: to_json("projects", "profile", profile)?,
+            created_at: created_at.as_millis(),
+            updated_at: updated_at.as_millis(),
+        };
+        insert(&transaction, row).await?;
+        transaction.commit().await?;
+        Ok(Brought::Made)
+    }
+
+    pub async fn import_prompt(
+        &self,
+        principal: &Principal,
+        (id, original): (PromptId, Option<PromptId>),
+        profile: &PromptProfile,
+        (created_at, updated_at): (Timestamp, Timestamp),
+    ) -> Result<Brought, StorageError> {
+        let owner = access::person(principal)?;
+        let transaction = self.begin().await?;
+        let own = || prompts::Entity::find().filter(prompts::Column::OwnerId.eq(owner.as_uuid()));
+        let candidates = original.into_iter().chain([id]).map(PromptId::as_uuid);
+        let there = own().filter(prompts::Column::Id.is_in(candidates)).all(&transaction).await?;
+        if let Some(row) = there.first() {
+            return Ok(if row.id == id.as_uuid() { Brought::Known } else { Brought::Own });
+        }
+        if own().count(&transaction).await? >= MAX_PROMPTS {
+            return Err(StorageError::Refused("there are too many prompts already"));
+        }
+        let row = prompts::Model {
+            id: id.into(),
+            owner_id: owner.into(),
+            profile: to_json("prompts", "profile", profile)?,
             created_at: created_at.as_millis(),
             updated_at: updated_at.as_millis(),
         };

@@ -4,6 +4,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use stoa_model::prompt::{Prompt, PromptProfile};
 use stoa_model::{Principal, PromptId, Timestamp};
+use uuid::Uuid;
 
 use crate::entities::prompts;
 use crate::{Database, StorageError, access};
@@ -49,6 +50,23 @@ impl Database {
         let mut all = rows.iter().map(prompt).collect::<Result<Vec<_>, _>>()?;
         all.sort_by_cached_key(|prompt| prompt.profile.name.to_lowercase());
         Ok(all)
+    }
+
+    pub async fn prompt(&self, principal: &Principal, id: PromptId) -> Result<Prompt, StorageError> {
+        prompt(&find(self.reader(), principal, id).await?)
+    }
+
+    /// The ids of the principal's prompts, the oldest first.
+    pub async fn prompt_ids(&self, principal: &Principal) -> Result<Vec<PromptId>, StorageError> {
+        let ids: Vec<Uuid> = visible(principal)
+            .select_only()
+            .column(prompts::Column::Id)
+            .order_by_asc(prompts::Column::CreatedAt)
+            .order_by_asc(prompts::Column::Id)
+            .into_tuple()
+            .all(self.reader())
+            .await?;
+        Ok(ids.into_iter().map(Into::into).collect())
     }
 
     pub async fn change_prompt(

@@ -105,6 +105,6 @@ export const fields: Field[] = [
 		start: 4,
 		toValue: (position) => LENGTHS[position] ?? 1024,
 		toPosition: nearestLength,
-		format: (value) => m.tokens({ count: formatNumber(value) })
+		format: (value) => m.tokens({ count: value, amount: formatNumber(value) })
 	}
 ];

@@ -12,6 +12,7 @@ const sources: Record<ImportReport['source'], string> = {
 const kinds: Record<Group['what'], () => string> = {
 	project: m.import_kind_projects,
 	assistant: m.import_kind_assistants,
+	prompt: m.prompts,
 	conversation: m.import_kind_conversations,
 	message: m.import_kind_messages,
 	picture: m.import_kind_pictures,
