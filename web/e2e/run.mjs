@@ -6,6 +6,7 @@ import { accountTests } from './account.mjs';
 import { assistantTests } from './assistants.mjs';
 import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
+import { compareTests } from './compare.mjs';
 import { galleryTests } from './gallery.mjs';
 import { messageTests } from './messages.mjs';
 import { hostileTests } from './hostile.mjs';
@@ -37,6 +38,7 @@ const tests = [
 	...shortcutTests,
 	...queueTests,
 	...messageTests,
+	...compareTests,
 	...temporaryTests,
 	...projectTests,
 	...transferTests,

@@ -53,6 +53,8 @@ export class Thread {
 	readonly live = new SvelteMap<string, Live>();
 	readonly last = $derived(this.messages.at(-1));
 	readonly running = $derived(this.last?.status === 'running' || this.posting);
+	/** The answer that others are to be held against. */
+	comparing = $state.raw<Message | null>(null);
 	/** Counts up when the reader's own act put something at the end, so that the view goes there. */
 	sent = $state(0);
 	#active = false;
