@@ -78,7 +78,7 @@ async function restart(all) {
 		async () => (await page.getByText('Reconnecting').count()) === 0
 	);
 	// The lease of the killed server ends, and what it had written down is there to be continued.
-	await lastAnswer(page).getByText('The server stopped').waitFor({ timeout: 60_000 });
+	await lastAnswer(page).getByText('This was interrupted').waitFor({ timeout: 60_000 });
 	const kept = await answerText(page);
 	expect(counted(3_000).startsWith(kept)).equals(true, 'what is kept is what was written');
 	expect(seen.length - kept.length).atMost(80, 'letters lost of what was seen');

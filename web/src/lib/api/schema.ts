@@ -1773,6 +1773,8 @@ export interface components {
 			pictures: number;
 			/** Format: int64 */
 			projects: number;
+			/** Format: int64 */
+			prompts: number;
 		};
 		/** @description What an import has made, what was there before, and what it did not take. */
 		ImportReport: {
@@ -1822,7 +1824,7 @@ export interface components {
 			search: boolean;
 		};
 		/** @enum {string} */
-		Kind: 'project' | 'assistant' | 'conversation' | 'message' | 'picture' | 'other';
+		Kind: 'project' | 'assistant' | 'prompt' | 'conversation' | 'message' | 'picture' | 'other';
 		/**
 		 * @description A language that the application speaks, into which it translates.
 		 * @enum {string}
