@@ -4,13 +4,13 @@ import { send } from '$lib/api/send';
 import { m } from '$lib/i18n';
 import { filesIn, isZip } from './zip';
 
-const COUNTS = ['conversations', 'messages', 'projects', 'assistants', 'pictures'] as const;
 /** In the archives that ChatGPT hands out; large ones are divided. */
 const WANTED = /^conversations(-\d+)?\.json$/;
 
 function sum(one: ImportReport, other: ImportReport): ImportReport {
+	const counts = Object.keys(one.made) as (keyof ImportReport['made'])[];
 	const together = (side: 'made' | 'known') =>
-		Object.fromEntries(COUNTS.map((name) => [name, one[side][name] + other[side][name]]));
+		Object.fromEntries(counts.map((name) => [name, one[side][name] + other[side][name]]));
 	const left = one.left_out.map((group) => ({ ...group }));
 	for (const group of other.left_out) {
 		const same = left.find(({ what, why }) => what === group.what && why === group.why);
