@@ -20,6 +20,8 @@ const compared = (view) => async (all) => {
 	await send(page, 'Count. [[tokens=12]]');
 	await page.waitForURL('**/c/*');
 	await complete(page);
+	// Drawing comes a moment after the end is known.
+	await until('the words of the answer', 10_000, async () => (await answerText(page)) !== '');
 	const first = await answerText(page);
 	await lastAnswer(page).hover();
 	await lastAnswer(page).getByRole('button', { name: 'More' }).click();
