@@ -68,7 +68,11 @@ async function anew(all) {
 	await menu(page, lastAnswer(page), 'Delete and answer again');
 	await complete(page);
 	await until('one answer', 10_000, async () => (await answers(page).count()) === 3);
-	await until('no other branch', 10_000, async () => (await lastAnswer(page).getByRole('group').count()) === 0);
+	await until(
+		'no other branch',
+		10_000,
+		async () => (await lastAnswer(page).getByRole('group').count()) === 0
+	);
 	const id = page.url().split('/').at(-1);
 	const { items } = await api(page, all, 'GET', `/conversations/${id}/messages`);
 	expect([items.length, items.at(-1).siblings.length]).equals([6, 1]);
