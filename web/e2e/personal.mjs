@@ -114,7 +114,7 @@ const ownProvider = (view) => async (all) => {
 	await lastAnswer(page)
 		.getByText(/interrupted/i)
 		.waitFor();
-	expect((await answerText(page)).startsWith('1 2 3')).equals(true);
+	await until('what was kept', 10_000, async () => (await answerText(page)).startsWith('1 2 3'));
 
 	const conversation = page.url().split('/').pop();
 	await api(page, all, 'DELETE', `/conversations/${conversation}`);
