@@ -1,4 +1,5 @@
 // What happens to an answer when the way to it is cut.
+import { startAgent } from './agent.mjs';
 import { expect } from './expect.mjs';
 import { until, views } from './harness.mjs';
 import {
@@ -87,6 +88,30 @@ async function restart(all) {
 	await page.getByRole('button', { name: 'Continue' }).click();
 	await until('more of it', 20_000, async () => (await answerText(page)).length > kept.length + 10);
 	await complete(page);
+}
+
+/** What a browser itself calls outlives the server: it goes on uploading to the one that comes back. */
+async function ownRestart(all) {
+	const agent = await startAgent({ origin: all.stoa.origin });
+	const page = await enter(all, views['1440 px, light']);
+	const base_url = `http://${agent.authority}/v1`;
+	const own = await api(page, all, 'POST', '/personal-providers', { name: 'Mine', slug: 'mine', base_url });
+	const models = [{ name: 'street-agent', enabled: true }];
+	await api(page, all, 'PUT', `/personal-providers/${own.id}/models`, { models });
+	// Only a page that is loaded now may call it.
+	await page.reload();
+	await chooseModel(page, 'street-agent');
+	await send(page, '[slow] Count, please.');
+	await growing(page, 40);
+	await all.stoa.end('SIGKILL');
+	await page.getByText('Reconnecting').waitFor();
+	await all.stoa.start();
+	await complete(page);
+	await says(page, Array.from({ length: 200 }, (_, place) => place + 1).join(' '));
+	await api(page, all, 'DELETE', `/personal-providers/${own.id}`);
+	const asked = `asked http://${agent.authority}`;
+	page.complaints.splice(0, Infinity, ...page.complaints.filter((complaint) => complaint !== asked));
+	agent.close();
 }
 
 async function reader(all) {
@@ -179,5 +204,6 @@ export const resilienceTests = [
 	{ name: 'a lost network is mended by itself', run: offline },
 	{ name: 'an answer that ended while the network was away is whole', run: endedMeanwhile },
 	{ name: 'the application starts without a network', run: startsOffline },
-	{ name: 'a killed server costs nothing that was kept', run: restart }
+	{ name: 'a killed server costs nothing that was kept', run: restart },
+	{ name: 'a killed server costs an answer of this browser nothing', run: ownRestart }
 ];
