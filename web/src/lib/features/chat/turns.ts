@@ -61,7 +61,8 @@ async function takeOut(thread: Thread, message: Message): Promise<void> {
 	const gone = (other: Message) =>
 		other.id === message.id ||
 		(message.role === 'user' && other.role === 'assistant' && other.parent_id === message.id);
-	const ids = thread.messages.filter(gone).map(({ id }) => id);
+	// The message itself may have left the page already, when another answer took its place.
+	const ids = [message.id, ...thread.messages.filter(gone).map(({ id }) => id)];
 	thread.messages = thread.messages
 		.filter((other) => !gone(other))
 		.map((other) => ({ ...other, siblings: other.siblings.filter((id) => !ids.includes(id)) }));
