@@ -60,7 +60,8 @@ pub(crate) async fn call(
 ) -> Result<BrowserCall, Failure> {
     let name = split_personal_id(&turn.model).map_or("", |(_, name)| name);
     let abilities = provider.provider.model(name).map_or(&[][..], |model| &model.abilities);
-    let gallery = Gallery::load(engine, principal, sees(abilities, false) == Some(false), &turn.history).await?;
+    let gallery =
+        Gallery::load(engine, principal, sees(abilities, false) == Some(false), &turn.history.messages).await?;
     let think = turn.parameters.think.filter(|_| abilities.contains(&Ability::Reasoning));
     let request = CompletionRequest {
         model: name.to_owned(),

@@ -4,6 +4,7 @@
 //! Data flows one way: `dispatch` → [`Live`](live) log in memory → readers at their own pace, and → the flusher, which
 //! writes all running generations to the database in one transaction.
 
+mod ask;
 mod browser;
 mod engine;
 mod events;
@@ -19,6 +20,7 @@ mod log;
 mod pictures;
 mod run;
 mod stream;
+mod summary;
 mod title;
 mod translate;
 

@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use stoa_dispatch::Call;
 use stoa_model::Principal;
-use stoa_model::completion::{
-    AnswerForm, CompletionEvent, LocalOptions, Parameters, PartKind, PromptMessage, PromptRole, Timers,
-};
+use stoa_model::completion::{Parameters, PromptMessage, PromptRole};
 use stoa_model::conversation::{MessageRole, Part};
 use stoa_storage::TurnIds;
 
+use crate::ask::{Question, ask};
 use crate::engine::Engine;
 
 const LONGEST: usize = 60;
 const MOST_WORDS: usize = 10;
+/// What is read of what a model says for a title.
+const LONGEST_BYTES: usize = 1_000;
 /// How much of the first exchange the model sees, in characters of each side.
 const EXCERPT: usize = 1_000;
 
@@ -30,43 +29,36 @@ pub(crate) fn from_first_message(parts: &[Part]) -> String {
 }
 
 /// Asks the model of the turn for a title. What is no title is left aside, and the first line stays.
-pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds, answer: Vec<Part>) {
+pub(crate) async fn suggest(engine: &Engine, principal: &Principal, turn: &TurnIds, answer: &[Part]) {
     if !engine.options().titles {
         return;
     }
     let excerpt = |role: &str, text: String| format!("{role}: {}\n\n", text.chars().take(EXCERPT).collect::<String>());
     let mut exchange: String = turn
         .history
+        .messages
         .iter()
         .filter(|message| message.role == MessageRole::User)
         .map(|message| excerpt("User", words(&message.parts)))
         .collect();
-    exchange.push_str(&excerpt("Assistant", words(&answer)));
+    exchange.push_str(&excerpt("Assistant", words(answer)));
     exchange.push_str(ASK);
-    let call = Call {
-        model: turn.model.clone(),
+    let question = Question {
+        model: &turn.model,
         messages: vec![PromptMessage::new(PromptRole::User, exchange)],
         parameters: Parameters { temperature: Some(0.2), max_tokens: Some(32), ..Parameters::default() },
-        stop: Vec::new(),
-        seed: None,
-        form: AnswerForm::default(),
-        timers: Timers { total: Duration::from_mins(2), ..Timers::default() },
-        local: LocalOptions::default(),
-        generation: None,
-        receipt: None,
+        within: Duration::from_mins(2),
+        bytes: LONGEST_BYTES,
     };
-    let written = tokio::select! {
-        written = write(&engine, &principal, call) => written,
-        () = engine.interrupted() => return,
-    };
+    let written = ask(engine, principal, question).await.ok();
     let Some(title) = written.as_deref().and_then(clean) else { return };
-    if let Err(error) = engine.database().suggest_title(&principal, turn.conversation, &title).await {
+    if let Err(error) = engine.database().suggest_title(principal, turn.conversation, &title).await {
         tracing::debug!(%error, "a suggested title was not kept");
     }
 }
 
 /// What a message says; the names of its pictures where it says nothing.
-fn words(parts: &[Part]) -> String {
+pub(crate) fn words(parts: &[Part]) -> String {
     let text: String = parts.iter().filter(|part| part.is_text()).map(Part::text).collect();
     if !text.trim().is_empty() {
         return text;
@@ -76,20 +68,6 @@ fn words(parts: &[Part]) -> String {
         _ => None,
     });
     names.collect::<Vec<_>>().join(", ")
-}
-
-async fn write(engine: &Engine, principal: &Principal, call: Call) -> Option<String> {
-    let mut events = engine.dispatch().call(principal, call).await.ok()?.events;
-    let mut title = String::new();
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(CompletionEvent::Delta { part: PartKind::Text, text }) if title.len() < 1_000 => title.push_str(&text),
-            Ok(CompletionEvent::Finish(_)) => return Some(title),
-            Ok(_) => {}
-            Err(_) => return None,
-        }
-    }
-    None
 }
 
 /// What a model wrote, when it is a title.

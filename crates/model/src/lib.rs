@@ -19,6 +19,7 @@ pub mod provider;
 pub mod search;
 pub mod share;
 pub mod think;
+pub mod tokens;
 pub mod tools;
 pub mod usage;
 
