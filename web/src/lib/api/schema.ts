@@ -218,6 +218,23 @@ export interface paths {
 		patch: operations['change_conversation'];
 		trace?: never;
 	};
+	'/api/v1/conversations/{id}/context': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** What a model would be sent with the next question, part by part, and what the conversation has cost. */
+		get: operations['read_context'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/conversations/{id}/export': {
 		parameters: {
 			query?: never;
@@ -791,6 +808,27 @@ export interface paths {
 		/** Puts back a message that was taken out within the last hour, with what went with it, where it was. */
 		post: operations['restore_message'];
 		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/messages/{id}/summary': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Sums up a branch to this answer, which takes as long as the model needs. From then on models get the summary in the place of
+		 *     this answer and of all above it.
+		 */
+		post: operations['sum_up'];
+		/** Takes a summary back: models get the messages themselves again, and nothing more is summed up by itself in this conversation. */
+		delete: operations['forget_summary'];
 		options?: never;
 		head?: never;
 		patch?: never;
@@ -1527,12 +1565,58 @@ export interface components {
 			model: string | null;
 			ok: boolean;
 		};
+		/** @description What the model of a conversation would be sent with the next question, and what it was sent so far. */
+		ContextFigures: {
+			/**
+			 * Format: int64
+			 * @description In billionths of a US dollar, of all branches; nothing where no model had a price.
+			 */
+			cost: number | null;
+			/** @description There are older messages that are not sent at all. */
+			left_out: boolean;
+			/**
+			 * Format: int32
+			 * @description How many messages are sent as they are.
+			 */
+			messages: number;
+			summable: components['schemas']['MessageId'] | null;
+			/**
+			 * Format: int32
+			 * @description How many messages the summary stands for.
+			 */
+			summed_up: number;
+			tokens: components['schemas']['ContextTokens'];
+		};
+		/** @description What the model of a conversation would be sent with the next question, by estimates of tokens. */
+		ContextTokens: {
+			/**
+			 * Format: int64
+			 * @description What was said since.
+			 */
+			messages: number;
+			/** Format: int64 */
+			pictures: number;
+			/**
+			 * Format: int64
+			 * @description The instructions of the project.
+			 */
+			project: number;
+			/**
+			 * Format: int64
+			 * @description What the model is told to be.
+			 */
+			role: number;
+			/** Format: int64 */
+			summary: number;
+		};
 		Continue: Record<string, never>;
 		/** @description The conversation as the list and the header show it. */
 		Conversation: {
 			/** @description Out of the list, but kept; a new turn brings it back. */
 			archived: boolean;
 			assistant_id: components['schemas']['AssistantId'] | null;
+			/** @description Old turns are summed up by themselves when they grow past what the model gets. */
+			auto_summary: boolean;
 			created_at: components['schemas']['Timestamp'];
 			/** @description An answer is being written. */
 			generating: boolean;
@@ -1545,6 +1629,7 @@ export interface components {
 			project_id: components['schemas']['ProjectId'] | null;
 			/** @description What the model is told to be in this conversation; empty for what the assistant says, if there is one. */
 			role: string;
+			summarised_at: components['schemas']['Timestamp'] | null;
 			/** @description In alphabetical order. */
 			tags: string[];
 			temporary_until: components['schemas']['Timestamp'] | null;
@@ -1556,6 +1641,8 @@ export interface components {
 		ConversationChange: {
 			/** @description Out of the list, or back in it. */
 			archived?: boolean | null;
+			/** @description Whether old turns are summed up by themselves. */
+			auto_summary?: boolean | null;
 			/** @description `true` makes a temporary conversation one like all others. */
 			keep?: boolean;
 			leaf_id?: components['schemas']['MessageId'] | null;
@@ -1899,6 +1986,7 @@ export interface components {
 			/** @description The model that answered in the place of that one, which could not. */
 			stand_in: string | null;
 			status: components['schemas']['MessageStatus'];
+			summary: components['schemas']['Summary'] | null;
 			timings: components['schemas']['Timings'] | null;
 			translation: components['schemas']['Translation'] | null;
 			usage: components['schemas']['Usage'] | null;
@@ -2498,6 +2586,24 @@ export interface components {
 		SuggestionList: {
 			/** @description The smallest first. */
 			items: components['schemas']['ModelSuggestion'][];
+		};
+		SumUp: {
+			/** @description Another model than that of the conversation. */
+			model?: string | null;
+		};
+		/**
+		 * @description What a branch comes down to, up to the answer that this is kept with. Models get it in the place of that answer and of
+		 *     all that is above it.
+		 */
+		Summary: {
+			/**
+			 * Format: int32
+			 * @description How many messages it stands for.
+			 */
+			messages: number;
+			/** @description Which model wrote it. */
+			model: string;
+			text: string;
 		};
 		/** @description A tag, and how many conversations have it. */
 		TagCount: {
@@ -3355,6 +3461,35 @@ export interface operations {
 				};
 				content: {
 					'application/json': components['schemas']['Conversation'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	read_context: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ContextFigures'];
 				};
 			};
 			404: {
@@ -4748,6 +4883,82 @@ export interface operations {
 		};
 	};
 	restore_message: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	sum_up: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['SumUp'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Message'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			502: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	forget_summary: {
 		parameters: {
 			query?: never;
 			header?: never;
