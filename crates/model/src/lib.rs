@@ -11,6 +11,7 @@ pub mod format;
 pub mod ids;
 pub mod image;
 pub mod json;
+pub mod own;
 pub mod person;
 pub mod personal;
 pub mod project;

@@ -1498,6 +1498,7 @@ export interface components {
 			/** @description Runs on this very machine. */
 			local: boolean;
 			name: string;
+			parameters: components['schemas']['ParameterSchema'] | null;
 			provider: string;
 			/** @description Whether it takes pictures; `null` where nobody has said what it can. */
 			sees: boolean | null;
@@ -2161,6 +2162,34 @@ export interface components {
 			expires_at?: components['schemas']['Timestamp'] | null;
 			leaf_id?: components['schemas']['MessageId'] | null;
 		};
+		/** @enum {string} */
+		ObjectKind: 'object';
+		/** @enum {string} */
+		OwnKind: 'number' | 'integer' | 'boolean' | 'string';
+		OwnParameter: {
+			default?: components['schemas']['OwnValue'] | null;
+			description?: string | null;
+			/** @description The only texts that are taken. */
+			enum?: string[] | null;
+			/** Format: double */
+			maximum?: number | null;
+			/** Format: double */
+			minimum?: number | null;
+			/** @description What people see; the name of the property when absent. */
+			title?: string | null;
+			type: components['schemas']['OwnKind'];
+		};
+		OwnValue: boolean | number | string;
+		/**
+		 * @description The part of JSON Schema that is understood: an object whose properties are numbers, switches, choices and texts. The name of
+		 *     a property says where in the body of a call its value goes: `top_k`, or by dots `generationConfig.topK`.
+		 */
+		ParameterSchema: {
+			properties: {
+				[key: string]: components['schemas']['OwnParameter'];
+			};
+			type: components['schemas']['ObjectKind'];
+		};
 		/** @description Sampling choices of one turn. An absent value is not sent, so that the model's own default holds. */
 		Parameters: {
 			/**
@@ -2173,6 +2202,13 @@ export interface components {
 			 * @description The longest answer, in tokens: 1 to 1,048,576.
 			 */
 			max_tokens?: number | null;
+			/**
+			 * @description Parameters that only some model has, by the names that its provider's admins gave them. Those of other models than the
+			 *     one that answers are left aside.
+			 */
+			own?: {
+				[key: string]: components['schemas']['OwnValue'];
+			};
 			/**
 			 * Format: double
 			 * @description -2 to 2.
@@ -2395,6 +2431,7 @@ export interface components {
 			enabled?: boolean;
 			/** @description The name the provider knows it by. */
 			name: string;
+			parameters: components['schemas']['ParameterSchema'] | null;
 			prices: components['schemas']['Prices'] | null;
 			/** @description The id (`slug/name`) of another model that answers when this one's provider cannot, as long as nothing was said. */
 			stand_in: string | null;
@@ -2614,8 +2651,20 @@ export interface components {
 		TagList: {
 			items: components['schemas']['TagCount'][];
 		};
-		/** @enum {string} */
-		Think: 'off' | 'on' | 'low' | 'medium' | 'high' | 'max';
+		Think:
+			| 'off'
+			| 'on'
+			| 'low'
+			| 'medium'
+			| 'high'
+			| 'max'
+			| {
+					/**
+					 * Format: int32
+					 * @description So many tokens, for protocols that bound it so; elsewhere the level that they come nearest to.
+					 */
+					budget: number;
+			  };
 		/** Format: date-time */
 		Timestamp: string;
 		/** @description Milliseconds of one answer. */

@@ -1,4 +1,4 @@
-//! Summaries of old turns, and the calls of a conversation found by their answers.
+//! Summaries of old turns, parameters that only one model has, and the calls of a conversation found by their answers.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer_null, boolean, text_null};
@@ -11,6 +11,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let columns = [
             ("messages", text_null("summary")),
+            ("provider_models", text_null("parameters")),
             ("conversations", boolean("auto_summary").default(true).take()),
             ("conversations", big_integer_null("summarised_at")),
         ];
