@@ -1,7 +1,18 @@
 // Without a mouse, with a screen reader, with large letters, with few colours and without motion.
 import { expect } from './expect.mjs';
 import { until, views } from './harness.mjs';
-import { accessible, api, chooseModel, complete, composer, enter, growing, picture, send } from './page.mjs';
+import {
+	accessible,
+	api,
+	chooseModel,
+	complete,
+	lastAnswer,
+	composer,
+	enter,
+	growing,
+	picture,
+	send
+} from './page.mjs';
 
 /** What has the focus, in the words a screen reader would say. */
 const focused = (page) =>
@@ -162,7 +173,7 @@ async function answerByKeys(all) {
 	await thoughts.focus();
 	await page.keyboard.press('Space');
 	expect(await thoughts.getAttribute('aria-expanded')).equals('true');
-	const figures = page.getByRole('button', { name: /tokens/ });
+	const figures = lastAnswer(page).getByRole('button', { name: /tokens/ });
 	await figures.focus();
 	await page.keyboard.press('Enter');
 	await page.getByRole('dialog', { name: 'Details' }).waitFor();
