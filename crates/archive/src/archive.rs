@@ -85,6 +85,9 @@ pub struct ArchivedConversation {
     pub archived: bool,
     pub project_id: Option<ProjectId>,
     pub assistant_id: Option<AssistantId>,
+    /// Where it begins, because it is a thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<ArchivedThread>,
     #[serde(default)]
     pub tags: Vec<String>,
     pub model: Option<String>,
@@ -95,6 +98,15 @@ pub struct ArchivedConversation {
     pub leaf_id: Option<MessageId>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// The message that a thread begins at. Its conversation is whole before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivedThread {
+    pub conversation_id: ConversationId,
+    pub message_id: MessageId,
+    #[serde(default)]
+    pub with_context: bool,
 }
 
 /// A picture, before the first message that shows it.
@@ -162,6 +174,11 @@ impl From<Conversation> for ArchivedConversation {
             archived: conversation.archived,
             project_id: conversation.project_id,
             assistant_id: conversation.assistant_id,
+            thread: conversation.thread.map(|thread| ArchivedThread {
+                conversation_id: thread.conversation_id,
+                message_id: thread.message_id,
+                with_context: thread.with_context,
+            }),
             tags: conversation.tags,
             model: conversation.model,
             parameters: conversation.parameters,

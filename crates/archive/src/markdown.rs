@@ -91,6 +91,7 @@ mod tests {
             error: None,
             translation: None,
             siblings: Vec::new(),
+            threads: Vec::new(),
             created_at: now,
         }
     }

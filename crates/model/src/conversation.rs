@@ -164,8 +164,36 @@ pub struct Conversation {
     /// When it goes for good, because it is a temporary one: it is in no list and found by no search.
     #[schema(required)]
     pub temporary_until: Option<Timestamp>,
+    /// Where it begins, because it is a thread: it is in no list but its conversation's.
+    #[schema(required)]
+    pub thread: Option<ThreadOf>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// Where a thread begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ThreadOf {
+    pub conversation_id: ConversationId,
+    pub message_id: MessageId,
+    /// What stands above that message belongs to it; else the message alone does.
+    pub with_context: bool,
+    /// The messages of its own, on all of its branches.
+    pub messages: u64,
+}
+
+/// A thread, as the message that it begins at shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct MessageThread {
+    pub id: ConversationId,
+    /// Empty until something is said.
+    pub title: String,
+    /// On all of its branches.
+    pub messages: u64,
+    /// An answer is being written in it.
+    pub generating: bool,
+    /// An answer has come in it that its owner has not seen.
+    pub unread: bool,
 }
 
 /// A language that the application speaks, into which it translates.
@@ -231,5 +259,7 @@ pub struct Message {
     pub translation: Option<Translation>,
     /// All messages with the same parent, this one among them, oldest first.
     pub siblings: Vec<MessageId>,
+    /// The threads that begin at it, oldest first.
+    pub threads: Vec<MessageThread>,
     pub created_at: Timestamp,
 }

@@ -17,7 +17,7 @@ use stoa_model::file::File;
 use stoa_model::project::ProjectProfile;
 use stoa_model::prompt::PromptProfile;
 use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, PromptId, Timestamp};
-use stoa_storage::{Brought, ImportEnd, ImportedConversation, ImportedMessage, StorageError};
+use stoa_storage::{Brought, ImportEnd, ImportedConversation, ImportedMessage, ImportedThread, StorageError};
 
 pub(crate) use self::report::ImportReport;
 use self::report::Tally;
@@ -239,21 +239,19 @@ impl Import<'_> {
         } else {
             head.role.replace('\0', "")
         };
-        let candidates = |both: Option<(ProjectId, Option<ProjectId>)>| {
-            both.into_iter().flat_map(|(derived, original)| original.into_iter().chain([derived])).collect()
-        };
         let new = ImportedConversation {
             id,
             original,
             title: head.title,
             pinned: head.pinned,
             archived: head.archived,
-            project: candidates(head.project),
-            assistant: head
-                .assistant
-                .into_iter()
-                .flat_map(|(derived, original)| original.into_iter().chain([derived]))
-                .collect(),
+            project: head.project.map(both).unwrap_or_default(),
+            assistant: head.assistant.map(both).unwrap_or_default(),
+            thread: head.thread.map(|thread| ImportedThread {
+                conversation: both(thread.conversation),
+                message: both(thread.message),
+                with_context: thread.with_context,
+            }),
             tags: head.tags,
             model: head.model.and_then(|model| clean_model(model).ok()),
             parameters: if head.parameters.check().is_ok() { head.parameters } else { Parameters::default() },
@@ -404,6 +402,11 @@ fn taken(lost: &HashMap<MessageId, Option<MessageId>>, mut parent: Option<Messag
         }
     }
     None
+}
+
+/// The ids that something may have here, the more likely first.
+fn both<T>((derived, original): (T, Option<T>)) -> Vec<T> {
+    original.into_iter().chain([derived]).collect()
 }
 
 async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

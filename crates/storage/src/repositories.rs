@@ -22,6 +22,7 @@ pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod shares;
+pub(crate) mod threads;
 pub(crate) mod usage;
 pub(crate) mod usage_sums;
 pub(crate) mod users;

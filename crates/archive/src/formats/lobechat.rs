@@ -289,6 +289,7 @@ fn head(
         archived: false,
         project: None,
         assistant: assistant.map(|id| (id, None)),
+        thread: None,
         tags: Vec::new(),
         model: None,
         parameters: Parameters::default(),

@@ -31,6 +31,12 @@ pub struct Model {
     pub deleted_at: Option<i64>,
     /// When a temporary one goes for good.
     pub expires_at: Option<i64>,
+    /// The conversation that it is a thread of.
+    pub thread_of: Option<Uuid>,
+    /// The message of that one that it begins at.
+    pub source_message_id: Option<Uuid>,
+    /// What stands above that message belongs to it.
+    pub with_context: bool,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

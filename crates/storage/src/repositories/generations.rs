@@ -25,6 +25,7 @@ use super::files;
 use super::messages::{find_message, message, path};
 use super::personal_providers::StoredPersonalProvider;
 use super::projects;
+use super::threads;
 use super::usage::{self, UsageRow};
 use super::users::name_of;
 use super::{from_json, to_json};
@@ -255,9 +256,11 @@ impl Database {
         };
         let asked = assistant.as_ref().and_then(|profile| profile.history_messages);
         let longest = asked.unwrap_or(limits.history);
-        let history = path(&transaction, conversation, begun.message, longest)
+        let own = path(&transaction, conversation, begun.message, longest).await?;
+        let history = threads::before(&transaction, &begun.conversation, longest, own.len())
             .await?
             .into_iter()
+            .chain(own)
             .map(|row| message(row, Vec::new()))
             .collect::<Result<_, _>>()?;
         transaction.commit().await?;

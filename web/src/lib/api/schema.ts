@@ -310,6 +310,23 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/conversations/{id}/threads': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the threads of a conversation, on whichever branch they begin. */
+		get: operations['list_threads'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/egress/allowances': {
 		parameters: {
 			query?: never;
@@ -790,6 +807,26 @@ export interface paths {
 		put?: never;
 		/** Puts back a message that was taken out within the last hour, with what went with it, where it was. */
 		post: operations['restore_message'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/messages/{id}/threads': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Begins a thread at a message: a conversation of its own that goes on from there, in no list but that of its conversation. It
+		 *     is deleted, restored and kept with that one, and goes with its message. Refused in a thread, and past 200 in a conversation.
+		 */
+		post: operations['begin_thread'];
 		delete?: never;
 		options?: never;
 		head?: never;
@@ -1548,6 +1585,7 @@ export interface components {
 			/** @description In alphabetical order. */
 			tags: string[];
 			temporary_until: components['schemas']['Timestamp'] | null;
+			thread: components['schemas']['ThreadOf'] | null;
 			title: string;
 			/** @description An answer has come that its owner has not seen. */
 			unread: boolean;
@@ -1899,6 +1937,8 @@ export interface components {
 			/** @description The model that answered in the place of that one, which could not. */
 			stand_in: string | null;
 			status: components['schemas']['MessageStatus'];
+			/** @description The threads that begin at it, oldest first. */
+			threads: components['schemas']['MessageThread'][];
 			timings: components['schemas']['Timings'] | null;
 			translation: components['schemas']['Translation'] | null;
 			usage: components['schemas']['Usage'] | null;
@@ -1921,6 +1961,21 @@ export interface components {
 		 * @enum {string}
 		 */
 		MessageStatus: 'running' | 'complete' | 'stopped' | 'interrupted' | 'failed';
+		/** @description A thread, as the message that it begins at shows it. */
+		MessageThread: {
+			/** @description An answer is being written in it. */
+			generating: boolean;
+			id: components['schemas']['ConversationId'];
+			/**
+			 * Format: int64
+			 * @description On all of its branches.
+			 */
+			messages: number;
+			/** @description Empty until something is said. */
+			title: string;
+			/** @description An answer has come in it that its owner has not seen. */
+			unread: boolean;
+		};
 		/** @description What a model is doing. Sizes are in bytes. */
 		ModelActivity: {
 			/** @description What of it is on devices, and not on the processor. */
@@ -2072,6 +2127,10 @@ export interface components {
 			audience: components['schemas']['Audience'];
 			expires_at?: components['schemas']['Timestamp'] | null;
 			leaf_id?: components['schemas']['MessageId'] | null;
+		};
+		NewThread: {
+			/** @description What stands above the message belongs to the thread; else the message alone does. */
+			with_context: boolean;
 		};
 		/** @description Sampling choices of one turn. An absent value is not sent, so that the model's own default holds. */
 		Parameters: {
@@ -2346,6 +2405,7 @@ export interface components {
 			role: components['schemas']['MessageRole'] | null;
 			/** @description The title, or the part of the message where most of the words are. */
 			snippet: components['schemas']['Snippet'];
+			thread_of: components['schemas']['ConversationId'] | null;
 		};
 		SearchResults: {
 			/** @description False for a while after an update, until everything that was there before can be found. */
@@ -2510,6 +2570,22 @@ export interface components {
 		};
 		/** @enum {string} */
 		Think: 'off' | 'on' | 'low' | 'medium' | 'high' | 'max';
+		ThreadList: {
+			/** @description The latest used first; at most 200. */
+			items: components['schemas']['Conversation'][];
+		};
+		/** @description Where a thread begins. */
+		ThreadOf: {
+			conversation_id: components['schemas']['ConversationId'];
+			message_id: components['schemas']['MessageId'];
+			/**
+			 * Format: int64
+			 * @description The messages of its own, on all of its branches.
+			 */
+			messages: number;
+			/** @description What stands above that message belongs to it; else the message alone does. */
+			with_context: boolean;
+		};
 		/** Format: date-time */
 		Timestamp: string;
 		/** @description Milliseconds of one answer. */
@@ -3607,6 +3683,35 @@ export interface operations {
 				};
 			};
 			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_threads: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ThreadList'];
+				};
+			};
+			404: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -4765,6 +4870,48 @@ export interface operations {
 				content?: never;
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	begin_thread: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['NewThread'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Conversation'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description Also `answer_running`, `thread_in_thread` and `too_many_threads`. */
+			409: {
 				headers: {
 					[name: string]: unknown;
 				};

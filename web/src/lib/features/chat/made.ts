@@ -27,6 +27,7 @@ export const userMessage = (
 	finish_reason: null,
 	translation: null,
 	siblings: [id],
+	threads: [],
 	created_at: new Date().toISOString()
 });
 

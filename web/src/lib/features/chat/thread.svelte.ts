@@ -4,7 +4,7 @@ import { assistants } from '$lib/features/assistants';
 import type { Picture } from '$lib/features/attachments';
 import { conversations } from '$lib/features/conversations';
 import { TurnSettings } from '$lib/features/parameters';
-import { hub, type LiveGeneration, type Outcome } from '$lib/features/stream';
+import { hub, type ConversationEvent, type LiveGeneration, type Outcome } from '$lib/features/stream';
 import { reply, userMessage } from './made';
 import { sentParts } from './parts';
 
@@ -15,6 +15,13 @@ const UNSETTLED_MS = 1_500;
 interface Live {
 	generation: LiveGeneration;
 	leave: () => void;
+}
+
+/** Where a thread is to begin. */
+export interface Origin {
+	message: string;
+	/** What stands above the message belongs to it. */
+	withContext: boolean;
 }
 
 /** The model that new conversations of a project begin with. */
@@ -74,6 +81,11 @@ export class Thread {
 	/** A new conversation is to be a temporary one. */
 	temporary = $state(false);
 
+	/** The message that a thread begins at, until it is made. */
+	origin = $state.raw<Origin | null>(null);
+	/** It hangs on a message of another conversation. */
+	readonly aside = $derived(this.origin !== null || Boolean(this.conversation?.thread));
+
 	/** In which project a new conversation is made. */
 	readonly project: string | null;
 
@@ -98,7 +110,10 @@ export class Thread {
 			void this.read();
 		});
 		const stopEvents = hub.onConversation((event) => {
-			if (event.conversation.id !== this.id) return;
+			if (event.conversation.id !== this.id) {
+				this.#besides(event);
+				return;
+			}
 			if (event.kind === 'deleted') {
 				void this.read();
 				return;
@@ -108,7 +123,7 @@ export class Thread {
 			this.#markRead();
 			const elsewhere = conversation.leaf_id !== null && conversation.leaf_id !== (this.end ?? this.last?.id);
 			const started = conversation.generating && this.last?.status !== 'running';
-			if (this.loaded && !this.posting && (elsewhere || started)) void this.read();
+			if (this.loaded && !this.posting && (elsewhere || started || this.problem)) void this.read();
 		});
 		if (this.id || this.#wanted || this.project) void this.read();
 		else this.loaded = true;
@@ -121,6 +136,16 @@ export class Thread {
 			for (const { leave } of this.live.values()) leave();
 			this.live.clear();
 		};
+	}
+
+	/** Shows at its message how a thread of this conversation is now. */
+	#besides(event: ConversationEvent): void {
+		const { id } = event.conversation;
+		const here =
+			event.kind === 'deleted'
+				? this.messages.some(({ threads }) => threads.some((one) => one.id === id))
+				: event.conversation.thread?.conversation_id === this.id;
+		if (here) void import('./side').then(({ take }) => take(this, event));
 	}
 
 	/** Reads the conversation and the end of its branch; calls meanwhile lead to one more reading. */
@@ -220,14 +245,20 @@ export class Thread {
 	}
 
 	async #create(): Promise<string> {
+		const { origin } = this;
 		const made = await call(
-			client.POST('/api/v1/conversations', {
-				body: {
-					assistant_id: this.assistant?.id,
-					project_id: this.project ?? undefined,
-					temporary: this.temporary
-				}
-			})
+			origin
+				? client.POST('/api/v1/messages/{id}/threads', {
+						params: { path: { id: origin.message } },
+						body: { with_context: origin.withContext }
+					})
+				: client.POST('/api/v1/conversations', {
+						body: {
+							assistant_id: this.assistant?.id,
+							project_id: this.project ?? undefined,
+							temporary: this.temporary
+						}
+					})
 		);
 		this.id = made.id;
 		conversations.put(made);
@@ -354,6 +385,15 @@ export class Thread {
 	}
 }
 
+/** Makes a thread that outlives the component that asks for it: what is derived in it would end with that one. */
+export function makeThread(...of: ConstructorParameters<typeof Thread>): Thread {
+	let made!: Thread;
+	$effect.root(() => {
+		made = new Thread(...of);
+	});
+	return made;
+}
+
 const kept: Thread[] = [];
 const KEPT = 6;
 
@@ -361,7 +401,7 @@ const KEPT = 6;
 export function threadOf(id: string): Thread {
 	const known = kept.find((thread) => thread.id === id);
 	if (known) kept.splice(kept.indexOf(known), 1);
-	const thread = known ?? new Thread(id);
+	const thread = known ?? makeThread(id);
 	keep(thread);
 	return thread;
 }

@@ -38,6 +38,7 @@ const message = (id: string, parent: string | null, role: Message['role'], text:
 	finish_reason: null,
 	translation: null,
 	siblings: [id],
+	threads: [],
 	created_at: '2026-01-01T00:00:00Z'
 });
 
@@ -56,6 +57,7 @@ const conversation: Conversation = {
 	generating: false,
 	unread: false,
 	temporary_until: null,
+	thread: null,
 	created_at: '2026-01-01T00:00:00Z',
 	updated_at: '2026-01-01T00:00:00Z'
 };

@@ -49,6 +49,37 @@ async function remove(conversation: Conversation): Promise<void> {
 	});
 }
 
+/** Deletes a thread, which its conversation shows no more. */
+async function removeThread(thread: Conversation, gone: () => void): Promise<void> {
+	try {
+		await conversations.remove(thread.id);
+	} catch (caught) {
+		failed(caught);
+		return;
+	}
+	gone();
+	toasts.show(m.thread_deleted(), {
+		action: { label: m.undo(), run: () => conversations.restore(thread.id).catch(failed) }
+	});
+}
+
+/** What can be done with a thread, beside what is said in it. */
+export function threadActions(
+	thread: Conversation,
+	{ rename, gone }: { rename: () => void; gone: () => void }
+): MenuEntry[] {
+	return [
+		{ label: m.rename(), icon: Pencil, onselect: rename },
+		'separator',
+		{
+			label: m.thread_delete(),
+			icon: Trash,
+			danger: true,
+			onselect: () => void removeThread(thread, gone)
+		}
+	];
+}
+
 /** What is needed for few conversations only comes when it is asked for. */
 const organise = () => import('$lib/features/organise');
 const transfer = () => import('$lib/features/transfer/single');

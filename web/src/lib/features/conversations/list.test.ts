@@ -20,6 +20,7 @@ const conversation = (id: string, updated_at: string): Conversation => ({
 	generating: false,
 	unread: false,
 	temporary_until: null,
+	thread: null,
 	created_at: updated_at,
 	updated_at
 });
