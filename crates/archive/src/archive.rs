@@ -133,6 +133,9 @@ pub struct ArchivedMessage {
     pub model: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<String>,
+    /// Who answered, where it was not the assistant of the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant_id: Option<AssistantId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Parameters>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -206,6 +209,7 @@ impl From<Message> for ArchivedMessage {
             finish_reason: message.finish_reason,
             model: message.model,
             stand_in: message.stand_in,
+            assistant_id: message.assistant_id,
             parameters: message.parameters,
             usage: message.usage,
             timings: message.timings,

@@ -85,6 +85,8 @@ pub struct MessagePiece {
     pub status: MessageStatus,
     pub model: Option<String>,
     pub stand_in: Option<String>,
+    /// Who answered, where it was not the assistant of the conversation: as imported, and as it was exported.
+    pub assistant: Option<(AssistantId, Option<AssistantId>)>,
     pub parameters: Option<Parameters>,
     pub finish_reason: Option<FinishReason>,
     pub usage: Option<Usage>,

@@ -148,7 +148,7 @@ pub struct Conversation {
     pub archived: bool,
     /// In alphabetical order.
     pub tags: Vec<String>,
-    /// The model of the last turn, the default of the next.
+    /// The model of the last turn that no assistant was asked for by name, the default of the next.
     #[schema(required)]
     pub model: Option<String>,
     pub parameters: Parameters,
@@ -243,6 +243,9 @@ pub struct Message {
     /// The model that answered in the place of that one, which could not.
     #[schema(required)]
     pub stand_in: Option<String>,
+    /// The assistant that was asked for this answer alone, in the place of the conversation's.
+    #[schema(required)]
+    pub assistant_id: Option<AssistantId>,
     #[schema(required)]
     pub parameters: Option<Parameters>,
     /// The generation that writes, or last wrote, this answer.

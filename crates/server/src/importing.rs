@@ -48,6 +48,7 @@ pub(crate) async fn import(app: &App, principal: &Principal, body: Body) -> Resu
         chains: HashSet::new(),
         pending: (0, 0),
         lost: HashMap::new(),
+        assistants: HashMap::new(),
     };
     let done = import.read(Reader::new(user), body).await;
     // Also what was taken before something went wrong is to be seen.
@@ -69,6 +70,8 @@ struct Import<'a> {
     pending: (usize, usize),
     /// Messages of the open conversation that are not taken, and what they follow.
     lost: HashMap<MessageId, Option<MessageId>>,
+    /// Which of the assistants that answers name are there, and as what.
+    assistants: HashMap<AssistantId, Option<AssistantId>>,
 }
 
 struct Open {
@@ -296,7 +299,8 @@ impl Import<'_> {
         let parent = taken(&self.lost, piece.parent);
         let (id, conversation) = (piece.id, piece.conversation);
         let files = self.pictures(&piece).await?;
-        match clean::message(piece, &files, parent, at) {
+        let assistant = self.answered_by(piece.assistant).await?;
+        match clean::message(piece, &files, assistant, parent, at) {
             Ok(message) => {
                 let bytes: usize = message.parts.iter().map(|part| part.text().len()).sum();
                 self.pending = (self.pending.0 + 1, self.pending.1 + bytes);
@@ -315,6 +319,29 @@ impl Import<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Who answered, if they are there.
+    async fn answered_by(&mut self, ids: Option<(AssistantId, Option<AssistantId>)>) -> Result<Option<AssistantId>> {
+        let Some(ids) = ids else { return Ok(None) };
+        if let Some(known) = self.assistants.get(&ids.0) {
+            return Ok(*known);
+        }
+        let mut found = None;
+        for id in both(ids) {
+            match self.app.database.assistant(self.principal, id).await {
+                Ok(_) => {
+                    found = Some(id);
+                    break;
+                }
+                Err(StorageError::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if self.assistants.len() < WAITING {
+            self.assistants.insert(ids.0, found);
+        }
+        Ok(found)
     }
 
     /// The pictures that a message shows, by the ids that the file has for them.

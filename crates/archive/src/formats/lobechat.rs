@@ -240,6 +240,7 @@ impl State {
             status: MessageStatus::Complete,
             model,
             stand_in: None,
+            assistant: None,
             parameters: None,
             finish_reason: None,
             usage: None,

@@ -99,6 +99,7 @@ fn message(origins: Origins, message: ArchivedMessage) -> MessagePiece {
         status: message.status,
         model: super::model(message.model),
         stand_in: super::model(message.stand_in),
+        assistant: message.assistant_id.map(|id| (derived(origins, "assistant", id.into()), Some(id))),
         parameters: message.parameters,
         finish_reason: message.finish_reason,
         usage: message.usage,

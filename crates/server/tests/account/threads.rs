@@ -1,4 +1,4 @@
-//! Threads over HTTP: what the model is asked, what is refused, and how they come and go.
+//! Threads, and assistants that answer one turn, over HTTP: what the model is asked, what is refused, and how they come and go.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ async fn with_mock(owner: &mut Browser) -> MockServer {
     owner.post("/api/v1/egress/allowances", allowance).await.good(201);
     let new = json!({"name": "Mock", "slug": "mock", "kind": "openai", "base_url": mock.base_url()});
     let provider = owner.post("/api/v1/providers", new).await.good(201).id();
-    let models = json!({"models": [{"name": "echo"}, {"name": "endless;rate=20"}]});
+    let models = json!({"models": [{"name": "echo"}, {"name": "echo;rate=900"}, {"name": "endless;rate=20"}]});
     owner.put(&format!("/api/v1/providers/{provider}/models"), models).await.good(200);
     mock
 }
@@ -81,6 +81,59 @@ on_both_engines! {
         let shared = format!("/api/v1/shared/{}/messages", link.body["token"].as_str().unwrap());
         let shown = member.get(&shared).await.good(200).text;
         assert!(shown.contains("pear") && !shown.contains("cherry"), "a link leaves threads out: {shown}");
+    }
+
+    async fn an_assistant_answers_one_turn_of_any_conversation(test: TestDatabase) {
+        let (house, mut owner) = House::with_owner(test).await;
+        let mock = with_mock(&mut owner).await;
+        let sage = json!({"name": "Sage", "role": "You are wise.", "input_template": "<{{text}}>"});
+        let sage = owner.post("/api/v1/assistants", sage).await.good(201).id();
+        let conversation = owner.post("/api/v1/conversations", json!({"title": "x"})).await.good(201).id();
+        let role = json!({"role": "Be brief."});
+        owner.send(Method::PATCH, &format!("/api/v1/conversations/{conversation}"), Some(role)).await.good(200);
+        say(&mut owner, &conversation, "apple").await;
+        let path = format!("/api/v1/conversations/{conversation}/messages");
+        let turn = |assistant: &str| {
+            json!({"parts": [{"type": "text", "text": "pear"}], "model": "mock/echo;rate=900", "assistant_id": assistant})
+        };
+        let reply = owner.post(&path, turn(&sage)).await.good(202).body["reply_id"].as_str().unwrap().to_owned();
+        let written = |list: &Value| list["items"].as_array().unwrap().iter().all(|item| item["status"] != "running");
+        while !written(&owner.get(&path).await.good(200).body) {
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        assert_eq!(asked(&mock), ["You are wise.", "<apple>", "apple", "<pear>"]);
+        let list = owner.get(&path).await.good(200).body;
+        let who = |list: &Value, at: usize| list["items"][at]["assistant_id"].clone();
+        assert_eq!((who(&list, 1), who(&list, 2), who(&list, 3)), (Value::Null, Value::Null, json!(sage)));
+        let model = owner.get(&format!("/api/v1/conversations/{conversation}")).await.good(200).body["model"].clone();
+        assert_eq!(model, "mock/echo", "what was asked once is not what the conversation goes on with");
+        // The next turn is the conversation's own again, and another answer to this one is the assistant's.
+        say(&mut owner, &conversation, "plum").await;
+        assert_eq!(asked(&mock), ["Be brief.", "apple", "apple", "pear", "<pear>", "plum"]);
+        owner.post(&format!("/api/v1/messages/{reply}/regenerate"), json!({})).await.good(202);
+        while !written(&owner.get(&path).await.good(200).body) {
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        assert_eq!(asked(&mock), ["You are wise.", "<apple>", "apple", "<pear>"]);
+        assert_eq!(who(&owner.get(&path).await.good(200).body, 3), json!(sage));
+        // Who answered goes along to another account, as who is there.
+        let archive = owner.get("/api/v1/export").await.good(200).text;
+        let (mut member, _) = house.join(&mut owner, MEMBER, "member").await;
+        crate::exports::import(&mut member, archive).await.good(200);
+        let theirs = member.get("/api/v1/assistants").await.good(200).body["items"][0]["id"].clone();
+        let copy = member.get("/api/v1/conversations").await.good(200).body["items"][0]["id"].clone();
+        let copy = format!("/api/v1/conversations/{}/messages", copy.as_str().unwrap());
+        assert_eq!(who(&member.get(&copy).await.good(200).body, 3), theirs);
+        assert_ne!(theirs, json!(sage));
+        // Somebody else's, and one that was deleted, are not asked.
+        member.post(&copy, turn(&sage)).await.is(404, "assistant_not_found");
+        owner.delete(&format!("/api/v1/assistants/{sage}")).await.good(204);
+        owner.post(&path, turn(&sage)).await.is(404, "assistant_not_found");
+        owner.post(&format!("/api/v1/messages/{reply}/regenerate"), json!({})).await.good(202);
+        while !written(&owner.get(&path).await.good(200).body) {
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        assert_eq!(asked(&mock), ["Be brief.", "apple", "apple", "pear"], "who is gone says nothing more");
     }
 
     async fn a_message_that_is_being_written_has_no_threads_and_one_that_has_some_goes(test: TestDatabase) {

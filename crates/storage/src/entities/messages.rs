@@ -39,6 +39,8 @@ pub struct Model {
     pub moved_from_id: Option<Uuid>,
     #[sea_orm(column_type = "Text")]
     pub translation: Option<String>,
+    /// Who answered, where it was not the assistant of the conversation.
+    pub assistant_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

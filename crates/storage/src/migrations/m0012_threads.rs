@@ -1,7 +1,8 @@
-//! Threads: conversations that begin at a message of another, and go with it.
+//! Threads: conversations that begin at a message of another, and go with it. And who answered, where it was not the assistant
+//! of the conversation.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::boolean;
+use sea_orm_migration::schema::{boolean, uuid_null};
 use sea_orm_migration::sea_orm::DatabaseBackend;
 
 #[derive(DeriveMigrationName)]
@@ -23,6 +24,7 @@ impl MigrationTrait for Migration {
         }
         let with_context = boolean("with_context").default(false).take();
         manager.alter_table(Table::alter().table("conversations").add_column(with_context).take()).await?;
+        manager.alter_table(Table::alter().table("messages").add_column(uuid_null("assistant_id")).take()).await?;
         let index = |name: &'static str, column: &'static str| {
             Index::create().name(name).table("conversations").col(column).take()
         };

@@ -292,6 +292,7 @@ pub(super) fn message(row: messages::Model, siblings: Vec<MessageId>) -> Result<
         translation: row.translation.map(|text| from_json("messages", "translation", id, &text)).transpose()?,
         model: row.model,
         stand_in: row.stand_in,
+        assistant_id: row.assistant_id.map(Into::into),
         generation_id: row.generation_id.map(Into::into),
         siblings,
         threads: Vec::new(),

@@ -53,6 +53,7 @@ pub(crate) async fn ask(database: &Database, who: &Principal, within: Conversati
         parts: text(words),
         model: "mock/echo".to_owned(),
         parameters: Parameters::default(),
+        assistant: None,
         title: words.to_owned(),
     };
     database.begin_turn(who, turn, InstanceId::generate(NOW), LIMITS, later(at)).await.unwrap()

@@ -1921,6 +1921,7 @@ export interface components {
 			welcomed: boolean;
 		};
 		Message: {
+			assistant_id: components['schemas']['AssistantId'] | null;
 			conversation_id: components['schemas']['ConversationId'];
 			created_at: components['schemas']['Timestamp'];
 			error: components['schemas']['Failure'] | null;
@@ -2105,6 +2106,7 @@ export interface components {
 			title?: string | null;
 		};
 		NewMessage: {
+			assistant_id?: components['schemas']['AssistantId'] | null;
 			/** @description `slug/name`. */
 			model: string;
 			parameters?: components['schemas']['Parameters'] | null;
@@ -3559,6 +3561,7 @@ export interface operations {
 					'application/json': components['schemas']['Turn'];
 				};
 			};
+			/** @description Also `assistant_not_found`. */
 			404: {
 				headers: {
 					[name: string]: unknown;

@@ -119,6 +119,7 @@ fn message(said: SharedMessage, id: MessageId, parent: Option<MessageId>, parts:
     ImportedMessage {
         id,
         parent,
+        assistant: None,
         role: said.role,
         parts,
         status: MessageStatus::Complete,

@@ -201,10 +201,15 @@ export class Thread {
 	}
 
 	/** Sends a message after the last one. Throws a {@link Problem}, and then nothing was sent. */
-	async send(text: string, model: string, pictures: readonly Picture[] = []): Promise<string> {
+	async send(
+		text: string,
+		model: string,
+		pictures: readonly Picture[] = [],
+		assistant: string | null = null
+	): Promise<string> {
 		if (this.end) await this.toEnd();
 		return this.turn(async () => {
-			const parameters = this.settings.parameters;
+			const { parameters } = assistants.find(assistant) ?? this.settings;
 			const id = this.id ?? (await this.#create());
 			const parent = this.last?.id ?? null;
 			const waiting = userMessage(`sending:${id}`, id, parent, text, pictures);
@@ -212,8 +217,9 @@ export class Thread {
 			this.messages = [...before, waiting];
 			this.sent += 1;
 			try {
-				const turn = await this.post(id, parent ?? undefined, waiting, model, parameters);
-				this.show([...before, { ...waiting, id: turn.message_id, siblings: [turn.message_id] }], turn, model);
+				const turn = await this.post(id, parent ?? undefined, waiting, model, parameters, assistant);
+				const mine = { ...waiting, id: turn.message_id, siblings: [turn.message_id] };
+				this.show([...before, mine], turn, model, [turn.reply_id], assistant);
 			} catch (caught) {
 				this.messages = before;
 				throw caught;
@@ -267,19 +273,21 @@ export class Thread {
 		return made.id;
 	}
 
-	/** Posts a message of the reader, for an answer of this model. */
+	/** Posts a message of the reader, for an answer of this model, and of this assistant in the place of the usual one. */
 	post(
 		id: string,
 		parent: string | null | undefined,
 		message: Message,
 		model: string,
-		parameters: Parameters
+		parameters: Parameters,
+		assistant: string | null = null
 	): Promise<Turn> {
 		const body = {
 			...(parent === undefined ? {} : { parent_id: parent }),
 			parts: sentParts(message.parts),
 			model,
-			parameters
+			parameters,
+			...(assistant ? { assistant_id: assistant } : {})
 		};
 		return call(client.POST('/api/v1/conversations/{id}/messages', { params: { path: { id } }, body }));
 	}
@@ -291,10 +299,16 @@ export class Thread {
 	}
 
 	/** Shows a turn that has begun at the end of this path. */
-	show(path: Message[], turn: Turn, model: string, siblings = [turn.reply_id]): void {
+	show(
+		path: Message[],
+		turn: Turn,
+		model: string,
+		siblings = [turn.reply_id],
+		assistant: string | null = null
+	): void {
 		callFor(turn);
 		const id = this.id ?? '';
-		const answer = { ...reply(turn, id, turn.message_id, model), siblings };
+		const answer = { ...reply(turn, id, turn.message_id, model, assistant), siblings };
 		this.end = null;
 		this.messages = [...path, answer];
 		this.sent += 1;

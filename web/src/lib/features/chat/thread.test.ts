@@ -30,6 +30,7 @@ const message = (id: string, parent: string | null, role: Message['role'], text:
 	status: 'complete',
 	model: null,
 	stand_in: null,
+	assistant_id: null,
 	parameters: null,
 	generation_id: null,
 	usage: null,

@@ -12,7 +12,7 @@ import Share from '@lucide/svelte/icons/share-2';
 import Trash from '@lucide/svelte/icons/trash-2';
 import { conversations } from './list.svelte';
 
-function failed(caught: unknown): void {
+export function failed(caught: unknown): void {
 	const { title, detail } = problemWords(Problem.from(caught));
 	toasts.show(detail ? `${title}. ${detail}` : title, { tone: 'bad' });
 }
@@ -47,37 +47,6 @@ async function remove(conversation: Conversation): Promise<void> {
 			}
 		}
 	});
-}
-
-/** Deletes a thread, which its conversation shows no more. */
-async function removeThread(thread: Conversation, gone: () => void): Promise<void> {
-	try {
-		await conversations.remove(thread.id);
-	} catch (caught) {
-		failed(caught);
-		return;
-	}
-	gone();
-	toasts.show(m.thread_deleted(), {
-		action: { label: m.undo(), run: () => conversations.restore(thread.id).catch(failed) }
-	});
-}
-
-/** What can be done with a thread, beside what is said in it. */
-export function threadActions(
-	thread: Conversation,
-	{ rename, gone }: { rename: () => void; gone: () => void }
-): MenuEntry[] {
-	return [
-		{ label: m.rename(), icon: Pencil, onselect: rename },
-		'separator',
-		{
-			label: m.thread_delete(),
-			icon: Trash,
-			danger: true,
-			onselect: () => void removeThread(thread, gone)
-		}
-	];
 }
 
 /** What is needed for few conversations only comes when it is asked for. */

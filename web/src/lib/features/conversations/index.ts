@@ -1,4 +1,4 @@
 export { conversations, conversationsOf } from './list.svelte';
 export { default as ConversationNav } from './ConversationNav.svelte';
 export { default as Rename } from './Rename.svelte';
-export { conversationActions, threadActions, titleOf } from './actions';
+export { conversationActions, titleOf } from './actions';
