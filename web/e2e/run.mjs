@@ -22,6 +22,7 @@ import { settingsTests } from './settings/index.mjs';
 import { sharingTests } from './sharing.mjs';
 import { transferTests } from './transfer.mjs';
 import { temporaryTests } from './temporary.mjs';
+import { threadTests } from './threads.mjs';
 import { walkThroughTests } from './walk-through.mjs';
 
 const LIMIT_MS = 180_000;
@@ -39,6 +40,7 @@ const tests = [
 	...queueTests,
 	...messageTests,
 	...compareTests,
+	...threadTests,
 	...temporaryTests,
 	...projectTests,
 	...transferTests,

@@ -155,7 +155,8 @@ const prompts = (view) => async (all) => {
 
 async function whom(all) {
 	const page = await newcomer(all, 'Atwood', views['1440 px, light'], '/');
-	await api(page, all, 'POST', '/assistants', { name: 'Gardener' });
+	const gardener = { name: 'Gardener', avatar: '🌱', role: 'You grow things.', model: 'mock/echo' };
+	await api(page, all, 'POST', '/assistants', gardener);
 	await page.reload();
 	await chooseModel(page, 'counter');
 	await composer(page).pressSequentially('Say this @ech');
@@ -175,6 +176,24 @@ async function whom(all) {
 	await page.getByRole('button', { name: 'Model: counter' }).waitFor();
 	await send(page, 'Count. [[tokens=3]]');
 	await page.getByRole('article', { name: 'Answer of counter' }).waitFor();
+	await complete(page);
+	// An assistant answers one turn of a conversation that is there, by its own model, and says so.
+	await composer(page).pressSequentially('Plant this @gard');
+	await options(page).filter({ hasText: 'Gardener' }).click();
+	await page.getByRole('button', { name: '@Gardener' }).waitFor();
+	await accessible(page, 'an assistant for one message');
+	await picture(page, 'assistant for one message');
+	await composer(page).press('Enter');
+	await page.getByRole('article', { name: 'Answer of Gardener' }).waitFor();
+	await complete(page);
+	await picture(page, 'assistant answered once');
+	await page.getByRole('button', { name: 'Model: counter' }).waitFor();
+	await page.reload();
+	await page.getByRole('article', { name: 'Answer of Gardener' }).waitFor();
+	await send(page, 'Count. [[tokens=2]]');
+	await until('the usual one', 10_000, async () => {
+		return (await page.getByRole('article', { name: 'Answer of counter' }).count()) === 2;
+	});
 	await complete(page);
 	await page.goto(all.stoa.origin);
 	await composer(page).pressSequentially('@gard');

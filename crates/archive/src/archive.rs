@@ -85,6 +85,9 @@ pub struct ArchivedConversation {
     pub archived: bool,
     pub project_id: Option<ProjectId>,
     pub assistant_id: Option<AssistantId>,
+    /// Where it begins, because it is a thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<ArchivedThread>,
     #[serde(default)]
     pub tags: Vec<String>,
     pub model: Option<String>,
@@ -95,6 +98,15 @@ pub struct ArchivedConversation {
     pub leaf_id: Option<MessageId>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// The message that a thread begins at. Its conversation is whole before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivedThread {
+    pub conversation_id: ConversationId,
+    pub message_id: MessageId,
+    #[serde(default)]
+    pub with_context: bool,
 }
 
 /// A picture, before the first message that shows it.
@@ -121,6 +133,9 @@ pub struct ArchivedMessage {
     pub model: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stand_in: Option<String>,
+    /// Who answered, where it was not the assistant of the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant_id: Option<AssistantId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Parameters>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -162,6 +177,11 @@ impl From<Conversation> for ArchivedConversation {
             archived: conversation.archived,
             project_id: conversation.project_id,
             assistant_id: conversation.assistant_id,
+            thread: conversation.thread.map(|thread| ArchivedThread {
+                conversation_id: thread.conversation_id,
+                message_id: thread.message_id,
+                with_context: thread.with_context,
+            }),
             tags: conversation.tags,
             model: conversation.model,
             parameters: conversation.parameters,
@@ -189,6 +209,7 @@ impl From<Message> for ArchivedMessage {
             finish_reason: message.finish_reason,
             model: message.model,
             stand_in: message.stand_in,
+            assistant_id: message.assistant_id,
             parameters: message.parameters,
             usage: message.usage,
             timings: message.timings,

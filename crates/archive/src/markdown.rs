@@ -84,6 +84,7 @@ mod tests {
             finish_reason: None,
             model: Some("mock/a_b".to_owned()),
             stand_in: None,
+            assistant_id: None,
             parameters: None,
             generation_id: None,
             usage: None,
@@ -92,6 +93,7 @@ mod tests {
             translation: None,
             summary: None,
             siblings: Vec::new(),
+            threads: Vec::new(),
             created_at: now,
         }
     }

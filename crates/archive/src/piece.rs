@@ -54,6 +54,8 @@ pub struct ConversationPiece {
     /// As imported, and as it was exported.
     pub project: Option<(ProjectId, Option<ProjectId>)>,
     pub assistant: Option<(AssistantId, Option<AssistantId>)>,
+    /// Where it begins, because it is a thread.
+    pub thread: Option<ThreadPiece>,
     pub tags: Vec<String>,
     pub model: Option<String>,
     pub parameters: Parameters,
@@ -63,6 +65,14 @@ pub struct ConversationPiece {
     pub updated_at: Option<Timestamp>,
     /// The file knows no tree: the messages follow one another by their times.
     pub chain: bool,
+}
+
+/// The message that a thread begins at: each as imported, and as it was exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadPiece {
+    pub conversation: (ConversationId, Option<ConversationId>),
+    pub message: (MessageId, Option<MessageId>),
+    pub with_context: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +85,8 @@ pub struct MessagePiece {
     pub status: MessageStatus,
     pub model: Option<String>,
     pub stand_in: Option<String>,
+    /// Who answered, where it was not the assistant of the conversation: as imported, and as it was exported.
+    pub assistant: Option<(AssistantId, Option<AssistantId>)>,
     pub parameters: Option<Parameters>,
     pub finish_reason: Option<FinishReason>,
     pub usage: Option<Usage>,

@@ -91,7 +91,11 @@ fn due(messages: &[Message], longest: u32, usage: Option<Usage>, window: Option<
         }
         first_kept = at;
     }
-    let answer = messages[..first_kept].iter().rposition(|message| message.role == MessageRole::Assistant)?;
+    // What a thread begins with is summed up in its own conversation.
+    let here = messages.last()?.conversation_id;
+    let answer = messages[..first_kept]
+        .iter()
+        .rposition(|message| message.role == MessageRole::Assistant && message.conversation_id == here)?;
     // What would free next to nothing is not worth a call.
     let worth = crowded || window.is_none_or(|window| weight(&messages[..=answer]).saturating_mul(8) > window);
     worth.then(|| messages[answer].id)
@@ -203,9 +207,10 @@ mod tests {
     use super::*;
 
     fn messages(texts: &[&str]) -> Vec<Message> {
+        let conversation_id = ConversationId::generate(Timestamp::from_millis(1));
         let message = |(at, text): (usize, &&str)| Message {
             id: MessageId::generate(Timestamp::from_millis(1)),
-            conversation_id: ConversationId::generate(Timestamp::from_millis(1)),
+            conversation_id,
             parent_id: None,
             role: if at % 2 == 0 { MessageRole::User } else { MessageRole::Assistant },
             parts: vec![Part::Text { text: (*text).to_owned() }],
@@ -220,7 +225,9 @@ mod tests {
             error: None,
             translation: None,
             summary: None,
+            assistant_id: None,
             siblings: Vec::new(),
+            threads: Vec::new(),
             created_at: Timestamp::from_millis(1),
         };
         texts.iter().enumerate().map(message).collect()

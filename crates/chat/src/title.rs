@@ -38,7 +38,8 @@ pub(crate) async fn suggest(engine: &Engine, principal: &Principal, turn: &TurnI
         .history
         .messages
         .iter()
-        .filter(|message| message.role == MessageRole::User)
+        // What a thread has from its conversation is not what it is about.
+        .filter(|message| message.role == MessageRole::User && message.conversation_id == turn.conversation)
         .map(|message| excerpt("User", words(&message.parts)))
         .collect();
     exchange.push_str(&excerpt("Assistant", words(answer)));

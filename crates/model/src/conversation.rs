@@ -148,7 +148,7 @@ pub struct Conversation {
     pub archived: bool,
     /// In alphabetical order.
     pub tags: Vec<String>,
-    /// The model of the last turn, the default of the next.
+    /// The model of the last turn that no assistant was asked for by name, the default of the next.
     #[schema(required)]
     pub model: Option<String>,
     pub parameters: Parameters,
@@ -169,8 +169,36 @@ pub struct Conversation {
     /// When turns of it were last summed up, or that was taken back.
     #[schema(required)]
     pub summarised_at: Option<Timestamp>,
+    /// Where it begins, because it is a thread: it is in no list but its conversation's.
+    #[schema(required)]
+    pub thread: Option<ThreadOf>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// Where a thread begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ThreadOf {
+    pub conversation_id: ConversationId,
+    pub message_id: MessageId,
+    /// What stands above that message belongs to it; else the message alone does.
+    pub with_context: bool,
+    /// The messages of its own, on all of its branches.
+    pub messages: u64,
+}
+
+/// A thread, as the message that it begins at shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct MessageThread {
+    pub id: ConversationId,
+    /// Empty until something is said.
+    pub title: String,
+    /// On all of its branches.
+    pub messages: u64,
+    /// An answer is being written in it.
+    pub generating: bool,
+    /// An answer has come in it that its owner has not seen.
+    pub unread: bool,
 }
 
 /// A language that the application speaks, into which it translates.
@@ -262,6 +290,9 @@ pub struct Message {
     /// The model that answered in the place of that one, which could not.
     #[schema(required)]
     pub stand_in: Option<String>,
+    /// The assistant that was asked for this answer alone, in the place of the conversation's.
+    #[schema(required)]
+    pub assistant_id: Option<AssistantId>,
     #[schema(required)]
     pub parameters: Option<Parameters>,
     /// The generation that writes, or last wrote, this answer.
@@ -281,5 +312,7 @@ pub struct Message {
     pub summary: Option<Summary>,
     /// All messages with the same parent, this one among them, oldest first.
     pub siblings: Vec<MessageId>,
+    /// The threads that begin at it, oldest first.
+    pub threads: Vec<MessageThread>,
     pub created_at: Timestamp,
 }

@@ -10,6 +10,9 @@ use crate::{ConversationId, MessageId, Timestamp};
 pub struct SearchHit {
     pub conversation_id: ConversationId,
     pub conversation_title: String,
+    /// The conversation that it is a thread of, if it is one.
+    #[schema(required)]
+    pub thread_of: Option<ConversationId>,
     /// The message; nothing when it is the title. As `around` of the conversation's messages it opens the branch it is on.
     #[schema(required)]
     pub message_id: Option<MessageId>,

@@ -57,6 +57,8 @@ pub(crate) struct Archive {
     form: Form,
     /// Only this one, and nothing beside it.
     alone: bool,
+    /// The last conversation that was begun, of those that are no threads.
+    last: Option<ConversationId>,
     conversations: u64,
     messages: u64,
     files: u64,
@@ -93,6 +95,7 @@ impl Archive {
             next,
             form,
             alone: false,
+            last: None,
             conversations: 0,
             messages: 0,
             files: 0,
@@ -195,6 +198,9 @@ impl Archive {
         let id = conversation.id;
         if after.is_none() {
             self.conversations += 1;
+            if conversation.thread.is_none() {
+                self.last = Some(id);
+            }
             let head = Entry::Conversation(Box::new(conversation.clone().into()));
             self.write(out, &head);
         }
@@ -210,10 +216,16 @@ impl Archive {
         self.next = if next.is_some() {
             Next::Messages { rest, after: next, shown }
         } else {
-            rest.pop_front();
+            let done = rest.pop_front();
+            if done.is_some_and(|done| done.thread.is_none()) {
+                let threads = there(self.app.database.threads(&self.principal, id).await)?.unwrap_or_default();
+                for thread in threads {
+                    rest.push_front(thread);
+                }
+            }
             match rest.is_empty() {
                 true if self.alone => Next::End,
-                true => Next::Heads(Some(id)),
+                true => Next::Heads(self.last),
                 false => Next::Messages { rest, after: None, shown: HashSet::new() },
             }
         };

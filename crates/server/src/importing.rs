@@ -17,7 +17,7 @@ use stoa_model::file::File;
 use stoa_model::project::ProjectProfile;
 use stoa_model::prompt::PromptProfile;
 use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, PromptId, Timestamp};
-use stoa_storage::{Brought, ImportEnd, ImportedConversation, ImportedMessage, StorageError};
+use stoa_storage::{Brought, ImportEnd, ImportedConversation, ImportedMessage, ImportedThread, StorageError};
 
 pub(crate) use self::report::ImportReport;
 use self::report::Tally;
@@ -48,6 +48,7 @@ pub(crate) async fn import(app: &App, principal: &Principal, body: Body) -> Resu
         chains: HashSet::new(),
         pending: (0, 0),
         lost: HashMap::new(),
+        assistants: HashMap::new(),
     };
     let done = import.read(Reader::new(user), body).await;
     // Also what was taken before something went wrong is to be seen.
@@ -69,6 +70,8 @@ struct Import<'a> {
     pending: (usize, usize),
     /// Messages of the open conversation that are not taken, and what they follow.
     lost: HashMap<MessageId, Option<MessageId>>,
+    /// Which of the assistants that answers name are there, and as what.
+    assistants: HashMap<AssistantId, Option<AssistantId>>,
 }
 
 struct Open {
@@ -239,21 +242,19 @@ impl Import<'_> {
         } else {
             head.role.replace('\0', "")
         };
-        let candidates = |both: Option<(ProjectId, Option<ProjectId>)>| {
-            both.into_iter().flat_map(|(derived, original)| original.into_iter().chain([derived])).collect()
-        };
         let new = ImportedConversation {
             id,
             original,
             title: head.title,
             pinned: head.pinned,
             archived: head.archived,
-            project: candidates(head.project),
-            assistant: head
-                .assistant
-                .into_iter()
-                .flat_map(|(derived, original)| original.into_iter().chain([derived]))
-                .collect(),
+            project: head.project.map(both).unwrap_or_default(),
+            assistant: head.assistant.map(both).unwrap_or_default(),
+            thread: head.thread.map(|thread| ImportedThread {
+                conversation: both(thread.conversation),
+                message: both(thread.message),
+                with_context: thread.with_context,
+            }),
             tags: head.tags,
             model: head.model.and_then(|model| clean_model(model).ok()),
             parameters: if head.parameters.check().is_ok() { head.parameters } else { Parameters::default() },
@@ -298,7 +299,8 @@ impl Import<'_> {
         let parent = taken(&self.lost, piece.parent);
         let (id, conversation) = (piece.id, piece.conversation);
         let files = self.pictures(&piece).await?;
-        match clean::message(piece, &files, parent, at) {
+        let assistant = self.answered_by(piece.assistant).await?;
+        match clean::message(piece, &files, assistant, parent, at) {
             Ok(message) => {
                 let bytes: usize = message.parts.iter().map(|part| part.text().len()).sum();
                 self.pending = (self.pending.0 + 1, self.pending.1 + bytes);
@@ -317,6 +319,29 @@ impl Import<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Who answered, if they are there.
+    async fn answered_by(&mut self, ids: Option<(AssistantId, Option<AssistantId>)>) -> Result<Option<AssistantId>> {
+        let Some(ids) = ids else { return Ok(None) };
+        if let Some(known) = self.assistants.get(&ids.0) {
+            return Ok(*known);
+        }
+        let mut found = None;
+        for id in both(ids) {
+            match self.app.database.assistant(self.principal, id).await {
+                Ok(_) => {
+                    found = Some(id);
+                    break;
+                }
+                Err(StorageError::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if self.assistants.len() < WAITING {
+            self.assistants.insert(ids.0, found);
+        }
+        Ok(found)
     }
 
     /// The pictures that a message shows, by the ids that the file has for them.
@@ -404,6 +429,11 @@ fn taken(lost: &HashMap<MessageId, Option<MessageId>>, mut parent: Option<Messag
         }
     }
     None
+}
+
+/// The ids that something may have here, the more likely first.
+fn both<T>((derived, original): (T, Option<T>)) -> Vec<T> {
+    original.into_iter().chain([derived]).collect()
 }
 
 async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

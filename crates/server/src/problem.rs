@@ -178,6 +178,8 @@ impl From<StorageError> for Problem {
                     "there is nothing to share yet" => "nothing_to_share",
                     "links for everyone are switched off" => "public_links_off",
                     "the answer is being written" => "answer_running",
+                    "a thread begins in no thread" => "thread_in_thread",
+                    "a conversation has at most 200 threads" => "too_many_threads",
                     _ => "refused",
                 };
                 Self::conflict(code, sentence(why))

@@ -33,7 +33,7 @@ pub use repositories::generations::{
     TurnLimits, TurnParent,
 };
 pub use repositories::imported_messages::{ImportedMessage, ImportedMessages};
-pub use repositories::imports::{Brought, ImportEnd, ImportedConversation};
+pub use repositories::imports::{Brought, ImportEnd, ImportedConversation, ImportedThread};
 pub use repositories::messages::{MessagePage, PathQuery};
 pub use repositories::personal_providers::{
     MAX_PERSONAL_PROVIDERS, NewPersonalProvider, PersonalProviderChange, StoredPersonalProvider,
@@ -44,6 +44,7 @@ pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};
 pub use repositories::sessions::{NewSession, Session, SignedIn};
 pub use repositories::shares::{NewShare, ShareChange};
 pub use repositories::summaries::{Summable, Wish};
+pub use repositories::threads::MAX_THREADS;
 pub use repositories::usage::UsageRow;
 pub use repositories::usage_sums::{UsageLimit, UsageOf, UsageSpan};
 pub use repositories::users::{Credentials, NewUser, UserChange};

@@ -24,6 +24,7 @@ pub(crate) mod settings;
 pub(crate) mod shared;
 pub(crate) mod shares;
 pub(crate) mod summaries;
+pub(crate) mod threads;
 pub(crate) mod usage;
 pub(crate) mod usage_sums;
 pub(crate) mod users;

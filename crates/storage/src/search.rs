@@ -117,6 +117,7 @@ struct Row {
     id: i64,
     conversation_id: Uuid,
     message_id: Option<Uuid>,
+    thread_of: Option<Uuid>,
     title: String,
     updated_at: i64,
     role: Option<String>,
@@ -287,6 +288,7 @@ impl Search<'_> {
             .expr_as(message(messages::Column::Role), Alias::new("role"))
             .expr_as(message(messages::Column::Parts), Alias::new("parts"))
             .expr_as(message(messages::Column::CreatedAt), Alias::new("created_at"))
+            .column((conversations::Entity, conversations::Column::ThreadOf))
             .column((conversations::Entity, conversations::Column::Title))
             .column((conversations::Entity, conversations::Column::UpdatedAt))
             .cond_where(access::rows(self.principal.conversations(), conversations::Column::OwnerId))
@@ -310,6 +312,7 @@ impl Search<'_> {
         let hit = SearchHit {
             conversation_id: row.conversation_id.into(),
             conversation_title: row.title.clone(),
+            thread_of: row.thread_of.map(Into::into),
             message_id: row.message_id.map(Into::into),
             role: row.role.as_deref().and_then(MessageRole::parse),
             at: Timestamp::from_millis(row.created_at.unwrap_or(row.updated_at)),

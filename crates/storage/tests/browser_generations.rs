@@ -55,6 +55,7 @@ async fn begin(database: &Database, who: &Principal, limits: TurnLimits) -> Turn
         parts: vec![Part::Text { text: "hi".to_owned() }],
         model: "~mac/m".to_owned(),
         parameters: Parameters::default(),
+        assistant: None,
         title: "hi".to_owned(),
     };
     database.begin_turn(who, turn, server(), limits, NOW).await.unwrap()

@@ -58,6 +58,7 @@ async fn show(database: &Database, who: &Principal, file: &File, at: Timestamp) 
         parts: vec![Part::image(file), Part::image(file)],
         model: "mock/echo".to_owned(),
         parameters: Parameters::default(),
+        assistant: None,
         title: String::new(),
     };
     let limits = TurnLimits { running_per_user: 32, history: 40, personal_providers: false };

@@ -50,6 +50,7 @@ async fn say(database: &Database, who: &Principal, conversation: ConversationId)
         parts: vec![Part::Text { text: "hello".to_owned() }],
         model: "mock/echo".to_owned(),
         parameters: Parameters::default(),
+        assistant: None,
         title: "hello".to_owned(),
     };
     let limits = TurnLimits { running_per_user: 99, history: 9, personal_providers: false };

@@ -71,6 +71,7 @@ async fn say(
         parts: text(&format!("question {at}")),
         model: "mock/echo".to_owned(),
         parameters: Parameters::default(),
+        assistant: None,
         title: "question".to_owned(),
     };
     database.begin_turn(who, turn, instance(), LIMITS, later(at)).await.unwrap()
@@ -409,6 +410,7 @@ on_both_engines! {
             parts: text("x"),
             model: "mock/echo".to_owned(),
             parameters: Parameters::default(),
+            assistant: None,
             title: "question".to_owned(),
         };
         let refused = database.begin_turn(&ben, into_mine, instance(), LIMITS, later(5)).await;
@@ -488,6 +490,7 @@ on_both_engines! {
             parts: text("one more"),
             model: "mock/echo".to_owned(),
             parameters: Parameters::default(),
+            assistant: None,
             title: "question".to_owned(),
         };
         let refused = test.database.begin_turn(&ann, turn, instance(), LIMITS, later(99)).await;
@@ -509,6 +512,7 @@ on_both_engines! {
             parts: text("a\0b \u{1F30D}"),
             model: "mock/echo".to_owned(),
             parameters: Parameters { temperature: Some(0.1), ..Parameters::default() },
+            assistant: None,
             title: "question".to_owned(),
         };
         let turn = test.database.begin_turn(&ann, turn, instance(), LIMITS, NOW).await.unwrap();

@@ -57,6 +57,7 @@ async fn ask(database: &Database, who: &Principal, conversation: ConversationId,
         parts: parts(text),
         model: "mock/echo".to_owned(),
         parameters: Parameters::default(),
+        assistant: None,
         title: "Given at first".to_owned(),
     };
     database.begin_turn(who, turn, INSTANCE, LIMITS, later(at)).await.unwrap()

@@ -120,6 +120,7 @@ pub(crate) fn conversation(origins: Origins, json: &[u8]) -> Option<Vec<Piece>> 
         archived: read.is_archived.unwrap_or(false),
         project: None,
         assistant: None,
+        thread: None,
         tags: Vec::new(),
         model: None,
         parameters: Parameters::default(),

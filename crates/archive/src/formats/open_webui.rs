@@ -129,6 +129,7 @@ pub(crate) fn conversation(origins: Origins, json: &[u8]) -> Option<Vec<Piece>> 
         archived: read.archived.unwrap_or(false),
         project: None,
         assistant: None,
+        thread: None,
         tags: super::tags(read.meta.unwrap_or_default().tags),
         model: None,
         parameters: super::parameters(params.as_ref()),

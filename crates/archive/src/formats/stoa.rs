@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::archive::{ArchivedConversation, ArchivedMessage, Entry};
 use crate::origin::Origins;
-use crate::piece::{ConversationPiece, Kind, MessagePiece, Piece, PiecePart, Why};
+use crate::piece::{ConversationPiece, Kind, MessagePiece, Piece, PiecePart, ThreadPiece, Why};
 
 const SOURCE: &str = "stoa";
 
@@ -63,6 +63,14 @@ fn head(origins: Origins, conversation: ArchivedConversation) -> ConversationPie
         archived: conversation.archived,
         project: project.map(|id| (derived(origins, "project", id.into()), Some(id))),
         assistant: assistant.map(|id| (derived(origins, "assistant", id.into()), Some(id))),
+        thread: conversation.thread.map(|thread| ThreadPiece {
+            conversation: (
+                derived(origins, "conversation", thread.conversation_id.into()),
+                Some(thread.conversation_id),
+            ),
+            message: (derived(origins, "message", thread.message_id.into()), Some(thread.message_id)),
+            with_context: thread.with_context,
+        }),
         tags: super::tags(conversation.tags),
         model: super::model(conversation.model),
         parameters: conversation.parameters,
@@ -91,6 +99,7 @@ fn message(origins: Origins, message: ArchivedMessage) -> MessagePiece {
         status: message.status,
         model: super::model(message.model),
         stand_in: super::model(message.stand_in),
+        assistant: message.assistant_id.map(|id| (derived(origins, "assistant", id.into()), Some(id))),
         parameters: message.parameters,
         finish_reason: message.finish_reason,
         usage: message.usage,

@@ -121,6 +121,7 @@ fn piece(of: Of<'_>, key: &str, parent: Option<MessageId>, says: Says) -> Messag
         status: MessageStatus::Complete,
         model: says.model,
         stand_in: None,
+        assistant: None,
         parameters: None,
         finish_reason: None,
         usage: None::<Usage>,

@@ -100,6 +100,7 @@ impl Seed {
             parts: text(QUESTION),
             model: "mock/counter".to_owned(),
             parameters: Parameters::default(),
+            assistant: None,
             title: "The sea".to_owned(),
         };
         let limits = TurnLimits { running_per_user: u64::MAX, history: 1, personal_providers: false };

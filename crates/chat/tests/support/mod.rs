@@ -145,6 +145,7 @@ impl Replica {
             parts: vec![Part::Text { text: "count".to_owned() }],
             model: format!("mock/{model}"),
             parameters: Parameters::default(),
+            assistant: None,
             title: "count".to_owned(),
         };
         self.engine.begin(who, turn).await.unwrap().turn

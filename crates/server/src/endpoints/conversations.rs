@@ -11,6 +11,7 @@ mod list;
 mod read;
 mod restore;
 mod tags;
+mod threads;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(bulk::change_conversations))
         .routes(routes!(tags::list_tags))
         .routes(routes!(context::read_context))
+        .routes(routes!(threads::list_threads))
         .routes(routes!(export::export_conversation))
         .routes(routes!(restore::restore_conversation))
         .routes(routes!(read::mark_conversation_read))

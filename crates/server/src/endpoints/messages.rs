@@ -7,6 +7,7 @@ mod regenerate;
 mod remove;
 mod restore;
 mod summary;
+mod thread;
 mod translate;
 
 pub(crate) use begin::{IMAGES, PARTS, TEXT_BYTES};
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(remove::remove_message))
         .routes(routes!(restore::restore_message))
         .routes(routes!(summary::sum_up, summary::forget_summary))
+        .routes(routes!(thread::begin_thread))
         .routes(routes!(translate::translate_message, translate::forget_translation))
 }
 

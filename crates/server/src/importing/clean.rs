@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use stoa_archive::{MessagePiece, PiecePart};
 use stoa_model::conversation::{Failure, MessageRole, Part};
 use stoa_model::file::File;
-use stoa_model::{FileId, MessageId, Timestamp};
+use stoa_model::{AssistantId, FileId, MessageId, Timestamp};
 use stoa_storage::ImportedMessage;
 
 use crate::endpoints::messages::{IMAGES, PARTS, TEXT_BYTES};
@@ -17,10 +17,11 @@ const FAILURE: usize = 2_000;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unfit(pub(super) stoa_archive::Why);
 
-/// The message as it is kept. `files` has the pictures that are there; `parent` and `created_at` are known by now.
+/// The message as it is kept. `files` has the pictures that are there; `assistant`, `parent` and `created_at` are known by now.
 pub(super) fn message(
     piece: MessagePiece,
     files: &HashMap<FileId, File>,
+    assistant: Option<AssistantId>,
     parent: Option<MessageId>,
     created_at: Timestamp,
 ) -> Result<ImportedMessage, Unfit> {
@@ -42,6 +43,7 @@ pub(super) fn message(
         status: piece.status,
         model: piece.model,
         stand_in: piece.stand_in,
+        assistant,
         parameters: piece.parameters.filter(|parameters| parameters.check().is_ok()),
         finish_reason: piece.finish_reason,
         usage: piece.usage,

@@ -44,7 +44,7 @@ async fn say(owner: &mut Browser, conversation: &str, parent: Option<Value>, par
     panic!("the answer never ended");
 }
 
-/// A conversation with two branches and a picture, in a project and with an assistant, and one that is archived.
+/// A conversation with two branches, a thread and a picture, in a project and with an assistant, and one that is archived.
 async fn furnish(house: &House, owner: &mut Browser) -> (MockServer, String) {
     let mock = provider(owner).await;
     let assistant = json!({"name": "Sage", "role": "You are wise.", "tags": ["old"]});
@@ -67,6 +67,10 @@ async fn furnish(house: &House, owner: &mut Browser) -> (MockServer, String) {
     house.clock.forward(std::time::Duration::from_secs(5));
     let beside = Some(first["reply_id"].clone());
     say(owner, &id, beside, json!([{"type": "text", "text": "Numbat on the new branch"}])).await;
+    house.clock.forward(std::time::Duration::from_secs(5));
+    let at = format!("/api/v1/messages/{}/threads", first["reply_id"].as_str().unwrap());
+    let thread = owner.post(&at, json!({"with_context": true})).await.good(201).id();
+    say(owner, &thread, None, json!([{"type": "text", "text": "Aside\nBilby in a thread"}])).await;
     let other = owner.post("/api/v1/conversations", json!({"title": "Put away"})).await.good(201).id();
     owner.patch(&format!("/api/v1/conversations/{other}"), json!({"archived": true})).await.good(200);
     (mock, id)
@@ -112,6 +116,11 @@ fn shape(archive: &str) -> Vec<String> {
         line["project_id"] = projects.get(&line["project_id"].to_string()).cloned().unwrap_or_default();
         line["assistant_id"] = assistants.get(&line["assistant_id"].to_string()).cloned().unwrap_or_default();
         line["id"] = Value::Null;
+        if let Some(thread) = line.get_mut("thread") {
+            thread["conversation_id"] =
+                json!(of("conversation").iter().any(|one| one["id"] == thread["conversation_id"]));
+            thread["message_id"] = json!(way(&thread["message_id"]));
+        }
         shape.push(line.to_string());
     }
     for mut line in of("project").into_iter().chain(of("assistant")).chain(of("prompt")).chain(of("end")).cloned() {
@@ -132,11 +141,11 @@ on_both_engines! {
         let head: Value = serde_json::from_str(archive.text.lines().next().unwrap()).unwrap();
         assert_eq!((&head["format"], &head["version"], &head["name"]), (&json!("stoa.archive"), &json!(1), &json!("Ada")));
         let end: Value = serde_json::from_str(archive.text.lines().last().unwrap()).unwrap();
-        assert_eq!(end, json!({"type": "end", "conversations": 2, "messages": 6, "files": 1}));
+        assert_eq!(end, json!({"type": "end", "conversations": 3, "messages": 8, "files": 1}));
 
         let (mut member, _) = house.join(&mut owner, MEMBER, "member").await;
         let report = import(&mut member, archive.text.clone()).await.good(200).body;
-        let all = json!({"conversations": 2, "messages": 6, "projects": 1, "assistants": 1, "prompts": 1, "pictures": 1});
+        let all = json!({"conversations": 3, "messages": 8, "projects": 1, "assistants": 1, "prompts": 1, "pictures": 1});
         let none = json!({"conversations": 0, "messages": 0, "projects": 0, "assistants": 0, "prompts": 0, "pictures": 0});
         assert_eq!(report, json!({"source": "stoa", "made": all, "known": none, "left_out": []}));
         let theirs = member.get("/api/v1/export").await.good(200);
@@ -146,7 +155,7 @@ on_both_engines! {
             assert!(!theirs.text.contains(id), "ids are one person's");
         }
         // What is on a branch that does not show is found too.
-        for word in ["quokka", "numbat", "engines"] {
+        for word in ["quokka", "numbat", "engines", "bilby"] {
             let found = member.get(&format!("/api/v1/search?q={word}")).await.good(200);
             assert_eq!(found.body["items"].as_array().unwrap().len(), 1, "{word}: {}", found.text);
         }
@@ -203,11 +212,11 @@ on_both_engines! {
         let document = owner.get(&format!("{path}?format=json")).await.good(200);
         assert_eq!(document.body["format"], "stoa.archive");
         let kinds: Vec<&str> = document.body["entries"].as_array().unwrap().iter().map(|entry| entry["type"].as_str().unwrap()).collect();
-        assert_eq!(kinds.iter().filter(|kind| **kind == "message").count(), 6, "all branches");
+        assert_eq!(kinds.iter().filter(|kind| **kind == "message").count(), 8, "all branches, and the thread");
         assert_eq!((kinds[0], kinds[kinds.len() - 1]), ("conversation", "end"));
         let (mut member, _) = house.join(&mut owner, MEMBER, "member").await;
         let report = import(&mut member, document.text).await.good(200).body;
-        assert_eq!((&report["made"]["conversations"], &report["made"]["messages"], &report["left_out"]), (&json!(1), &json!(6), &json!([])));
+        assert_eq!((&report["made"]["conversations"], &report["made"]["messages"], &report["left_out"]), (&json!(2), &json!(8), &json!([])));
         let list = member.get("/api/v1/conversations").await.good(200).body;
         assert_eq!((&list["items"][0]["assistant_id"], &list["items"][0]["project_id"]), (&Value::Null, &Value::Null));
 

@@ -19,3 +19,4 @@ mod secrets;
 mod shares;
 mod sign_in;
 mod support;
+mod threads;

@@ -35,6 +35,12 @@ pub struct Model {
     pub auto_summary: bool,
     /// When turns were last summed up, or that was taken back.
     pub summarised_at: Option<i64>,
+    /// The conversation that it is a thread of.
+    pub thread_of: Option<Uuid>,
+    /// The message of that one that it begins at.
+    pub source_message_id: Option<Uuid>,
+    /// What stands above that message belongs to it.
+    pub with_context: bool,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

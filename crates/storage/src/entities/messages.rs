@@ -42,6 +42,8 @@ pub struct Model {
     /// What its branch comes down to, up to this answer.
     #[sea_orm(column_type = "Text")]
     pub summary: Option<String>,
+    /// Who answered, where it was not the assistant of the conversation.
+    pub assistant_id: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

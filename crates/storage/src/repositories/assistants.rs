@@ -6,7 +6,7 @@ use stoa_model::assistant::{Assistant, AssistantProfile};
 use stoa_model::{AssistantId, Principal, Timestamp, UserId};
 use uuid::Uuid;
 
-use crate::entities::assistants;
+use crate::entities::{assistants, conversations};
 use crate::{Database, StorageError, access};
 
 use super::{from_json, insert, to_json};
@@ -176,6 +176,32 @@ pub(super) async fn profile_of<C: ConnectionTrait>(
     }
 }
 
+/// Whose template and history hold for a turn, and what the model is told to be. Who is `asked` for this turn alone brings a role
+/// along; the conversation's own holds for its own assistant.
+pub(super) async fn speaker<C: ConnectionTrait>(
+    connection: &C,
+    principal: &Principal,
+    asked: Option<AssistantId>,
+    conversation: &conversations::Model,
+) -> Result<(Option<AssistantProfile>, String), StorageError> {
+    // One that was deleted says nothing more.
+    if let Some(id) = asked
+        && let Some(profile) = profile_of(connection, principal, id).await?
+    {
+        let role = profile.role.clone();
+        return Ok((Some(profile), role));
+    }
+    let profile = match conversation.assistant_id {
+        Some(id) => profile_of(connection, principal, id.into()).await?,
+        None => None,
+    };
+    let role = match &profile {
+        Some(profile) if conversation.role.is_empty() => profile.role.clone(),
+        _ => conversation.role.clone(),
+    };
+    Ok((profile, role))
+}
+
 /// The assistants that `principal` may see and that are not deleted.
 fn visible(principal: &Principal) -> sea_orm::Select<assistants::Entity> {
     assistants::Entity::find()
@@ -183,7 +209,7 @@ fn visible(principal: &Principal) -> sea_orm::Select<assistants::Entity> {
         .filter(assistants::Column::DeletedAt.is_null())
 }
 
-async fn find<C: ConnectionTrait>(
+pub(super) async fn find<C: ConnectionTrait>(
     connection: &C,
     principal: &Principal,
     id: AssistantId,

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::entities::{conversation_tags, conversations};
 use crate::{Database, Notice, StorageError, access};
 
-use super::projects;
+use super::{projects, threads};
 
 /// Conversations of one request.
 pub const MAX_AT_ONCE: usize = 200;
@@ -49,6 +49,8 @@ impl Database {
             .select_only()
             .column(conversations::Column::Id)
             .filter(access::rows(principal.conversations(), conversations::Column::OwnerId))
+            // Threads go where their conversation goes.
+            .filter(conversations::Column::ThreadOf.is_null())
             .filter(conversations::Column::Id.is_in(ids.iter().copied()));
         // Only what is brought back may be deleted.
         if change.deleted != Some(false) {
@@ -60,6 +62,15 @@ impl Database {
         }
         if let Some(Some(project)) = change.project {
             projects::find(&transaction, principal, project).await?;
+        }
+        let all: Vec<Uuid> = ids.iter().copied().collect();
+        match change.deleted {
+            Some(true) => threads::delete_along(&transaction, &all, now).await?,
+            Some(false) => threads::restore_along(&transaction, &all).await?,
+            None => {}
+        }
+        if let Some(project) = change.project {
+            threads::move_along(&transaction, &all, project).await?;
         }
         let moment = |on: bool| Expr::value(on.then_some(now.as_millis()));
         let columns = [

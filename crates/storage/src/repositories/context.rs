@@ -4,11 +4,10 @@ use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait as _, Statement,
 };
-use stoa_model::assistant::AssistantProfile;
 use stoa_model::conversation::{ContextFigures, ContextTokens, Message, MessageRole, Part, Summary};
 use stoa_model::project::ProjectProfile;
 use stoa_model::tokens::{estimate, estimate_picture};
-use stoa_model::{ConversationId, MessageId, Principal};
+use stoa_model::{AssistantId, ConversationId, MessageId, Principal};
 
 use crate::entities::{conversations, generations, messages, usage_entries};
 use crate::{Database, StorageError};
@@ -40,7 +39,7 @@ impl Database {
         longest: u32,
     ) -> Result<ContextFigures, StorageError> {
         let conversation = find_conversation(self.reader(), principal, id).await?;
-        let told = instructions(self.reader(), principal, &conversation).await?;
+        let told = instructions(self.reader(), principal, &conversation, None).await?;
         let history = match conversation.leaf_id {
             Some(leaf) => {
                 let end = End::Above(leaf.into());
@@ -63,7 +62,10 @@ impl Database {
         };
         let question = history.messages.iter().rposition(|message| message.role == MessageRole::User);
         let answer = question.and_then(|question| history.messages[..question].last());
-        let answer = answer.filter(|message| message.role == MessageRole::Assistant && message.summary.is_none());
+        // What a thread begins with is summed up in its own conversation.
+        let answer = answer.filter(|message| {
+            message.role == MessageRole::Assistant && message.summary.is_none() && message.conversation_id == id
+        });
         Ok(ContextFigures {
             tokens,
             messages: u32::try_from(history.messages.len()).unwrap_or(u32::MAX),
@@ -86,22 +88,21 @@ pub(super) struct Instructions {
     pub(super) history: Option<u32>,
 }
 
+/// Who is `asked` for one turn alone brings its own.
 pub(super) async fn instructions<C: ConnectionTrait>(
     connection: &C,
     principal: &Principal,
     conversation: &conversations::Model,
+    asked: Option<AssistantId>,
 ) -> Result<Instructions, StorageError> {
-    let assistant = match conversation.assistant_id {
-        // One that was deleted says nothing more.
-        Some(id) => assistants::profile_of(connection, principal, id.into()).await?.unwrap_or_default(),
-        None => AssistantProfile::default(),
-    };
+    let (assistant, role) = assistants::speaker(connection, principal, asked, conversation).await?;
+    let assistant = assistant.unwrap_or_default();
     let project = match conversation.project_id {
         Some(id) => projects::profile_of(connection, principal, id.into()).await?.unwrap_or_default(),
         None => ProjectProfile::default(),
     };
     Ok(Instructions {
-        role: if conversation.role.is_empty() { assistant.role } else { conversation.role.clone() },
+        role,
         project: project.instructions,
         template: Some(assistant.input_template).filter(|template| !template.is_empty()),
         history: assistant.history_messages,
@@ -118,8 +119,34 @@ pub(super) enum End {
 }
 
 /// What leads to the end, and the end itself: the summary that is met first on the way up and what was said since, at most
-/// `longest` messages of it.
+/// `longest` messages of it. The way of a thread goes on above the message that it begins at, if it has that as its context;
+/// the message itself is always there.
 pub(super) async fn history<C: ConnectionTrait>(
+    connection: &C,
+    conversation: &conversations::Model,
+    end: End,
+    longest: u32,
+) -> Result<History, StorageError> {
+    let own = within(connection, conversation, end, longest).await?;
+    let Some((parent, source)) = conversation.thread_of.zip(conversation.source_message_id) else { return Ok(own) };
+    if own.summary.is_some() {
+        return Ok(own);
+    }
+    let room = Ord::max(longest.saturating_sub(u32::try_from(own.messages.len()).unwrap_or(u32::MAX)), 1);
+    let mut above = if conversation.with_context {
+        let parent = conversations::Entity::find_by_id(parent).one(connection).await?.ok_or(StorageError::NotFound)?;
+        within(connection, &parent, End::At(source.into()), room).await?
+    } else {
+        let rows = path(connection, parent.into(), source.into(), 1).await?;
+        let messages = rows.into_iter().map(|row| message(row, Vec::new())).collect::<Result<_, _>>()?;
+        History { messages, ..History::default() }
+    };
+    above.messages.extend(own.messages);
+    above.left_out |= own.left_out;
+    Ok(above)
+}
+
+async fn within<C: ConnectionTrait>(
     connection: &C,
     conversation: &conversations::Model,
     end: End,

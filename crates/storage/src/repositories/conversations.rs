@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use stoa_model::assistant::AssistantProfile;
 use stoa_model::completion::Parameters;
-use stoa_model::conversation::{Conversation, MessageStatus};
+use stoa_model::conversation::{Conversation, MessageStatus, ThreadOf};
 use stoa_model::project::ProjectProfile;
 use stoa_model::{AssistantId, ConversationId, MessageId, Principal, ProjectId, Timestamp};
 use uuid::Uuid;
@@ -17,6 +17,8 @@ use crate::entities::{conversation_tags, conversations, generations};
 use crate::{Cursor, Database, Notice, Page, StorageError, access};
 
 use super::bulk::{set_tags, tags_of};
+use super::messages::find_message;
+use super::threads;
 use super::{from_json, insert, to_json};
 
 #[derive(Clone, Debug, Default)]
@@ -104,6 +106,9 @@ impl Database {
             expires_at: new.expires_at.map(Timestamp::as_millis),
             auto_summary: true,
             summarised_at: None,
+            thread_of: None,
+            source_message_id: None,
+            with_context: false,
         };
         let transaction = self.begin().await?;
         insert(&transaction, row.clone()).await?;
@@ -116,7 +121,7 @@ impl Database {
         Ok(conversation)
     }
 
-    /// A page of conversations, the latest used first.
+    /// A page of conversations, the latest used first. Threads are in no list but their conversation's.
     pub async fn conversations(
         &self,
         principal: &Principal,
@@ -124,7 +129,9 @@ impl Database {
         after: Option<Cursor>,
         limit: u64,
     ) -> Result<Page<Conversation>, StorageError> {
-        let mut query = visible(principal).filter(conversations::Column::ExpiresAt.is_null());
+        let mut query = visible(principal)
+            .filter(conversations::Column::ExpiresAt.is_null())
+            .filter(conversations::Column::ThreadOf.is_null());
         if let Some(pinned) = filter.pinned {
             query = query.filter(conversations::Column::Pinned.eq(pinned));
         }
@@ -236,8 +243,14 @@ impl Database {
             update = update.col_expr(conversations::Column::ExpiresAt, Expr::value(None::<i64>));
         }
         update.exec(&transaction).await?;
+        if let Some(project) = change.project {
+            threads::move_along(&transaction, &[id.into()], project).await?;
+        }
         if change.keep {
             self.index_conversation(&transaction, id).await?;
+            for thread in threads::keep_along(&transaction, id).await? {
+                self.index_conversation(&transaction, thread).await?;
+            }
         } else if titled {
             self.index_title(&transaction, id).await?;
         }
@@ -280,7 +293,7 @@ impl Database {
         Ok(())
     }
 
-    /// Hides a conversation; it can be restored until it is purged. A temporary one goes for good at once.
+    /// Hides a conversation with its threads; it can be restored until it is purged. A temporary one goes for good at once.
     pub async fn delete_conversation(
         &self,
         principal: &Principal,
@@ -293,30 +306,37 @@ impl Database {
             self.notices().publish(Notice::Conversation { user: row.owner_id.into(), conversation: id }).await;
             return Ok(());
         }
+        let transaction = self.begin().await?;
+        super::removals::lock(&transaction, row.id).await?;
         update_one(id)
             .col_expr(conversations::Column::DeletedAt, Expr::value(Some(now.as_millis())))
-            .exec(self.writer())
+            .exec(&transaction)
             .await?;
+        threads::delete_along(&transaction, &[row.id], now).await?;
+        transaction.commit().await?;
         self.notices().publish(Notice::Conversation { user: row.owner_id.into(), conversation: id }).await;
         Ok(())
     }
 
+    /// Brings a conversation back, with the threads that went with it. A thread comes back only where it began.
     pub async fn restore_conversation(
         &self,
         principal: &Principal,
         id: ConversationId,
     ) -> Result<Conversation, StorageError> {
+        let transaction = self.begin().await?;
         let row = conversations::Entity::find_by_id(id.as_uuid())
             .filter(access::rows(principal.conversations(), conversations::Column::OwnerId))
-            .one(self.writer())
+            .one(&transaction)
             .await?
             .ok_or(StorageError::NotFound)?;
-        conversations::Entity::update_many()
-            .filter(conversations::Column::Id.eq(id.as_uuid()))
-            .col_expr(conversations::Column::DeletedAt, Expr::value(None::<i64>))
-            .exec(self.writer())
-            .await?;
-        let restored = self.conversation_on(self.writer(), principal, id).await?;
+        if let Some(source) = row.source_message_id {
+            find_message(&transaction, principal, source.into()).await?;
+        }
+        threads::restore_along(&transaction, &[row.id]).await?;
+        update_one(id).col_expr(conversations::Column::DeletedAt, Expr::value(None::<i64>)).exec(&transaction).await?;
+        let restored = self.conversation_on(&transaction, principal, id).await?;
+        transaction.commit().await?;
         self.notices().publish(Notice::Conversation { user: row.owner_id.into(), conversation: id }).await;
         Ok(restored)
     }
@@ -377,7 +397,9 @@ impl Database {
         let generating = generating(connection, [row.id]).await?;
         let writes = generating.contains(&row.id);
         let tags = tags_of(connection, [row.id]).await?.remove(&row.id).unwrap_or_default();
-        conversation(row, writes, tags)
+        let mut conversation = conversation(row, writes, tags)?;
+        threads::count(connection, std::slice::from_mut(&mut conversation)).await?;
+        Ok(conversation)
     }
 }
 
@@ -421,7 +443,7 @@ fn before(cursor: Cursor) -> Condition {
 }
 
 /// Which of these conversations have an answer being written.
-async fn generating<C: ConnectionTrait>(
+pub(super) async fn generating<C: ConnectionTrait>(
     connection: &C,
     ids: impl IntoIterator<Item = Uuid>,
 ) -> Result<HashSet<Uuid>, StorageError> {
@@ -448,12 +470,20 @@ fn escape_like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
+/// The messages of a thread are still to be counted: [`threads::count`].
 pub(super) fn conversation(
     row: conversations::Model,
     generating: bool,
     tags: Vec<String>,
 ) -> Result<Conversation, StorageError> {
+    let thread = row.thread_of.zip(row.source_message_id).map(|(conversation, message)| ThreadOf {
+        conversation_id: conversation.into(),
+        message_id: message.into(),
+        with_context: row.with_context,
+        messages: 0,
+    });
     Ok(Conversation {
+        thread,
         parameters: from_json("conversations", "parameters", row.id, &row.parameters)?,
         id: row.id.into(),
         title: row.title,

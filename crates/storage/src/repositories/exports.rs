@@ -14,7 +14,7 @@ use super::conversations::{conversation, find, visible};
 use super::messages::{message, newest_leaf};
 
 impl Database {
-    /// Conversations by their ids, those after `after`; the archived ones too.
+    /// Conversations by their ids, those after `after`; the archived ones too, and no threads.
     pub async fn conversations_by_id(
         &self,
         principal: &Principal,
@@ -23,7 +23,11 @@ impl Database {
     ) -> Result<Vec<Conversation>, StorageError> {
         use crate::entities::conversations::Column;
         // What is temporary is not to be kept anywhere.
-        let mut query = visible(principal).filter(Column::ExpiresAt.is_null()).order_by_asc(Column::Id).limit(limit);
+        let mut query = visible(principal)
+            .filter(Column::ExpiresAt.is_null())
+            .filter(Column::ThreadOf.is_null())
+            .order_by_asc(Column::Id)
+            .limit(limit);
         if let Some(after) = after {
             query = query.filter(Column::Id.gt(after.as_uuid()));
         }

@@ -12,12 +12,15 @@ use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::{Failure, MessageRole, MessageStatus, Part, Timings};
 use stoa_model::personal::is_personal;
 use stoa_model::project::told;
-use stoa_model::{ConversationId, GenerationId, InstanceId, MessageId, Principal, Timestamp, UsageId, UserId};
+use stoa_model::{
+    AssistantId, ConversationId, GenerationId, InstanceId, MessageId, Principal, Timestamp, UsageId, UserId,
+};
 use uuid::Uuid;
 
 use crate::entities::{conversations, generation_chunks, generations, instances, messages};
 use crate::{Database, Notice, StorageError, access};
 
+use super::assistants;
 use super::browser_generations::{browser_begins, browser_ends};
 use super::context::{End, History, history, instructions};
 use super::conversations::{find as find_conversation, set_title, update_one};
@@ -48,6 +51,8 @@ pub enum NewTurn {
         parts: Vec<Part>,
         model: String,
         parameters: Parameters,
+        /// Who is to answer this once, in the place of the conversation's assistant.
+        assistant: Option<AssistantId>,
         /// The conversation's title until it gets a better one; left aside when it has one.
         title: String,
     },
@@ -220,11 +225,14 @@ impl Database {
         if let Some(title) = &begun.title {
             update = set_title(update, title);
         }
+        // Whoever is asked once brings a model along that is not the conversation's.
+        if begun.assistant.is_none() {
+            update = update.col_expr(conversations::Column::Model, Expr::value(begun.model.clone()));
+        }
         update
             .col_expr(conversations::Column::LeafId, Expr::value(begun.reply.as_uuid()))
             // What goes on is not put away.
             .col_expr(conversations::Column::ArchivedAt, Expr::value(None::<i64>))
-            .col_expr(conversations::Column::Model, Expr::value(begun.model.clone()))
             .col_expr(conversations::Column::UpdatedAt, Expr::value(now.as_millis()))
             .col_expr(conversations::Column::ReadAt, Expr::value(now.as_millis()))
             .exec(&transaction)
@@ -235,7 +243,7 @@ impl Database {
         if untitled {
             self.index_title(&transaction, conversation).await?;
         }
-        let instructions = instructions(&transaction, principal, &begun.conversation).await?;
+        let instructions = instructions(&transaction, principal, &begun.conversation, begun.assistant).await?;
         let template = match instructions.template {
             Some(text) => Some(InputTemplate { text, user: name_of(&transaction, user).await? }),
             None => None,
@@ -509,6 +517,8 @@ struct Begun {
     continues: bool,
     model: String,
     parameters: Parameters,
+    /// Who answers this once, in the place of the conversation's assistant.
+    assistant: Option<AssistantId>,
     base: Vec<Part>,
     /// For a conversation without one.
     title: Option<String>,
@@ -522,7 +532,10 @@ impl Begun {
         now: Timestamp,
     ) -> Result<Self, StorageError> {
         match turn {
-            NewTurn::Message { conversation, parent, parts, model, parameters, title } => {
+            NewTurn::Message { conversation, parent, parts, model, parameters, assistant, title } => {
+                if let Some(id) = assistant {
+                    assistants::find(transaction, principal, id).await?;
+                }
                 let conversation = find_conversation(transaction, principal, conversation).await?;
                 let parent = match parent {
                     TurnParent::Leaf => conversation.leaf_id,
@@ -550,7 +563,17 @@ impl Begun {
                 files::attach(transaction, principal, message, &parts, now).await?;
                 let reply = MessageId::generate(now);
                 let title = conversation.title.is_empty().then_some(title);
-                Ok(Self { conversation, message, reply, continues: false, model, parameters, base: Vec::new(), title })
+                Ok(Self {
+                    conversation,
+                    message,
+                    reply,
+                    continues: false,
+                    model,
+                    parameters,
+                    assistant,
+                    base: Vec::new(),
+                    title,
+                })
             }
             NewTurn::Regenerate { answer, model, parameters } => {
                 let (row, conversation, message) = answered(transaction, principal, answer).await?;
@@ -558,6 +581,7 @@ impl Begun {
                 Ok(Self {
                     model: model.or(row.model).or_else(|| conversation.model.clone()).ok_or(StorageError::NotFound)?,
                     parameters: parameters.unwrap_or(known),
+                    assistant: row.assistant_id.map(Into::into),
                     conversation,
                     message,
                     reply: MessageId::generate(now),
@@ -574,6 +598,7 @@ impl Begun {
                 Ok(Self {
                     model: row.model.clone().ok_or(StorageError::NotFound)?,
                     parameters: known_parameters(&row)?,
+                    assistant: row.assistant_id.map(Into::into),
                     base: from_json("messages", "parts", row.id, &row.parts)?,
                     conversation,
                     message,
@@ -613,6 +638,7 @@ impl Begun {
             parts: Set("[]".to_owned()),
             status: Set(MessageStatus::Running.as_str().to_owned()),
             model: Set(Some(self.model.clone())),
+            assistant_id: Set(self.assistant.map(Into::into)),
             parameters: Set(Some(to_json("messages", "parameters", &self.parameters)?)),
             generation_id: Set(Some(generation.into())),
             created_at: Set(now.as_millis()),
@@ -639,6 +665,7 @@ fn empty_message() -> messages::ActiveModel {
         moved_from_id: Set(None),
         translation: Set(None),
         summary: Set(None),
+        assistant_id: Set(None),
         ..Default::default()
     }
 }

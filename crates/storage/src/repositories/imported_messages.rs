@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use sea_orm::{ActiveModelTrait as _, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QuerySelect};
 use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::{Failure, MessageRole, MessageStatus, Part, Timings};
-use stoa_model::{ConversationId, MessageId, Principal, Timestamp};
+use stoa_model::{AssistantId, ConversationId, MessageId, Principal, Timestamp};
 use uuid::Uuid;
 
 use crate::entities::messages;
@@ -23,6 +23,8 @@ pub struct ImportedMessage {
     pub parts: Vec<Part>,
     pub status: MessageStatus,
     pub model: Option<String>,
+    /// Who answered, where it was not the assistant of the conversation.
+    pub assistant: Option<AssistantId>,
     pub stand_in: Option<String>,
     pub parameters: Option<Parameters>,
     pub finish_reason: Option<FinishReason>,
@@ -134,5 +136,6 @@ fn row(conversation: ConversationId, new: &ImportedMessage) -> Result<messages::
         moved_from_id: None,
         translation: None,
         summary: None,
+        assistant_id: new.assistant.map(Into::into),
     })
 }

@@ -17,7 +17,7 @@ use crate::{Database, MAX_ASSISTANTS, MAX_PROJECTS, MAX_PROMPTS, Notice, Storage
 
 use super::bulk::set_tags;
 use super::conversations::{find, fold_title, set_title, update_one};
-use super::{insert, to_json};
+use super::{insert, threads, to_json};
 
 /// What became of something imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,14 @@ pub enum Brought {
     Known,
     /// It never left: this is the account that it was exported from.
     Own,
+}
+
+/// Where an imported thread begins: the first of these that is there.
+#[derive(Clone, Debug)]
+pub struct ImportedThread {
+    pub conversation: Vec<ConversationId>,
+    pub message: Vec<MessageId>,
+    pub with_context: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +50,8 @@ pub struct ImportedConversation {
     pub project: Vec<ProjectId>,
     /// The first of these that is there. The last may still come; [`Database::end_import`] looks whether it did.
     pub assistant: Vec<AssistantId>,
+    /// Without the message that it begins at it is a conversation like all others.
+    pub thread: Option<ImportedThread>,
     pub tags: Vec<String>,
     pub model: Option<String>,
     pub parameters: Parameters,
@@ -221,6 +231,10 @@ impl Database {
         }
         let project = first_project(&transaction, owner.into(), &new.project).await?;
         let assistant = first_assistant(&transaction, owner.into(), &new.assistant).await?;
+        let thread = match &new.thread {
+            Some(thread) => threads::place(&transaction, owner.into(), thread).await?,
+            None => None,
+        };
         let row = conversations::Model {
             id: new.id.into(),
             owner_id: owner.into(),
@@ -243,6 +257,9 @@ impl Database {
             expires_at: None,
             auto_summary: true,
             summarised_at: None,
+            thread_of: thread.map(|(conversation, _)| conversation),
+            source_message_id: thread.map(|(_, message)| message),
+            with_context: thread.is_some() && new.thread.is_some_and(|thread| thread.with_context),
         };
         let (id, titled) = (row.id, row.titled);
         insert(&transaction, row).await?;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::entities::{conversations, messages};
 use crate::{Database, StorageError, access};
 
-use super::{conversations as conversation_rows, from_json, to_json};
+use super::{conversations as conversation_rows, from_json, threads, to_json};
 
 /// Which part of which path.
 #[derive(Clone, Copy, Debug, Default)]
@@ -262,14 +262,17 @@ async fn with_siblings<C: ConnectionTrait>(
     for (id, parent) in rows {
         siblings.entry(parent).or_default().push(id.into());
     }
+    let mut threads = threads::begun_at(connection, path.iter().map(|row| row.id)).await?;
     path.into_iter()
         .map(|row| {
             let beside = siblings.get(&row.parent_id).cloned().unwrap_or_default();
-            message(row, beside)
+            let threads = threads.remove(&row.id).unwrap_or_default();
+            Ok(Message { threads, ..message(row, beside)? })
         })
         .collect()
 }
 
+/// Its threads are not told.
 pub(super) fn message(row: messages::Model, siblings: Vec<MessageId>) -> Result<Message, StorageError> {
     let id = row.id;
     Ok(Message {
@@ -290,8 +293,10 @@ pub(super) fn message(row: messages::Model, siblings: Vec<MessageId>) -> Result<
         summary: row.summary.map(|text| from_json("messages", "summary", id, &text)).transpose()?,
         model: row.model,
         stand_in: row.stand_in,
+        assistant_id: row.assistant_id.map(Into::into),
         generation_id: row.generation_id.map(Into::into),
         siblings,
+        threads: Vec::new(),
         created_at: Timestamp::from_millis(row.created_at),
     })
 }

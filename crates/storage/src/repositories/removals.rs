@@ -1,7 +1,8 @@
 //! Messages that are taken out of their branch, and put back.
 //!
 //! A question goes with its answers, an answer alone; what follows hangs under what was above. What is taken out stays for a
-//! while, under nothing and no first message of anything, with its pictures; then it goes for good.
+//! while, under nothing and no first message of anything, with its pictures and the threads that begin at it; then it goes for
+//! good.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -15,6 +16,7 @@ use crate::{Database, Notice, StorageError, access};
 use super::conversations::update_one;
 use super::messages::{find_message, newest_leaf, path};
 use super::summaries::drop_summaries;
+use super::threads;
 
 impl Database {
     /// Takes a message out of its branch; a question takes its answers along. Refused while one of them is being written.
@@ -72,8 +74,11 @@ impl Database {
             };
             set_leaf(&transaction, conversation, leaf).await?;
         }
+        let threads = threads::remove_with(&transaction, &ids, now).await?;
         transaction.commit().await?;
-        self.notices().publish(Notice::Conversation { user, conversation }).await;
+        for conversation in threads.into_iter().chain([conversation]) {
+            self.notices().publish(Notice::Conversation { user, conversation }).await;
+        }
         Ok(conversation)
     }
 
@@ -132,8 +137,14 @@ impl Database {
             let leaf = newest_leaf(&transaction, conversation, row.id.into()).await?;
             set_leaf(&transaction, conversation, Some(leaf)).await?;
         }
+        let threads = match row.removed_at {
+            Some(at) => threads::restore_with(&transaction, &ids, Timestamp::from_millis(at)).await?,
+            None => Vec::new(),
+        };
         transaction.commit().await?;
-        self.notices().publish(Notice::Conversation { user, conversation }).await;
+        for conversation in threads.into_iter().chain([conversation]) {
+            self.notices().publish(Notice::Conversation { user, conversation }).await;
+        }
         Ok(conversation)
     }
 
@@ -163,7 +174,7 @@ impl Database {
 }
 
 /// Keeps others from changing the tree of a conversation meanwhile, and tells its leaf.
-async fn lock(on: &DatabaseTransaction, conversation: Uuid) -> Result<Option<Uuid>, StorageError> {
+pub(super) async fn lock(on: &DatabaseTransaction, conversation: Uuid) -> Result<Option<Uuid>, StorageError> {
     let row = conversations::Entity::find_by_id(conversation).lock_exclusive().one(on).await?;
     Ok(row.ok_or(StorageError::NotFound)?.leaf_id)
 }

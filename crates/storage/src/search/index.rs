@@ -31,7 +31,7 @@ pub(super) enum Scope {
     Titles(Uuid),
     Messages(Uuid),
     MessagesOf(Uuid, MessageRole),
-    /// Messages of this conversation.
+    /// Messages of this conversation, and of its threads.
     Within(Uuid),
 }
 
@@ -296,20 +296,22 @@ async fn documents_of_messages(on: &DatabaseTransaction, ids: &[Uuid]) -> Result
         .into_tuple::<(Uuid, Uuid, String, String, i64)>()
         .all(on)
         .await?;
-    let owners: HashMap<Uuid, Uuid> = conversations::Entity::find()
+    let owners: HashMap<Uuid, (Uuid, Option<Uuid>)> = conversations::Entity::find()
         .filter(conversations::Column::Id.is_in(rows.iter().map(|row| row.1)))
         .filter(conversations::Column::ExpiresAt.is_null())
         .select_only()
-        .columns([conversations::Column::Id, conversations::Column::OwnerId])
-        .into_tuple::<(Uuid, Uuid)>()
+        .columns([conversations::Column::Id, conversations::Column::OwnerId, conversations::Column::ThreadOf])
+        .into_tuple::<(Uuid, Uuid, Option<Uuid>)>()
         .all(on)
         .await?
         .into_iter()
+        .map(|(id, owner, thread_of)| (id, (owner, thread_of)))
         .collect();
     let documents = rows.into_iter().filter_map(|(message, conversation, role, parts, at)| {
-        let owner = *owners.get(&conversation)?;
+        let (owner, thread_of) = *owners.get(&conversation)?;
         let role = MessageRole::parse(&role).map(|role| Scope::MessagesOf(owner, role));
-        let scopes = [Scope::Messages(owner), Scope::Within(conversation)].into_iter().chain(role).collect();
+        let within = [conversation].into_iter().chain(thread_of).map(Scope::Within);
+        let scopes = [Scope::Messages(owner)].into_iter().chain(within).chain(role).collect();
         Some(Document { conversation, message: Some(message), at, scopes, text: text_of(message, &parts) })
     });
     Ok(documents.collect())

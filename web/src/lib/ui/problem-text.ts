@@ -163,6 +163,12 @@ const known: Record<string, Known> = {
 		hint: m.problem_registry_sign_in_hint,
 		facts: true
 	},
+	assistant_not_found: {
+		title: m.problem_assistant_not_found_title,
+		hint: m.problem_assistant_not_found_hint
+	},
+	thread_in_thread: { title: m.problem_thread_in_thread_title },
+	too_many_threads: { title: m.problem_too_many_threads_title, hint: m.problem_too_many_threads_hint },
 	answer_running: { title: m.problem_answer_running_title, hint: m.problem_answer_running_hint },
 	registry_unreachable: {
 		title: m.problem_registry_unreachable_title,

@@ -10,8 +10,8 @@ use stoa_chat::{Engine, MAX_PICTURES_BYTES};
 use stoa_model::completion::Parameters;
 use stoa_model::conversation::Part;
 use stoa_model::file::File;
-use stoa_model::{ConversationId, FileId, MessageId, Principal};
-use stoa_storage::{NewTurn, TurnParent};
+use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal};
+use stoa_storage::{NewTurn, StorageError, TurnParent};
 
 use super::{Turn, clean_model};
 use crate::app::App;
@@ -39,6 +39,9 @@ pub(crate) struct NewMessage {
     model: String,
     #[serde(default)]
     parameters: Option<Parameters>,
+    /// Who answers this once, by their role, template and length of history, in the place of the conversation's assistant.
+    #[serde(default)]
+    assistant_id: Option<AssistantId>,
 }
 
 /// A piece of a user's message.
@@ -61,7 +64,8 @@ pub(crate) enum NewPart {
     request_body = NewMessage,
     responses(
         (status = 202, body = Turn),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "Also `assistant_not_found`.",
+            body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Also `model_cannot_see`: the model is known to take no pictures.",
             body = ProblemBody, content_type = "application/problem+json"),
@@ -75,6 +79,15 @@ pub(super) async fn begin_turn(
 ) -> Result<(StatusCode, Answer<Turn>)> {
     if new.parts.is_empty() || new.parts.len() > PARTS {
         return Err(Problem::field("parts", format!("between 1 and {PARTS} parts")));
+    }
+    if let Some(assistant) = new.assistant_id {
+        app.database.assistant(&principal, assistant).await.map_err(|error| match error {
+            StorageError::NotFound => {
+                let detail = "The assistant that was asked for is not among yours.";
+                Problem::new(StatusCode::NOT_FOUND, "assistant_not_found", detail).hint("Ask another, or none.")
+            }
+            error => error.into(),
+        })?;
     }
     let parts = read_parts(&app, &principal, new.parts).await?;
     let bytes: usize = parts.iter().map(|part| part.text().len()).sum();
@@ -98,6 +111,7 @@ pub(super) async fn begin_turn(
         parts,
         model: clean_model(new.model)?,
         parameters,
+        assistant: new.assistant_id,
     };
     let turn = app.chat.begin(&principal, turn).await?;
     Ok((StatusCode::ACCEPTED, Answer(Turn::begun(turn)?)))

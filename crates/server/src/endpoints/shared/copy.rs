@@ -45,6 +45,7 @@ pub(super) async fn copy_shared(
         archived: false,
         project: Vec::new(),
         assistant: Vec::new(),
+        thread: None,
         tags: Vec::new(),
         model: None,
         parameters: stoa_model::completion::Parameters::default(),
@@ -118,6 +119,7 @@ fn message(said: SharedMessage, id: MessageId, parent: Option<MessageId>, parts:
     ImportedMessage {
         id,
         parent,
+        assistant: None,
         role: said.role,
         parts,
         status: MessageStatus::Complete,

@@ -41,7 +41,8 @@ export class Comparison {
 			const turn = await call(client.POST('/api/v1/messages/{id}/regenerate', { params: { path }, body }));
 			callFor(turn);
 			this.#moved = true;
-			this.#put(reply(turn, this.#answer.conversation_id, turn.message_id, model));
+			const { conversation_id, assistant_id } = this.#answer;
+			this.#put(reply(turn, conversation_id, turn.message_id, model, assistant_id));
 		} catch (caught) {
 			this.problem = Problem.from(caught);
 		} finally {

@@ -1,3 +1,3 @@
 export { default as ChatView } from './ChatView.svelte';
 export { partsOf, sentParts } from './parts';
-export { callFor, Thread, threadOf } from './thread.svelte';
+export { callFor, makeThread, threadOf } from './thread.svelte';

@@ -103,7 +103,9 @@ export async function jump(message: string, view: View): Promise<void> {
 	const { thread, follower, marked } = view;
 	follower.stay();
 	const there = await bring(thread, message);
-	await goto(location.pathname, { replaceState: true, noScroll: true, keepFocus: true });
+	const address = new URL(location.href);
+	address.searchParams.delete('message');
+	await goto(address, { replaceState: true, noScroll: true, keepFocus: true });
 	const scroller = view.scroller();
 	if (!there || !scroller) return;
 	follower.stay();

@@ -19,6 +19,7 @@ export const userMessage = (
 	status: 'complete',
 	model: null,
 	stand_in: null,
+	assistant_id: null,
 	parameters: null,
 	generation_id: null,
 	usage: null,
@@ -28,15 +29,23 @@ export const userMessage = (
 	translation: null,
 	summary: null,
 	siblings: [id],
+	threads: [],
 	created_at: new Date().toISOString()
 });
 
 /** The empty answer of a turn. */
-export const reply = (turn: Turn, conversation: string, parent: string, model: string): Message => ({
+export const reply = (
+	turn: Turn,
+	conversation: string,
+	parent: string,
+	model: string,
+	assistant: string | null = null
+): Message => ({
 	...userMessage(turn.reply_id, conversation, parent, ''),
 	role: 'assistant',
 	parts: [],
 	status: 'running',
 	model,
+	assistant_id: assistant,
 	generation_id: turn.generation_id
 });

@@ -4,7 +4,7 @@ import { assistants } from '$lib/features/assistants';
 import type { Picture } from '$lib/features/attachments';
 import { conversations } from '$lib/features/conversations';
 import { TurnSettings } from '$lib/features/parameters';
-import { hub, type LiveGeneration, type Outcome } from '$lib/features/stream';
+import { hub, type ConversationEvent, type LiveGeneration, type Outcome } from '$lib/features/stream';
 import { reply, userMessage } from './made';
 import { sentParts } from './parts';
 
@@ -15,6 +15,13 @@ const UNSETTLED_MS = 1_500;
 interface Live {
 	generation: LiveGeneration;
 	leave: () => void;
+}
+
+/** Where a thread is to begin. */
+export interface Origin {
+	message: string;
+	/** What stands above the message belongs to it. */
+	withContext: boolean;
 }
 
 /** The model that new conversations of a project begin with. */
@@ -78,6 +85,11 @@ export class Thread {
 	/** A new conversation is to be a temporary one. */
 	temporary = $state(false);
 
+	/** The message that a thread begins at, until it is made. */
+	origin = $state.raw<Origin | null>(null);
+	/** It hangs on a message of another conversation. */
+	readonly aside = $derived(this.origin !== null || Boolean(this.conversation?.thread));
+
 	/** In which project a new conversation is made. */
 	readonly project: string | null;
 
@@ -102,7 +114,10 @@ export class Thread {
 			void this.read();
 		});
 		const stopEvents = hub.onConversation((event) => {
-			if (event.conversation.id !== this.id) return;
+			if (event.conversation.id !== this.id) {
+				this.#besides(event);
+				return;
+			}
 			if (event.kind === 'deleted') {
 				void this.read();
 				return;
@@ -113,7 +128,7 @@ export class Thread {
 			const elsewhere = conversation.leaf_id !== null && conversation.leaf_id !== (this.end ?? this.last?.id);
 			const started = conversation.generating && this.last?.status !== 'running';
 			const summed = conversation.summarised_at !== this.#summarisedAt;
-			if (this.loaded && !this.posting && (elsewhere || started || summed)) void this.read();
+			if (this.loaded && !this.posting && (elsewhere || started || summed || this.problem)) void this.read();
 		});
 		if (this.id || this.#wanted || this.project) void this.read();
 		else this.loaded = true;
@@ -126,6 +141,16 @@ export class Thread {
 			for (const { leave } of this.live.values()) leave();
 			this.live.clear();
 		};
+	}
+
+	/** Shows at its message how a thread of this conversation is now. */
+	#besides(event: ConversationEvent): void {
+		const { id } = event.conversation;
+		const here =
+			event.kind === 'deleted'
+				? this.messages.some(({ threads }) => threads.some((one) => one.id === id))
+				: event.conversation.thread?.conversation_id === this.id;
+		if (here) void import('./side').then(({ take }) => take(this, event));
 	}
 
 	/** Reads the conversation and the end of its branch; calls meanwhile lead to one more reading. */
@@ -181,10 +206,15 @@ export class Thread {
 	}
 
 	/** Sends a message after the last one. Throws a {@link Problem}, and then nothing was sent. */
-	async send(text: string, model: string, pictures: readonly Picture[] = []): Promise<string> {
+	async send(
+		text: string,
+		model: string,
+		pictures: readonly Picture[] = [],
+		assistant: string | null = null
+	): Promise<string> {
 		if (this.end) await this.toEnd();
 		return this.turn(async () => {
-			const parameters = this.settings.parameters;
+			const { parameters } = assistants.find(assistant) ?? this.settings;
 			const id = this.id ?? (await this.#create());
 			const parent = this.last?.id ?? null;
 			const waiting = userMessage(`sending:${id}`, id, parent, text, pictures);
@@ -192,8 +222,9 @@ export class Thread {
 			this.messages = [...before, waiting];
 			this.sent += 1;
 			try {
-				const turn = await this.post(id, parent ?? undefined, waiting, model, parameters);
-				this.show([...before, { ...waiting, id: turn.message_id, siblings: [turn.message_id] }], turn, model);
+				const turn = await this.post(id, parent ?? undefined, waiting, model, parameters, assistant);
+				const mine = { ...waiting, id: turn.message_id, siblings: [turn.message_id] };
+				this.show([...before, mine], turn, model, [turn.reply_id], assistant);
 			} catch (caught) {
 				this.messages = before;
 				throw caught;
@@ -225,14 +256,20 @@ export class Thread {
 	}
 
 	async #create(): Promise<string> {
+		const { origin } = this;
 		const made = await call(
-			client.POST('/api/v1/conversations', {
-				body: {
-					assistant_id: this.assistant?.id,
-					project_id: this.project ?? undefined,
-					temporary: this.temporary
-				}
-			})
+			origin
+				? client.POST('/api/v1/messages/{id}/threads', {
+						params: { path: { id: origin.message } },
+						body: { with_context: origin.withContext }
+					})
+				: client.POST('/api/v1/conversations', {
+						body: {
+							assistant_id: this.assistant?.id,
+							project_id: this.project ?? undefined,
+							temporary: this.temporary
+						}
+					})
 		);
 		this.id = made.id;
 		conversations.put(made);
@@ -241,19 +278,21 @@ export class Thread {
 		return made.id;
 	}
 
-	/** Posts a message of the reader, for an answer of this model. */
+	/** Posts a message of the reader, for an answer of this model, and of this assistant in the place of the usual one. */
 	post(
 		id: string,
 		parent: string | null | undefined,
 		message: Message,
 		model: string,
-		parameters: Parameters
+		parameters: Parameters,
+		assistant: string | null = null
 	): Promise<Turn> {
 		const body = {
 			...(parent === undefined ? {} : { parent_id: parent }),
 			parts: sentParts(message.parts),
 			model,
-			parameters
+			parameters,
+			...(assistant ? { assistant_id: assistant } : {})
 		};
 		return call(client.POST('/api/v1/conversations/{id}/messages', { params: { path: { id } }, body }));
 	}
@@ -265,10 +304,16 @@ export class Thread {
 	}
 
 	/** Shows a turn that has begun at the end of this path. */
-	show(path: Message[], turn: Turn, model: string, siblings = [turn.reply_id]): void {
+	show(
+		path: Message[],
+		turn: Turn,
+		model: string,
+		siblings = [turn.reply_id],
+		assistant: string | null = null
+	): void {
 		callFor(turn);
 		const id = this.id ?? '';
-		const answer = { ...reply(turn, id, turn.message_id, model), siblings };
+		const answer = { ...reply(turn, id, turn.message_id, model, assistant), siblings };
 		this.end = null;
 		this.messages = [...path, answer];
 		this.sent += 1;
@@ -363,6 +408,15 @@ export class Thread {
 	}
 }
 
+/** Makes a thread that outlives the component that asks for it: what is derived in it would end with that one. */
+export function makeThread(...of: ConstructorParameters<typeof Thread>): Thread {
+	let made!: Thread;
+	$effect.root(() => {
+		made = new Thread(...of);
+	});
+	return made;
+}
+
 const kept: Thread[] = [];
 const KEPT = 6;
 
@@ -370,7 +424,7 @@ const KEPT = 6;
 export function threadOf(id: string): Thread {
 	const known = kept.find((thread) => thread.id === id);
 	if (known) kept.splice(kept.indexOf(known), 1);
-	const thread = known ?? new Thread(id);
+	const thread = known ?? makeThread(id);
 	keep(thread);
 	return thread;
 }

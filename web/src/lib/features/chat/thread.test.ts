@@ -30,6 +30,7 @@ const message = (id: string, parent: string | null, role: Message['role'], text:
 	status: 'complete',
 	model: null,
 	stand_in: null,
+	assistant_id: null,
 	parameters: null,
 	generation_id: null,
 	usage: null,
@@ -39,6 +40,7 @@ const message = (id: string, parent: string | null, role: Message['role'], text:
 	translation: null,
 	summary: null,
 	siblings: [id],
+	threads: [],
 	created_at: '2026-01-01T00:00:00Z'
 });
 
@@ -59,6 +61,7 @@ const conversation: Conversation = {
 	temporary_until: null,
 	auto_summary: true,
 	summarised_at: null,
+	thread: null,
 	created_at: '2026-01-01T00:00:00Z',
 	updated_at: '2026-01-01T00:00:00Z'
 };

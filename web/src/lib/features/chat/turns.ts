@@ -12,10 +12,14 @@ export async function edit(thread: Thread, message: Message, text: string, model
 	await thread.turn(async () => {
 		const { conversation_id, parent_id } = message;
 		const mine = userMessage('', conversation_id, parent_id, text, picturesOf(message.parts));
-		const turn = await thread.post(conversation_id, parent_id, mine, model, thread.settings.parameters);
+		// Whoever was asked before is asked again.
+		const answer = thread.messages.find((other) => other.parent_id === message.id);
+		const assistant = answer?.assistant_id ?? null;
+		const { parameters } = thread.settings;
+		const turn = await thread.post(conversation_id, parent_id, mine, model, parameters, assistant);
 		mine.id = turn.message_id;
 		mine.siblings = [...message.siblings, turn.message_id];
-		thread.show([...thread.upTo(message.id), mine], turn, model);
+		thread.show([...thread.upTo(message.id), mine], turn, model, [turn.reply_id], assistant);
 	});
 }
 
@@ -25,7 +29,8 @@ export async function regenerate(thread: Thread, message: Message, model: string
 		const body = { model, parameters: thread.settings.parameters };
 		const path = { id: message.id };
 		const turn = await call(client.POST('/api/v1/messages/{id}/regenerate', { params: { path }, body }));
-		thread.show(thread.upTo(message.id), turn, model, [...message.siblings, turn.reply_id]);
+		const siblings = [...message.siblings, turn.reply_id];
+		thread.show(thread.upTo(message.id), turn, model, siblings, message.assistant_id);
 	});
 }
 

@@ -12,7 +12,7 @@ import Share from '@lucide/svelte/icons/share-2';
 import Trash from '@lucide/svelte/icons/trash-2';
 import { conversations } from './list.svelte';
 
-function failed(caught: unknown): void {
+export function failed(caught: unknown): void {
 	const { title, detail } = problemWords(Problem.from(caught));
 	toasts.show(detail ? `${title}. ${detail}` : title, { tone: 'bad' });
 }

@@ -35,7 +35,7 @@ class ConversationList {
 	readonly groups: Group[] = $derived(
 		group(
 			[...this.#items.values()].filter(
-				({ archived, temporary_until }) => archived === this.#archived && !temporary_until
+				({ archived, temporary_until, thread }) => archived === this.#archived && !temporary_until && !thread
 			),
 			this.#now
 		)
@@ -88,9 +88,9 @@ class ConversationList {
 			]);
 			const oldest = Date.parse(page.items.at(-1)?.updated_at ?? '') || 0;
 			const fresh = new Set([...heard, ...[...page.items, ...pinned.items].map(({ id }) => id)]);
-			for (const [id, { updated_at, archived, temporary_until }] of this.#items) {
+			for (const [id, { updated_at, archived, temporary_until, thread }] of this.#items) {
 				// It is in no list, and known to whoever has it open.
-				if (temporary_until) continue;
+				if (temporary_until || thread) continue;
 				const inReach = !page.next_cursor || Date.parse(updated_at) >= oldest;
 				if (inReach && archived === this.#archived && !fresh.has(id)) this.#items.delete(id);
 			}

@@ -22,6 +22,7 @@ const conversation = (id: string, updated_at: string): Conversation => ({
 	temporary_until: null,
 	auto_summary: true,
 	summarised_at: null,
+	thread: null,
 	created_at: updated_at,
 	updated_at
 });

@@ -23,9 +23,18 @@ const ofConversation = ({ id, title, updated_at }: Conversation): Found => ({
 	at: updated_at
 });
 
+/** Threads are opened beside their conversation. */
+function hrefOf({ conversation_id, thread_of, message_id }: SearchHit): string {
+	const query = new URLSearchParams({
+		...(thread_of ? { thread: conversation_id } : {}),
+		...(message_id ? { message: message_id } : {})
+	}).toString();
+	return `/c/${thread_of ?? conversation_id}${query && `?${query}`}`;
+}
+
 const ofHit = (hit: SearchHit): Found => ({
 	key: hit.message_id ?? hit.conversation_id,
-	href: `/c/${hit.conversation_id}${hit.message_id ? `?message=${hit.message_id}` : ''}`,
+	href: hrefOf(hit),
 	title: hit.conversation_title,
 	hit,
 	at: hit.at

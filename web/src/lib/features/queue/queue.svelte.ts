@@ -8,6 +8,8 @@ export interface Queued {
 	text: string;
 	pictures: Picture[];
 	model: string;
+	/** Who is to answer it, in the place of the assistant of the conversation. */
+	assistant?: string;
 	/** It is to go as soon as nothing is written, however that ended. */
 	now?: boolean;
 	/** Which page is sending it. */
@@ -47,9 +49,9 @@ export class Queue {
 		for (const { id, sending } of this.items) if (sending) this.#doubt(id, sending);
 	}
 
-	add(text: string, pictures: Picture[], model: string): void {
+	add(text: string, pictures: Picture[], model: string, assistant?: string): void {
 		made += 1;
-		this.#keep([...this.#fresh(), { id: `${page}-${made}`, text, pictures, model }]);
+		this.#keep([...this.#fresh(), { id: `${page}-${made}`, text, pictures, model, assistant }]);
 	}
 
 	change(id: string, text: string): void {

@@ -1,6 +1,8 @@
-//! What messages that are taken out, summaries, temporary conversations and prompts promise, on both engines.
+//! What messages that are taken out, summaries, threads, temporary conversations and prompts promise, on both engines.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod threads;
 
 use std::time::Duration;
 
@@ -14,10 +16,10 @@ use stoa_storage::{
     SearchFilter, SearchQuery, StorageError, TurnIds, TurnLimits, TurnParent, Wish, on_both_engines,
 };
 
-const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
-const LIMITS: TurnLimits = TurnLimits { running_per_user: 99, history: 50, personal_providers: false };
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+pub(crate) const LIMITS: TurnLimits = TurnLimits { running_per_user: 99, history: 50, personal_providers: false };
 
-async fn two_people(database: &Database) -> (Principal, Principal) {
+pub(crate) async fn two_people(database: &Database) -> (Principal, Principal) {
     let new = |name: &str, role| NewUser {
         name: name.to_owned(),
         email: format!("{name}@example.com"),
@@ -31,32 +33,33 @@ async fn two_people(database: &Database) -> (Principal, Principal) {
     (acting(ann.id, Role::Member), owner)
 }
 
-async fn conversation(database: &Database, who: &Principal) -> ConversationId {
+pub(crate) async fn conversation(database: &Database, who: &Principal) -> ConversationId {
     database.create_conversation(who, NewConversation::default(), NOW).await.unwrap().id
 }
 
-fn later(seconds: u64) -> Timestamp {
+pub(crate) fn later(seconds: u64) -> Timestamp {
     NOW.plus(Duration::from_secs(seconds))
 }
 
-fn text(words: &str) -> Vec<Part> {
+pub(crate) fn text(words: &str) -> Vec<Part> {
     vec![Part::Text { text: words.to_owned() }]
 }
 
 /// A question whose answer is still being written.
-async fn ask(database: &Database, who: &Principal, within: ConversationId, words: &str, at: u64) -> TurnIds {
+pub(crate) async fn ask(database: &Database, who: &Principal, within: ConversationId, words: &str, at: u64) -> TurnIds {
     let turn = NewTurn::Message {
         conversation: within,
         parent: TurnParent::Leaf,
         parts: text(words),
         model: "mock/echo".to_owned(),
         parameters: Parameters::default(),
+        assistant: None,
         title: words.to_owned(),
     };
     database.begin_turn(who, turn, InstanceId::generate(NOW), LIMITS, later(at)).await.unwrap()
 }
 
-async fn end(database: &Database, turn: &TurnIds, words: &str, at: u64) {
+pub(crate) async fn end(database: &Database, turn: &TurnIds, words: &str, at: u64) {
     let outcome = Outcome {
         status: MessageStatus::Complete,
         parts: text(words),
@@ -73,19 +76,19 @@ async fn end(database: &Database, turn: &TurnIds, words: &str, at: u64) {
 }
 
 /// A question and its answer, `word` and `word!`.
-async fn say(database: &Database, who: &Principal, within: ConversationId, word: &str, at: u64) -> TurnIds {
+pub(crate) async fn say(database: &Database, who: &Principal, within: ConversationId, word: &str, at: u64) -> TurnIds {
     let turn = ask(database, who, within, word, at).await;
     end(database, &turn, &format!("{word}!"), at).await;
     turn
 }
 
 /// What the branch that is shown says.
-async fn shown(database: &Database, who: &Principal, within: ConversationId) -> Vec<String> {
+pub(crate) async fn shown(database: &Database, who: &Principal, within: ConversationId) -> Vec<String> {
     let page = database.messages(who, within, PathQuery { limit: 100, ..PathQuery::default() }).await.unwrap();
     page.items.iter().map(|message| message.parts.iter().map(Part::text).collect()).collect()
 }
 
-async fn found(database: &Database, who: &Principal, word: &str) -> usize {
+pub(crate) async fn found(database: &Database, who: &Principal, word: &str) -> usize {
     let query = SearchQuery::parse(word).unwrap();
     database.search(who, &query, &SearchFilter::default(), None, 50).await.unwrap().items.len()
 }
