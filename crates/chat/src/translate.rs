@@ -7,7 +7,7 @@ use stoa_dispatch::Call;
 use stoa_model::completion::{
     AnswerForm, CompletionError, CompletionEvent, LocalOptions, Parameters, PartKind, PromptMessage, PromptRole, Timers,
 };
-use stoa_model::conversation::{Language, Message, MessageStatus, Part, Translation};
+use stoa_model::conversation::{Language, Message, Part, Translation};
 use stoa_model::{MessageId, Principal};
 use stoa_storage::StorageError;
 
@@ -29,10 +29,7 @@ impl Engine {
         if self.is_closing() {
             return Err(ChatError::Closing);
         }
-        let message = self.database().message(principal, id).await?;
-        if message.status == MessageStatus::Running {
-            return Err(StorageError::Refused("the answer is being written").into());
-        }
+        let message = self.written(principal, id).await?;
         let model = if let Some(model) = model.or(message.model.clone()) {
             model
         } else {
@@ -55,10 +52,7 @@ impl Engine {
     ) -> Result<String, ChatError> {
         let call = Call {
             model: model.to_owned(),
-            messages: vec![
-                PromptMessage::new(PromptRole::System, order(language)),
-                PromptMessage::new(PromptRole::User, text),
-            ],
+            messages: question(language, text),
             parameters: Parameters::default(),
             stop: Vec::new(),
             seed: None,
@@ -88,6 +82,11 @@ impl Engine {
     }
 }
 
+/// What a model is asked for a translation of `text`.
+pub(crate) fn question(language: Language, text: String) -> Vec<PromptMessage> {
+    vec![PromptMessage::new(PromptRole::System, order(language)), PromptMessage::new(PromptRole::User, text)]
+}
+
 fn order(language: Language) -> String {
     let language = match language {
         Language::En => "English",
@@ -99,7 +98,7 @@ fn order(language: Language) -> String {
     )
 }
 
-fn words(parts: &[Part]) -> String {
+pub(crate) fn words(parts: &[Part]) -> String {
     let texts = parts.iter().filter(|part| part.is_text()).map(Part::text);
     texts.collect::<Vec<_>>().join("\n\n")
 }

@@ -327,6 +327,43 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/conversations/{id}/title': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Takes a title that a model wrote for the caller's browser, unless somebody has given one. */
+		put: operations['bring_title'];
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/conversations/{id}/title/call': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Says what the caller's browser has to ask for the title of a conversation that has just begun with a model of its own.
+		 *     `PUT …/title` brings what it said. Not found where no model writes titles.
+		 */
+		post: operations['call_for_title'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/egress/allowances': {
 		parameters: {
 			query?: never;
@@ -841,11 +878,29 @@ export interface paths {
 			cookie?: never;
 		};
 		get?: never;
-		put?: never;
+		/** Keeps a translation that the caller's browser had made, in the place of the one before. */
+		put: operations['bring_translation'];
 		/** Translates a message, which takes as long as the model needs, and keeps the translation in the place of the one before. */
 		post: operations['translate_message'];
 		/** Forgets the translation of a message. */
 		delete: operations['forget_translation'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/messages/{id}/translation/call': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Says what the caller's browser has to ask a model of its own for a translation. `PUT …/translation` brings what it said. */
+		post: operations['call_for_translation'];
+		delete?: never;
 		options?: never;
 		head?: never;
 		patch?: never;
@@ -1501,6 +1556,16 @@ export interface components {
 			/** @description Whether it takes pictures; `null` where nobody has said what it can. */
 			sees: boolean | null;
 		};
+		BroughtTitle: {
+			/** @description As the model wrote it. What is no title is left aside. */
+			text: string;
+		};
+		BroughtTranslation: {
+			language: components['schemas']['Language'];
+			/** @description `~slug/name`, of the caller's own. */
+			model: string;
+			text: string;
+		};
 		/**
 		 * @description What can go wrong where a browser makes a call.
 		 * @enum {string}
@@ -1575,7 +1640,7 @@ export interface components {
 			generating: boolean;
 			id: components['schemas']['ConversationId'];
 			leaf_id: components['schemas']['MessageId'] | null;
-			/** @description The model of the last turn, the default of the next. */
+			/** @description The model of the last turn that no assistant was asked for by name, the default of the next. */
 			model: string | null;
 			parameters: components['schemas']['Parameters'];
 			pinned: boolean;
@@ -2603,6 +2668,7 @@ export interface components {
 			 */
 			total_ms: number;
 		};
+		TitleWish: Record<string, never>;
 		Translate: {
 			language: components['schemas']['Language'];
 			/** @description Another model than the answer's own; for a question, than that of its conversation. */
@@ -2614,6 +2680,11 @@ export interface components {
 			/** @description Which model translated. */
 			model: string;
 			text: string;
+		};
+		TranslationWish: {
+			language: components['schemas']['Language'];
+			/** @description `~slug/name`, of the caller's own. */
+			model: string;
 		};
 		/** @description A turn that has begun and is kept. */
 		Turn: {
@@ -3712,6 +3783,78 @@ export interface operations {
 				};
 				content: {
 					'application/json': components['schemas']['ThreadList'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	bring_title: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['BroughtTitle'];
+			};
+		};
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	call_for_title: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['TitleWish'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ProviderCall'];
 				};
 			};
 			404: {
@@ -4924,6 +5067,55 @@ export interface operations {
 			};
 		};
 	};
+	bring_translation: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['BroughtTranslation'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Message'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	translate_message: {
 		parameters: {
 			query?: never;
@@ -4991,6 +5183,47 @@ export interface operations {
 				content?: never;
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	call_for_translation: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['TranslationWish'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ProviderCall'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
 				headers: {
 					[name: string]: unknown;
 				};
