@@ -6,7 +6,7 @@ const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseco
 /**
  * Any key will do, it lists no models and always says the same. `origin`, when given, may read it from a browser. What it is
  * asked may begin with `[slow]`, `[fail]` or `[say]`, behind which
- * stands what it answers.
+ * stands what it answers. It has a title for a conversation that begins with `Name yourself`.
  */
 export async function startAgent({ origin = null, models = [] } = {}) {
 	const asked = [];
@@ -42,6 +42,7 @@ export async function startAgent({ origin = null, models = [] } = {}) {
 			response.end(JSON.stringify({ error: { message: 'the agent is asleep' } }));
 			return;
 		}
+		const named = said.includes('Name yourself') && said.includes('Write a title');
 		if (said.startsWith('[say]')) {
 			response.writeHead(200, { 'content-type': 'text/event-stream' });
 			for (const content of said.slice(5).match(/[^]{1,23}/g)) {
@@ -55,7 +56,9 @@ export async function startAgent({ origin = null, models = [] } = {}) {
 		}
 		const words = said.startsWith('[slow]')
 			? Array.from({ length: 200 }, (_, place) => `${place + 1} `).join('')
-			: `I am ${model}. You said: ${said}`;
+			: named
+				? 'An agent with a name'
+				: `I am ${model}. You said: ${said}`;
 		if (!stream) {
 			response.writeHead(200, { 'content-type': 'application/json' });
 			const message = { role: 'assistant', content: words };

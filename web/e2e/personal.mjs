@@ -115,8 +115,32 @@ const ownProvider = (view) => async (all) => {
 		.getByText(/interrupted/i)
 		.waitFor();
 	await until('what was kept', 10_000, async () => (await answerText(page)).startsWith('1 2 3'));
-
+	const begun = await answerText(page);
+	await lastAnswer(page).getByRole('button', { name: 'Continue' }).click();
+	await complete(page);
+	const whole = await answerText(page);
+	expect(whole.startsWith(begun) && whole.length > begun.length).equals(true, 'it has gone on');
+	expect(agent.asked.at(-1).messages.at(-2).content.trim()).equals(begun, 'the browser asks for more of it');
 	const conversation = page.url().split('/').pop();
+
+	// The title is the model's, and so is a translation.
+	await page.goto(all.stoa.origin);
+	await chooseModel(page, MODEL);
+	await send(page, 'Name yourself, please.');
+	await complete(page);
+	await page.getByRole('heading', { name: 'An agent with a name' }).waitFor();
+	const named = page.url().split('/').pop();
+	await lastAnswer(page).hover();
+	await lastAnswer(page).getByRole('button', { name: 'More' }).click();
+	await page.getByRole('menuitem', { name: 'Translate into English' }).click();
+	const translation = page.getByRole('region', { name: 'Translation' });
+	await translation.getByText('Name yourself, please.').waitFor();
+	await accessible(page, `a translation by an own provider, ${view}`);
+	await picture(page, `own provider translates, ${view}`);
+	await page.reload();
+	await translation.getByText('Name yourself, please.').waitFor();
+	await api(page, all, 'DELETE', `/conversations/${named}`);
+
 	await api(page, all, 'DELETE', `/conversations/${conversation}`);
 	await api(page, all, 'DELETE', `/personal-providers/${id}`);
 	agent.close();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stoa_model::Principal;
 use stoa_model::completion::{Parameters, PromptMessage, PromptRole};
-use stoa_model::conversation::{MessageRole, Part};
+use stoa_model::conversation::{Message, MessageRole, Part};
 use stoa_storage::TurnIds;
 
 use crate::ask::{Question, ask};
@@ -16,6 +16,8 @@ const MOST_WORDS: usize = 10;
 const LONGEST_BYTES: usize = 1_000;
 /// How much of the first exchange the model sees, in characters of each side.
 const EXCERPT: usize = 1_000;
+/// Of a conversation that has just begun.
+pub(crate) const MESSAGES: u32 = 2;
 
 const ASK: &str = "Write a title of two to six words for this conversation, in its own language. \
     Answer with the title only: no quotes, no full stop, no explanation.";
@@ -33,21 +35,14 @@ pub(crate) async fn suggest(engine: &Engine, principal: &Principal, turn: &TurnI
     if !engine.options().titles {
         return;
     }
-    let excerpt = |role: &str, text: String| format!("{role}: {}\n\n", text.chars().take(EXCERPT).collect::<String>());
-    let mut exchange: String = turn
-        .history
-        .messages
-        .iter()
-        // What a thread has from its conversation is not what it is about.
-        .filter(|message| message.role == MessageRole::User && message.conversation_id == turn.conversation)
-        .map(|message| excerpt("User", words(&message.parts)))
-        .collect();
-    exchange.push_str(&excerpt("Assistant", words(answer)));
-    exchange.push_str(ASK);
+    // What a thread has from its conversation is not what it is about.
+    let own = turn.history.messages.iter().filter(|message| message.conversation_id == turn.conversation);
+    let said =
+        own.filter(|message| message.role == MessageRole::User).map(|message| (message.role, &message.parts[..]));
     let question = Question {
         model: &turn.model,
-        messages: vec![PromptMessage::new(PromptRole::User, exchange)],
-        parameters: Parameters { temperature: Some(0.2), max_tokens: Some(32), ..Parameters::default() },
+        messages: asking(said.chain([(MessageRole::Assistant, answer)])),
+        parameters: parameters(),
         within: Duration::from_mins(2),
         bytes: LONGEST_BYTES,
     };
@@ -56,6 +51,25 @@ pub(crate) async fn suggest(engine: &Engine, principal: &Principal, turn: &TurnI
     if let Err(error) = engine.database().suggest_title(principal, turn.conversation, &title).await {
         tracing::debug!(%error, "a suggested title was not kept");
     }
+}
+
+/// What a model is asked for the title of what was said.
+pub(crate) fn question(said: &[Message]) -> Vec<PromptMessage> {
+    asking(said.iter().map(|message| (message.role, &message.parts[..])))
+}
+
+pub(crate) fn parameters() -> Parameters {
+    Parameters { temperature: Some(0.2), max_tokens: Some(32), ..Parameters::default() }
+}
+
+fn asking<'a>(said: impl Iterator<Item = (MessageRole, &'a [Part])>) -> Vec<PromptMessage> {
+    let excerpt = |(role, parts): (MessageRole, &'a [Part])| {
+        let who = if role == MessageRole::User { "User" } else { "Assistant" };
+        format!("{who}: {}\n\n", words(parts).chars().take(EXCERPT).collect::<String>())
+    };
+    let mut exchange: String = said.map(excerpt).collect();
+    exchange.push_str(ASK);
+    vec![PromptMessage::new(PromptRole::User, exchange)]
 }
 
 /// What a message says; the names of its pictures where it says nothing.
@@ -72,7 +86,7 @@ pub(crate) fn words(parts: &[Part]) -> String {
 }
 
 /// What a model wrote, when it is a title.
-fn clean(written: &str) -> Option<String> {
+pub(crate) fn clean(written: &str) -> Option<String> {
     let line = written.trim().lines().next()?.trim();
     let line = line.trim_start_matches("Title:").trim();
     let line = line.trim_matches(['"', '\'', '“', '”', '「', '」', '《', '》', '*', '#', '.', '。', ' ']);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stoa_model::completion::{Parameters, PromptMessage, PromptRole};
-use stoa_model::conversation::{Language, Message, MessageStatus, Part, Translation};
+use stoa_model::conversation::{Language, Message, Part, Translation};
 use stoa_model::{MessageId, Principal};
 use stoa_storage::StorageError;
 
@@ -26,10 +26,7 @@ impl Engine {
         if self.is_closing() {
             return Err(ChatError::Closing);
         }
-        let message = self.database().message(principal, id).await?;
-        if message.status == MessageStatus::Running {
-            return Err(StorageError::Refused("the answer is being written").into());
-        }
+        let message = self.written(principal, id).await?;
         let model = if let Some(model) = model.or(message.model.clone()) {
             model
         } else {
@@ -54,15 +51,17 @@ async fn translated(
 ) -> Result<String, ChatError> {
     let question = Question {
         model,
-        messages: vec![
-            PromptMessage::new(PromptRole::System, order(language)),
-            PromptMessage::new(PromptRole::User, text),
-        ],
+        messages: question(language, text),
         parameters: Parameters::default(),
         within: Duration::from_mins(10),
         bytes: LONGEST_BYTES,
     };
     Ok(ask(engine, principal, question).await?.trim().to_owned())
+}
+
+/// What a model is asked for a translation of `text`.
+pub(crate) fn question(language: Language, text: String) -> Vec<PromptMessage> {
+    vec![PromptMessage::new(PromptRole::System, order(language)), PromptMessage::new(PromptRole::User, text)]
 }
 
 fn order(language: Language) -> String {
@@ -76,7 +75,7 @@ fn order(language: Language) -> String {
     )
 }
 
-fn words(parts: &[Part]) -> String {
+pub(crate) fn words(parts: &[Part]) -> String {
     let texts = parts.iter().filter(|part| part.is_text()).map(Part::text);
     texts.collect::<Vec<_>>().join("\n\n")
 }

@@ -12,6 +12,7 @@ mod read;
 mod restore;
 mod tags;
 mod threads;
+mod title;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -31,6 +32,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(tags::list_tags))
         .routes(routes!(context::read_context))
         .routes(routes!(threads::list_threads))
+        .routes(routes!(title::call_for_title))
+        .routes(routes!(title::bring_title))
         .routes(routes!(export::export_conversation))
         .routes(routes!(restore::restore_conversation))
         .routes(routes!(read::mark_conversation_read))

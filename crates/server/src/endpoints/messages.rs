@@ -9,6 +9,7 @@ mod restore;
 mod summary;
 mod thread;
 mod translate;
+mod translation_call;
 
 pub(crate) use begin::{IMAGES, PARTS, TEXT_BYTES};
 
@@ -34,7 +35,12 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(restore::restore_message))
         .routes(routes!(summary::sum_up, summary::forget_summary))
         .routes(routes!(thread::begin_thread))
-        .routes(routes!(translate::translate_message, translate::forget_translation))
+        .routes(routes!(
+            translate::translate_message,
+            translation_call::bring_translation,
+            translate::forget_translation
+        ))
+        .routes(routes!(translation_call::call_for_translation))
 }
 
 /// A turn that has begun and is kept.
@@ -73,7 +79,7 @@ impl Turn {
 }
 
 impl ProviderCall {
-    fn written(call: BrowserCall) -> Result<Self, Problem> {
+    pub(crate) fn written(call: BrowserCall) -> Result<Self, Problem> {
         let base_url = &call.provider.provider.base_url;
         let written = |error: CompletionError| Problem::internal(error.to_string());
         Ok(Self {

@@ -93,6 +93,57 @@ on_both_engines! {
         assert_eq!(everybody["days"], json!([]), "what a browser claims is nobody's but its owner's");
     }
 
+    async fn titles_and_translations_are_asked_for_by_the_browser_too(test: TestDatabase) {
+        let (house, mut owner) = House::titled(test).await;
+        let (_, conversation) = ready(&mut owner).await;
+        let untitled = owner.post("/api/v1/conversations", json!({})).await.good(201).id();
+        let path = format!("/api/v1/conversations/{untitled}");
+        owner.post(&format!("{path}/title/call"), json!({})).await.is(404, "not_found");
+        let turn = ask(&mut owner, &untitled).await;
+        let reply = format!("/api/v1/messages/{}/translation", text(&turn["reply_id"]));
+        let wish = json!({"language": "zh", "model": "~mac/llama"});
+        owner.post(&format!("{reply}/call"), wish.clone()).await.is(409, "answer_running");
+        let mut said = deltas(1, &["I am Llama."]);
+        said["end"] = json!({"reason": {"kind": "finished", "reason": "stop"}});
+        owner.post(&format!("/api/v1/generations/{}/deltas", text(&turn["generation_id"])), said).await.good(200);
+
+        let call = owner.post(&format!("{path}/title/call"), json!({})).await.good(200).body;
+        assert_eq!((text(&call["url"]), text(&call["api_key"])), ("http://127.0.0.1:8080/v1/chat/completions", SECRET));
+        let body: Value = serde_json::from_str(text(&call["body"])).unwrap();
+        let asked = text(&body["messages"][0]["content"]);
+        assert!(asked.starts_with("User: Who are you?\n\nAssistant: I am Llama.\n\nWrite a title"), "{asked}");
+        let title = async |owner: &mut Browser| owner.get(&path).await.good(200).body["title"].clone();
+        owner.put(&format!("{path}/title"), json!({"text": "```python"})).await.good(204);
+        assert_eq!(title(&mut owner).await, "Who are you?", "what is no title is left aside");
+        owner.put(&format!("{path}/title"), json!({"text": "x".repeat(1_001)})).await.is(422, "invalid_fields");
+        owner.put(&format!("{path}/title"), json!({"text": "\"An introduction.\""})).await.good(204);
+        assert_eq!(title(&mut owner).await, "An introduction");
+        owner.patch(&path, json!({"title": "Mine"})).await.good(200);
+        owner.put(&format!("{path}/title"), json!({"text": "Another"})).await.good(204);
+        assert_eq!(title(&mut owner).await, "Mine", "what its owner calls it stays");
+
+        let call = owner.post(&format!("{reply}/call"), wish.clone()).await.good(200).body;
+        let body: Value = serde_json::from_str(text(&call["body"])).unwrap();
+        assert!(text(&body["messages"][0]["content"]).contains("Simplified Chinese"), "{body}");
+        assert_eq!(body["messages"][1]["content"], "I am Llama.");
+        let brought = json!({"language": "zh", "model": "~mac/llama", "text": " 我是羊驼。\n"});
+        let kept = owner.put(&reply, brought.clone()).await.good(200).body["translation"].clone();
+        assert_eq!(kept, json!({"language": "zh", "model": "~mac/llama", "text": "我是羊驼。"}));
+        assert_eq!(answer(&mut owner, &untitled).await["translation"], kept);
+        // Models of others, and shared ones, are not for this; nor is a program.
+        for model in ["~mac/none", "~other/llama", "mock/llama"] {
+            let wish = json!({"language": "zh", "model": model});
+            owner.post(&format!("{reply}/call"), wish).await.is(404, "not_found");
+            let brought = json!({"language": "zh", "model": model, "text": "x"});
+            owner.put(&reply, brought).await.is(404, "not_found");
+        }
+        owner.post(&format!("/api/v1/conversations/{conversation}/title/call"), json!({})).await.is(404, "not_found");
+        let key = json!({"name": "k", "scopes": ["account", "infer"]});
+        let key = owner.post("/api/v1/api-keys", key).await.good(201).body;
+        let mut program = house.program(text(&key["key"]));
+        program.post(&format!("{reply}/call"), wish).await.is(404, "not_found");
+    }
+
     async fn whoever_stops_it_ends_it_at_once_and_the_browser_hears_so(test: TestDatabase) {
         let (house, mut owner) = House::with_owner(test).await;
         let (_, conversation) = ready(&mut owner).await;

@@ -90,7 +90,12 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
         "/api/v1/assistants" | "/api/v1/projects" | "/api/v1/projects/{id}" => json!({"name": "X"}),
         "/api/v1/prompts" | "/api/v1/prompts/{id}" => json!({"name": "X", "text": "x"}),
         "/api/v1/messages/{id}/threads" => json!({"with_context": true}),
+        "/api/v1/messages/{id}/translation" if method == "put" => {
+            json!({"language": "en", "model": "~mine/x", "text": "x"})
+        }
         "/api/v1/messages/{id}/translation" => json!({"language": "en"}),
+        "/api/v1/messages/{id}/translation/call" => json!({"language": "en", "model": "~mine/x"}),
+        "/api/v1/conversations/{id}/title" => json!({"text": "x"}),
         "/api/v1/conversations/bulk" => {
             json!({"ids": [things.by_path["/api/v1/conversations/"]], "archived": true, "add_tags": ["x"]})
         }

@@ -96,6 +96,16 @@ impl House {
     }
 
     pub(crate) async fn open(test: TestDatabase, options: AppOptions) -> Self {
+        Self::open_titled(test, options, false).await
+    }
+
+    /// A house where models write titles, with an owner, signed in.
+    pub(crate) async fn titled(test: TestDatabase) -> (Self, Browser) {
+        let options = AppOptions { personal_providers: true, ..AppOptions::default() };
+        Self::open_titled(test, options, true).await.owned().await
+    }
+
+    async fn open_titled(test: TestDatabase, options: AppOptions, titles: bool) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(1_767_225_600_000)));
         let shared: Arc<dyn Clock> = Arc::<TestClock>::clone(&clock);
         let (tracker, helpers) = (TaskTracker::new(), CancellationToken::new());
@@ -108,7 +118,7 @@ impl House {
         let dispatch =
             Dispatch::start(database.clone(), factory, local, Arc::clone(&shared), &tracker, helpers.clone());
         let dispatch = dispatch.await.unwrap();
-        let chat_options = EngineOptions { titles: false, ..EngineOptions::default() };
+        let chat_options = EngineOptions { titles, ..EngineOptions::default() };
         let files = tempfile::tempdir().unwrap();
         let objects = Objects::on_disk(files.path()).unwrap();
         let chat = Engine::start(
@@ -148,11 +158,14 @@ impl House {
 
     /// The house with an owner, signed in.
     pub(crate) async fn with_owner(test: TestDatabase) -> (Self, Browser) {
-        let house = Self::empty(test).await;
-        let mut owner = house.browser();
-        let answer = owner.post("/api/v1/setup", house.setup()).await;
+        Self::empty(test).await.owned().await
+    }
+
+    async fn owned(self) -> (Self, Browser) {
+        let mut owner = self.browser();
+        let answer = owner.post("/api/v1/setup", self.setup()).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-        (house, owner)
+        (self, owner)
     }
 
     /// The set-up form with the token from the log.

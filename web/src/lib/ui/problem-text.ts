@@ -167,7 +167,7 @@ const known: Record<string, Known> = {
 		title: m.problem_assistant_not_found_title,
 		hint: m.problem_assistant_not_found_hint
 	},
-	thread_in_thread: { title: m.problem_thread_in_thread_title },
+	thread_in_thread: { title: m.problem_thread_in_thread_title, hint: m.problem_thread_in_thread_hint },
 	too_many_threads: { title: m.problem_too_many_threads_title, hint: m.problem_too_many_threads_hint },
 	answer_running: { title: m.problem_answer_running_title, hint: m.problem_answer_running_hint },
 	registry_unreachable: {

@@ -35,8 +35,11 @@ function forget(generation: string): void {
 	removeEventListener('beforeunload', leaving);
 }
 
-/** Calls the provider of a turn that is this browser's to answer, and brings what it says to the server. */
-export async function begin(generation: string, call: ProviderCall): Promise<void> {
+/**
+ * Calls the provider of a turn that is this browser's to answer, and brings what it says to the server. True when it came to its
+ * end.
+ */
+export async function begin(generation: string, call: ProviderCall): Promise<boolean> {
 	const aborted = new AbortController();
 	const watch = new Stopwatch();
 	const upload = new Uploader(generation, () => aborted.abort());
@@ -52,7 +55,9 @@ export async function begin(generation: string, call: ProviderCall): Promise<voi
 		}
 	});
 	try {
-		await upload.finish(await answer(call, aborted.signal, watch, upload));
+		const end = await answer(call, aborted.signal, watch, upload);
+		await upload.finish(end);
+		return end.reason.kind === 'finished';
 	} finally {
 		forget(generation);
 	}

@@ -1,3 +1,4 @@
 export { ask, listModels, type Connection } from './ask';
+export { title, translate } from './aside';
 export { begin, stop } from './calls';
 export { CallFault } from './fault';

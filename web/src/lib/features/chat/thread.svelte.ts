@@ -34,12 +34,14 @@ async function modelOf(project: string): Promise<string | null> {
 /** The answers that this tab itself calls for, once there has been one. */
 let ownCalls: Promise<typeof import('$lib/features/browser-calls')> | null = null;
 
-/** Calls the provider of a turn that only this browser reaches. */
-export function callFor(turn: Turn): void {
+/** Calls the provider of a turn that only this browser reaches, and for the title of a conversation that begins with it. */
+export function callFor(turn: Turn, begins: string | null = null): void {
 	const { call: wanted, generation_id } = turn;
 	if (!wanted) return;
 	ownCalls ??= import('$lib/features/browser-calls');
-	void ownCalls.then((calls) => calls.begin(generation_id, wanted));
+	void ownCalls.then(async (calls) => {
+		if ((await calls.begin(generation_id, wanted)) && begins) await calls.title(begins);
+	});
 }
 
 /** One conversation on the page: the messages of the branch that is shown, and the answers growing in it. */
@@ -214,7 +216,7 @@ export class Thread {
 	): Promise<string> {
 		if (this.end) await this.toEnd();
 		return this.turn(async () => {
-			const { parameters } = assistants.find(assistant) ?? this.settings;
+			const parameters = assistants.find(assistant)?.parameters ?? this.settings.parameters;
 			const id = this.id ?? (await this.#create());
 			const parent = this.last?.id ?? null;
 			const waiting = userMessage(`sending:${id}`, id, parent, text, pictures);
@@ -311,7 +313,7 @@ export class Thread {
 		siblings = [turn.reply_id],
 		assistant: string | null = null
 	): void {
-		callFor(turn);
+		callFor(turn, path.length === 1 && !this.conversation?.temporary_until ? this.id : null);
 		const id = this.id ?? '';
 		const answer = { ...reply(turn, id, turn.message_id, model, assistant), siblings };
 		this.end = null;

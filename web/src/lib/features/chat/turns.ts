@@ -122,12 +122,19 @@ export async function replace(thread: Thread, message: Message, model: string): 
 
 /** Has a message translated into the language of the page. */
 export async function translate(thread: Thread, message: Message, model: string | null): Promise<void> {
-	const path = { id: message.id };
-	const body = { language: getLocale(), model };
-	const { translation } = await call(
-		client.POST('/api/v1/messages/{id}/translation', { params: { path }, body })
-	);
-	put(thread, message.id, { translation });
+	const { id } = message;
+	const language = getLocale();
+	const wanted = model ?? message.model;
+	// What only this browser reaches, it asks itself.
+	const { translation } = wanted?.startsWith('~')
+		? await (await import('$lib/features/browser-calls')).translate(id, wanted, language)
+		: await call(
+				client.POST('/api/v1/messages/{id}/translation', {
+					params: { path: { id } },
+					body: { language, model }
+				})
+			);
+	put(thread, id, { translation });
 }
 
 export async function forgetTranslation(thread: Thread, message: Message): Promise<void> {
