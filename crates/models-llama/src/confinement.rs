@@ -8,7 +8,6 @@ mod system_calls;
 
 use std::path::Path;
 
-use rustix::thread::SecureComputingMode;
 use stoa_models::protocol::{Confinement, Landlock, LoadFailure, LockProfile};
 
 /// Why a worker could not be locked in.
@@ -58,8 +57,9 @@ fn confine<'p>(
         return Err(ConfinementError::NoLandlock);
     }
     system_calls::restrict(profile)?;
-    match rustix::thread::secure_computing_mode() {
-        Ok(SecureComputingMode::Filter) => Ok(Confinement { landlock, seccomp: true, profile }),
-        _ => Err(ConfinementError::NotInForce),
+    if stoa_confinement::seccomp::is_in_force() {
+        Ok(Confinement { landlock, seccomp: true, profile })
+    } else {
+        Err(ConfinementError::NotInForce)
     }
 }

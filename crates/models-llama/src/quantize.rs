@@ -11,7 +11,7 @@ use llama_cpp_2::{LogOptions, send_logs_to_tracing};
 use llama_cpp_sys_2 as sys;
 use stoa_models::protocol::{LockProfile, Quantization, QuantizeArguments};
 
-use crate::worker::{Limits, WorkerError, end_with_parent};
+use crate::worker::{Limits, WorkerError};
 use crate::{confinement, cores};
 
 /// Rows that are kept in memory at once, of each stage of the computation.
@@ -19,7 +19,7 @@ const ROWS_BYTES: usize = 512 << 20;
 
 pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>, locked_in: impl FnOnce()) -> Result<(), WorkerError> {
     let arguments = QuantizeArguments::parse(arguments)?;
-    end_with_parent(arguments.parent)?;
+    stoa_confinement::end_with_parent(arguments.parent)?;
     Limits { written: arguments.most_bytes, ..Limits::default() }.set()?;
     let threads = if arguments.threads == 0 { cores::usable() } else { arguments.threads };
     let files = std::iter::once(arguments.model.as_path());

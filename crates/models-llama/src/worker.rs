@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal};
+use rustix::process::{Resource, Rlimit};
+use stoa_confinement::end_with_parent;
 use stoa_models::memory::Memory;
 use stoa_models::protocol::{
     ArgumentError, Confinement, LIST_DEVICES, LoadFailure, LockProfile, QUANTIZE, Report, VERSION, WorkerArguments,
@@ -34,10 +35,8 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) enum WorkerError {
     #[error("a model worker is started by the server, not by hand")]
     Arguments(#[from] ArgumentError),
-    #[error("the process that started this worker is gone")]
-    Orphan,
-    #[error("the worker cannot be tied to its parent")]
-    Parent(#[source] rustix::io::Errno),
+    #[error(transparent)]
+    Orphan(#[from] stoa_confinement::Orphan),
     #[error("the limits cannot be set")]
     Limits(#[source] rustix::io::Errno),
     #[error("standard input is no socket")]
@@ -165,13 +164,6 @@ fn loading(reports: Reports) -> impl FnMut(f32) -> bool + 'static {
         last = Some(Instant::now());
         reports.send(&Report::Loading { progress }).is_ok()
     }
-}
-
-pub(crate) fn end_with_parent(parent: u32) -> Result<(), WorkerError> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(WorkerError::Parent)?;
-    // It may have died just before, and then no signal comes.
-    let expected = i32::try_from(parent).ok().and_then(Pid::from_raw);
-    if expected.is_some() && rustix::process::getppid() == expected { Ok(()) } else { Err(WorkerError::Orphan) }
 }
 
 /// What the kernel holds a worker to.

@@ -9,11 +9,13 @@ use super::Finding;
 use crate::workspace::{Metadata, Package};
 
 /// Crates that move bytes and know nothing of the product. They may depend on each other only.
-const MECHANISM: &[&str] = &["stoa-egress", "stoa-jobs", "stoa-listener", "stoa-objects", "stoa-telemetry"];
+const MECHANISM: &[&str] =
+    &["stoa-confinement", "stoa-egress", "stoa-jobs", "stoa-listener", "stoa-objects", "stoa-telemetry"];
 
 /// Our crates that each crate may use, outside tests. A new edge is a commit of its own that changes this table.
 const EDGES: &[(&str, &[&str])] = &[
     ("stoa-model", &[]),
+    ("stoa-confinement", &[]),
     ("stoa-egress", &[]),
     ("stoa-go-template", &[]),
     ("stoa-listener", &[]),
@@ -21,11 +23,14 @@ const EDGES: &[(&str, &[&str])] = &[
     ("stoa-telemetry", &[]),
     ("stoa-web-assets", &[]),
     ("stoa-mock-openai", &[]),
-    ("stoa-models-llama", &["stoa-model", "stoa-models", "stoa-pictures"]),
+    ("stoa-functions", &["stoa-model"]),
+    ("stoa-functions-init", &["stoa-confinement"]),
+    ("stoa-functions-local", &["stoa-confinement", "stoa-functions", "stoa-functions-init", "stoa-model"]),
+    ("stoa-models-llama", &["stoa-confinement", "stoa-model", "stoa-models", "stoa-pictures"]),
     ("stoa-archive", &["stoa-model"]),
     ("stoa-pictures", &[]),
     ("stoa-model-store", &["stoa-egress", "stoa-model"]),
-    ("stoa-models", &["stoa-go-template", "stoa-model", "stoa-model-store"]),
+    ("stoa-models", &["stoa-confinement", "stoa-go-template", "stoa-model", "stoa-model-store"]),
     ("stoa-storage", &["stoa-model"]),
     ("stoa-identity", &["stoa-model", "stoa-storage"]),
     ("stoa-providers", &["stoa-egress", "stoa-model"]),

@@ -4,15 +4,13 @@
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+    Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, Scope,
 };
-use stoa_models::protocol::{Landlock, LockProfile};
+use stoa_confinement::{Landlock, WHOLE_LANDLOCK};
+use stoa_models::protocol::LockProfile;
 
 use super::{ConfinementError, drivers};
-
-/// The youngest version that brought something to deny (Linux 6.12).
-const WHOLE: ABI = ABI::V6;
 
 /// Denies what this kernel knows of it.
 pub(super) fn restrict_to<'p>(
@@ -22,9 +20,9 @@ pub(super) fn restrict_to<'p>(
 ) -> Result<Landlock, ConfinementError> {
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(WHOLE))?
-        .handle_access(AccessNet::from_all(WHOLE))?
-        .scope(Scope::from_all(WHOLE))?
+        .handle_access(AccessFs::from_all(WHOLE_LANDLOCK))?
+        .handle_access(AccessNet::from_all(WHOLE_LANDLOCK))?
+        .scope(Scope::from_all(WHOLE_LANDLOCK))?
         .create()?;
     for file in files {
         rules = rules.add_rule(PathBeneath::new(PathFd::new(file)?, AccessFs::ReadFile))?;
@@ -38,14 +36,5 @@ pub(super) fn restrict_to<'p>(
             rules = rules.add_rule(PathBeneath::new(path, access))?;
         }
     }
-    let status = rules.restrict_self()?;
-    let abi = match status.landlock {
-        LandlockStatus::Available { effective_abi, .. } => effective_abi as u32,
-        _ => 0,
-    };
-    Ok(match status.ruleset {
-        RulesetStatus::FullyEnforced => Landlock::Full { abi },
-        RulesetStatus::PartiallyEnforced => Landlock::Partial { abi },
-        RulesetStatus::NotEnforced => Landlock::Absent,
-    })
+    Ok(rules.restrict_self()?.into())
 }

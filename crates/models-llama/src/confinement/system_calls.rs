@@ -3,13 +3,10 @@
 //! without it.
 
 use std::collections::BTreeMap;
-use std::env::consts::ARCH;
 
 use libc::{c_int, c_long};
-use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
-};
+use seccompiler::{BackendError, BpfProgram, SeccompAction, SeccompFilter, SeccompRule};
+use stoa_confinement::seccomp::{DENIED, either, equal, equal_long, masked, no_clone3, target};
 
 use stoa_models::protocol::LockProfile;
 
@@ -94,13 +91,6 @@ pub(super) fn restrict(profile: LockProfile) -> Result<(), ConfinementError> {
     Ok(())
 }
 
-/// What `clone3` shall do lies in memory, where no filter sees it. To libraries it does not exist, and they use `clone`.
-fn no_clone3() -> Result<BpfProgram, BackendError> {
-    let refused = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
-    let missing = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
-    SeccompFilter::new(refused, SeccompAction::Allow, missing, target()?)?.try_into()
-}
-
 fn allowed(profile: LockProfile) -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<c_long, Vec<SeccompRule>> =
         FREE.iter().chain(FREE_HERE).map(|call| (*call, Vec::new())).collect();
@@ -137,28 +127,5 @@ fn allowed(profile: LockProfile) -> Result<BpfProgram, BackendError> {
         // Which file, and no new one, is for Landlock to say.
         rules.insert(libc::SYS_openat, Vec::new());
     }
-    let denied = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    SeccompFilter::new(rules, denied, SeccompAction::Allow, target()?)?.try_into()
-}
-
-fn target() -> Result<TargetArch, BackendError> {
-    ARCH.try_into()
-}
-
-fn either(argument: u8, values: &[c_int]) -> Result<Vec<SeccompRule>, BackendError> {
-    values.iter().map(|value| SeccompRule::new(vec![equal(argument, *value)?])).collect()
-}
-
-fn equal(argument: u8, value: c_int) -> Result<SeccompCondition, BackendError> {
-    let value = u64::from(value.cast_unsigned());
-    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
-}
-
-fn equal_long(argument: u8, value: u64) -> Result<SeccompCondition, BackendError> {
-    SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, value)
-}
-
-fn masked(argument: u8, mask: c_int, value: c_int) -> Result<SeccompCondition, BackendError> {
-    let comparison = SeccompCmpOp::MaskedEq(u64::from(mask.cast_unsigned()));
-    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, comparison, u64::from(value.cast_unsigned()))
+    SeccompFilter::new(rules, DENIED, SeccompAction::Allow, target()?)?.try_into()
 }

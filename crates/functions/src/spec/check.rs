@@ -1,0 +1,271 @@
+//! The bounds of a spec.
+
+use std::ops::RangeInclusive;
+use std::path::{Component, Path};
+
+use super::{Draft, Hook, Network};
+
+const CPU_MILLIS: RangeInclusive<u32> = 50..=16_000;
+const CPU_STEP: u32 = 50;
+const MEMORY_MIB: RangeInclusive<u32> = 128..=32_768;
+const MEMORY_STEP: u32 = 64;
+const DISK_MIB: RangeInclusive<u32> = 64..=10_240;
+const CONCURRENCY: RangeInclusive<u32> = 1..=1_000;
+const MOST_INSTANCES: u32 = 1_000;
+const MAX_ARGUMENTS: usize = 64;
+const MAX_ARGUMENT_BYTES: usize = 4_096;
+const MAX_VARIABLES: usize = 256;
+const MAX_ENVIRONMENT_BYTES: usize = 128 * 1024;
+const MAX_VOLUMES: usize = 16;
+const MAX_ALLOWED: usize = 256;
+/// A day.
+const MAX_MS: u64 = 86_400_000;
+const MAX_GRACE_MS: u64 = 600_000;
+
+/// What the engine says to functions.
+const RESERVED: [&str; 2] = ["FC_SERVER_PORT", "PORT"];
+
+/// Where the sandbox has its own.
+const TAKEN: [&str; 10] = ["/bin", "/code", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr"];
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    #[error("`{field}` is {value}; it goes from {least} to {most}{}", step_words(*step))]
+    Range { field: &'static str, value: u64, least: u64, most: u64, step: u64 },
+    #[error(
+        "the command of `{field}` has 1 to {MAX_ARGUMENTS} words of at most {MAX_ARGUMENT_BYTES} bytes, without NUL"
+    )]
+    Command { field: &'static str },
+    #[error("there are more instances at least than at most")]
+    Instances,
+    #[error("`{name}` cannot be the name of a variable: letters, digits and _, no digit first")]
+    VariableName { name: String },
+    #[error("`{name}` is set by the engine")]
+    VariableReserved { name: String },
+    #[error("the value of `{name}` has a NUL in it")]
+    VariableValue { name: String },
+    #[error("the environment has more than {MAX_VARIABLES} variables or {MAX_ENVIRONMENT_BYTES} bytes")]
+    EnvironmentSize,
+    #[error("the health check needs a path that begins with /, of at most 1,024 printable characters")]
+    HealthPath,
+    #[error("there are more than {MAX_VOLUMES} volumes")]
+    Volumes,
+    #[error(
+        "`{path}` cannot be where a volume is: an absolute path without `..`, not in or over what the sandbox has itself"
+    )]
+    VolumePath { path: String },
+    #[error("two volumes are at `{path}`, or one within the other")]
+    VolumeTwice { path: String },
+    #[error("an instance would be stopped before it is frozen")]
+    Idle,
+    #[error("there are more than {MAX_ALLOWED} allowed hosts, or one is no name")]
+    Allowed,
+}
+
+fn step_words(step: u64) -> String {
+    if step > 1 { format!(" in steps of {step}") } else { String::new() }
+}
+
+pub(super) fn check(draft: &Draft) -> Result<(), SpecError> {
+    command("command", &draft.command)?;
+    for (field, hook) in [("initializer", &draft.initializer), ("pre_stop", &draft.pre_stop)] {
+        if let Some(Hook { command: line, timeout_ms }) = hook {
+            command(field, line)?;
+            range(field, *timeout_ms, &(1..=MAX_GRACE_MS), 1)?;
+        }
+    }
+    range("port", draft.port.into(), &(1_024..=65_535), 1)?;
+    stepped("cpu_millis", draft.cpu_millis, CPU_MILLIS, CPU_STEP)?;
+    stepped("memory_mib", draft.memory_mib, MEMORY_MIB, MEMORY_STEP)?;
+    stepped("disk_mib", draft.disk_mib, DISK_MIB, 1)?;
+    stepped("concurrency", draft.concurrency, CONCURRENCY, 1)?;
+    stepped("instances.maximum", draft.instances.maximum, 1..=MOST_INSTANCES, 1)?;
+    if draft.instances.minimum > draft.instances.maximum {
+        return Err(SpecError::Instances);
+    }
+    times(draft)?;
+    environment(draft)?;
+    if let Some(health) = &draft.health {
+        let printable = health.path.bytes().all(|byte| byte.is_ascii_graphic());
+        if !health.path.starts_with('/') || health.path.len() > 1_024 || !printable {
+            return Err(SpecError::HealthPath);
+        }
+        stepped("health.period_seconds", health.period_seconds, 1..=120, 1)?;
+        stepped("health.timeout_seconds", health.timeout_seconds, 1..=3, 1)?;
+        stepped("health.failures", health.failures, 1..=120, 1)?;
+    }
+    volumes(draft)?;
+    if let Network::Proxy { allowed } = &draft.network {
+        let is_name = |host: &String| {
+            (1..=261).contains(&host.len()) && host.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+        };
+        if allowed.len() > MAX_ALLOWED || !allowed.iter().all(is_name) {
+            return Err(SpecError::Allowed);
+        }
+    }
+    Ok(())
+}
+
+fn times(draft: &Draft) -> Result<(), SpecError> {
+    let times = [
+        ("timeouts.start_ms", draft.timeouts.start_ms, 100..=MAX_MS),
+        ("timeouts.response_ms", draft.timeouts.response_ms, 1..=MAX_MS),
+        ("timeouts.silence_ms", draft.timeouts.silence_ms, 1..=MAX_MS),
+        ("timeouts.total_ms", draft.timeouts.total_ms.unwrap_or(1), 1..=MAX_MS),
+        ("stop_grace_ms", draft.stop_grace_ms, 0..=MAX_GRACE_MS),
+        ("idle.freeze_ms", draft.idle.freeze_ms, 0..=MAX_MS),
+        ("idle.stop_ms", draft.idle.stop_ms, 0..=MAX_MS),
+    ];
+    for (field, value, bounds) in times {
+        range(field, value, &bounds, 1)?;
+    }
+    if draft.idle.stop_ms < draft.idle.freeze_ms { Err(SpecError::Idle) } else { Ok(()) }
+}
+
+fn stepped(field: &'static str, value: u32, bounds: RangeInclusive<u32>, step: u32) -> Result<(), SpecError> {
+    range(field, value.into(), &(u64::from(*bounds.start())..=u64::from(*bounds.end())), step.into())
+}
+
+fn range(field: &'static str, value: u64, bounds: &RangeInclusive<u64>, step: u64) -> Result<(), SpecError> {
+    if bounds.contains(&value) && value.is_multiple_of(step) {
+        return Ok(());
+    }
+    Err(SpecError::Range { field, value, least: *bounds.start(), most: *bounds.end(), step })
+}
+
+fn command(field: &'static str, line: &[String]) -> Result<(), SpecError> {
+    let word = |word: &String| word.len() <= MAX_ARGUMENT_BYTES && !word.contains('\0');
+    let first = line.first().is_some_and(|program| !program.is_empty());
+    if first && line.len() <= MAX_ARGUMENTS && line.iter().all(word) {
+        Ok(())
+    } else {
+        Err(SpecError::Command { field })
+    }
+}
+
+fn environment(draft: &Draft) -> Result<(), SpecError> {
+    let bytes: usize = draft.environment.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+    if draft.environment.len() > MAX_VARIABLES || bytes > MAX_ENVIRONMENT_BYTES {
+        return Err(SpecError::EnvironmentSize);
+    }
+    for (name, value) in &draft.environment {
+        let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if name.is_empty() || !name.bytes().all(word) || name.starts_with(|first: char| first.is_ascii_digit()) {
+            return Err(SpecError::VariableName { name: name.clone() });
+        }
+        if RESERVED.contains(&name.as_str()) {
+            return Err(SpecError::VariableReserved { name: name.clone() });
+        }
+        if value.contains('\0') {
+            return Err(SpecError::VariableValue { name: name.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn volumes(draft: &Draft) -> Result<(), SpecError> {
+    if draft.volumes.len() > MAX_VOLUMES {
+        return Err(SpecError::Volumes);
+    }
+    for (place, volume) in draft.volumes.iter().enumerate() {
+        let path = Path::new(&volume.path);
+        let normal = volume.path.strip_prefix('/').is_some_and(|rest| {
+            !rest.is_empty()
+                && volume.path.len() <= 1_024
+                && !rest.contains('\0')
+                && rest.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+        });
+        let plain = path.components().skip(1).all(|part| matches!(part, Component::Normal(_)));
+        let taken = TAKEN.iter().any(|taken| path.starts_with(taken)) || path == Path::new("/tmp");
+        if !normal || !plain || taken || path.starts_with("/.init") {
+            return Err(SpecError::VolumePath { path: volume.path.clone() });
+        }
+        let others = draft.volumes.iter().take(place);
+        if others.map(|other| Path::new(&other.path)).any(|other| other.starts_with(path) || path.starts_with(other)) {
+            return Err(SpecError::VolumeTwice { path: volume.path.clone() });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Spec, Volume};
+    use super::*;
+
+    fn draft() -> Draft {
+        Draft { command: vec!["python3".to_owned(), "app.py".to_owned()], ..Draft::default() }
+    }
+
+    fn refused(change: impl FnOnce(&mut Draft)) -> SpecError {
+        let mut draft = draft();
+        change(&mut draft);
+        Spec::try_from(draft).unwrap_err()
+    }
+
+    #[test]
+    fn the_smallest_and_the_largest_are_in_order() {
+        for (cpu_millis, memory_mib) in [(50, 128), (16_000, 32_768), (150, 192)] {
+            assert!(Spec::try_from(Draft { cpu_millis, memory_mib, ..draft() }).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_lies_outside_or_between_steps_is_refused_by_name() {
+        for (field, error) in [
+            ("cpu_millis", refused(|draft| draft.cpu_millis = 0)),
+            ("cpu_millis", refused(|draft| draft.cpu_millis = 51)),
+            ("cpu_millis", refused(|draft| draft.cpu_millis = 16_050)),
+            ("memory_mib", refused(|draft| draft.memory_mib = 64)),
+            ("memory_mib", refused(|draft| draft.memory_mib = 130)),
+            ("memory_mib", refused(|draft| draft.memory_mib = 32_832)),
+            ("port", refused(|draft| draft.port = 80)),
+            ("concurrency", refused(|draft| draft.concurrency = 0)),
+            ("instances.maximum", refused(|draft| draft.instances.maximum = 0)),
+            ("timeouts.start_ms", refused(|draft| draft.timeouts.start_ms = 0)),
+        ] {
+            assert!(matches!(error, SpecError::Range { field: named, .. } if named == field), "{field}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_environment_is_names_and_values() {
+        let with = |name: &str, value: &str| refused(|draft| drop(draft.environment.insert(name.into(), value.into())));
+        assert!(matches!(with("1A", ""), SpecError::VariableName { .. }));
+        assert!(matches!(with("A=B", ""), SpecError::VariableName { .. }));
+        assert!(matches!(with("PORT", "1"), SpecError::VariableReserved { .. }));
+        assert!(matches!(with("A", "\0"), SpecError::VariableValue { .. }));
+        assert_eq!(with("A", &"x".repeat(MAX_ENVIRONMENT_BYTES)), SpecError::EnvironmentSize);
+    }
+
+    #[test]
+    fn a_volume_hides_nothing_and_no_other() {
+        let with = |paths: &[&str]| {
+            let volume = |path: &&str| Volume { name: "v".into(), path: (*path).into(), read_only: true };
+            let volumes = paths.iter().map(volume).collect();
+            Spec::try_from(Draft { volumes, ..draft() }).map(drop)
+        };
+        assert_eq!(with(&["/data", "/mnt/a", "/mnt/b"]), Ok(()));
+        for path in ["data", "/", "/data/../etc", "/etc/ssl", "/code", "/tmp", "/proc", "/a//b", "/a/./b", "/a/"] {
+            assert!(matches!(with(&[path]), Err(SpecError::VolumePath { .. })), "{path}");
+        }
+        assert!(matches!(with(&["/data", "/data/a"]), Err(SpecError::VolumeTwice { .. })));
+    }
+
+    #[test]
+    fn commands_are_words() {
+        assert_eq!(refused(|draft| draft.command.clear()), SpecError::Command { field: "command" });
+        assert_eq!(refused(|draft| draft.command[0].clear()), SpecError::Command { field: "command" });
+        assert_eq!(refused(|draft| draft.command[1].push('\0')), SpecError::Command { field: "command" });
+        assert_eq!(refused(|draft| draft.idle.stop_ms = 1), SpecError::Idle);
+    }
+
+    #[test]
+    fn it_is_written_and_read_back_and_unknown_fields_are_refused() {
+        let spec = Spec::try_from(draft()).unwrap();
+        let json = serde_json::to_string(&spec).unwrap();
+        assert_eq!(serde_json::from_str::<Spec>(&json).unwrap(), spec);
+        assert!(serde_json::from_str::<Spec>(r#"{"command":["a"],"cpu":1}"#).is_err());
+        assert!(serde_json::from_str::<Spec>(r#"{"command":["a"],"cpu_millis":1}"#).is_err());
+    }
+}
