@@ -327,6 +327,60 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/conversations/{id}/threads': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the threads of a conversation, on whichever branch they begin. */
+		get: operations['list_threads'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/conversations/{id}/title': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Takes a title that a model wrote for the caller's browser, unless somebody has given one. */
+		put: operations['bring_title'];
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/conversations/{id}/title/call': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Says what the caller's browser has to ask for the title of a conversation that has just begun with a model of its own.
+		 *     `PUT …/title` brings what it said. Not found where no model writes titles.
+		 */
+		post: operations['call_for_title'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/egress/allowances': {
 		parameters: {
 			query?: never;
@@ -834,7 +888,7 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
-	'/api/v1/messages/{id}/translation': {
+	'/api/v1/messages/{id}/threads': {
 		parameters: {
 			query?: never;
 			header?: never;
@@ -843,10 +897,48 @@ export interface paths {
 		};
 		get?: never;
 		put?: never;
+		/**
+		 * Begins a thread at a message: a conversation of its own that goes on from there, in no list but that of its conversation. It
+		 *     is deleted, restored and kept with that one, and goes with its message. Refused in a thread, and past 200 in a conversation.
+		 */
+		post: operations['begin_thread'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/messages/{id}/translation': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Keeps a translation that the caller's browser had made, in the place of the one before. */
+		put: operations['bring_translation'];
 		/** Translates a message, which takes as long as the model needs, and keeps the translation in the place of the one before. */
 		post: operations['translate_message'];
 		/** Forgets the translation of a message. */
 		delete: operations['forget_translation'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/messages/{id}/translation/call': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Says what the caller's browser has to ask a model of its own for a translation. `PUT …/translation` brings what it said. */
+		post: operations['call_for_translation'];
+		delete?: never;
 		options?: never;
 		head?: never;
 		patch?: never;
@@ -1503,6 +1595,16 @@ export interface components {
 			/** @description Whether it takes pictures; `null` where nobody has said what it can. */
 			sees: boolean | null;
 		};
+		BroughtTitle: {
+			/** @description As the model wrote it. What is no title is left aside. */
+			text: string;
+		};
+		BroughtTranslation: {
+			language: components['schemas']['Language'];
+			/** @description `~slug/name`, of the caller's own. */
+			model: string;
+			text: string;
+		};
 		/**
 		 * @description What can go wrong where a browser makes a call.
 		 * @enum {string}
@@ -1623,7 +1725,7 @@ export interface components {
 			generating: boolean;
 			id: components['schemas']['ConversationId'];
 			leaf_id: components['schemas']['MessageId'] | null;
-			/** @description The model of the last turn, the default of the next. */
+			/** @description The model of the last turn that no assistant was asked for by name, the default of the next. */
 			model: string | null;
 			parameters: components['schemas']['Parameters'];
 			pinned: boolean;
@@ -1634,6 +1736,7 @@ export interface components {
 			/** @description In alphabetical order. */
 			tags: string[];
 			temporary_until: components['schemas']['Timestamp'] | null;
+			thread: components['schemas']['ThreadOf'] | null;
 			title: string;
 			/** @description An answer has come that its owner has not seen. */
 			unread: boolean;
@@ -1971,6 +2074,7 @@ export interface components {
 			welcomed: boolean;
 		};
 		Message: {
+			assistant_id: components['schemas']['AssistantId'] | null;
 			conversation_id: components['schemas']['ConversationId'];
 			created_at: components['schemas']['Timestamp'];
 			error: components['schemas']['Failure'] | null;
@@ -1988,6 +2092,8 @@ export interface components {
 			stand_in: string | null;
 			status: components['schemas']['MessageStatus'];
 			summary: components['schemas']['Summary'] | null;
+			/** @description The threads that begin at it, oldest first. */
+			threads: components['schemas']['MessageThread'][];
 			timings: components['schemas']['Timings'] | null;
 			translation: components['schemas']['Translation'] | null;
 			usage: components['schemas']['Usage'] | null;
@@ -2010,6 +2116,21 @@ export interface components {
 		 * @enum {string}
 		 */
 		MessageStatus: 'running' | 'complete' | 'stopped' | 'interrupted' | 'failed';
+		/** @description A thread, as the message that it begins at shows it. */
+		MessageThread: {
+			/** @description An answer is being written in it. */
+			generating: boolean;
+			id: components['schemas']['ConversationId'];
+			/**
+			 * Format: int64
+			 * @description On all of its branches.
+			 */
+			messages: number;
+			/** @description Empty until something is said. */
+			title: string;
+			/** @description An answer has come in it that its owner has not seen. */
+			unread: boolean;
+		};
 		/** @description What a model is doing. Sizes are in bytes. */
 		ModelActivity: {
 			/** @description What of it is on devices, and not on the processor. */
@@ -2139,6 +2260,7 @@ export interface components {
 			title?: string | null;
 		};
 		NewMessage: {
+			assistant_id?: components['schemas']['AssistantId'] | null;
 			/** @description `slug/name`. */
 			model: string;
 			parameters?: components['schemas']['Parameters'] | null;
@@ -2161,6 +2283,10 @@ export interface components {
 			audience: components['schemas']['Audience'];
 			expires_at?: components['schemas']['Timestamp'] | null;
 			leaf_id?: components['schemas']['MessageId'] | null;
+		};
+		NewThread: {
+			/** @description What stands above the message belongs to the thread; else the message alone does. */
+			with_context: boolean;
 		};
 		/** @enum {string} */
 		ObjectKind: 'object';
@@ -2471,6 +2597,7 @@ export interface components {
 			role: components['schemas']['MessageRole'] | null;
 			/** @description The title, or the part of the message where most of the words are. */
 			snippet: components['schemas']['Snippet'];
+			thread_of: components['schemas']['ConversationId'] | null;
 		};
 		SearchResults: {
 			/** @description False for a while after an update, until everything that was there before can be found. */
@@ -2665,6 +2792,22 @@ export interface components {
 					 */
 					budget: number;
 			  };
+		ThreadList: {
+			/** @description The latest used first; at most 200. */
+			items: components['schemas']['Conversation'][];
+		};
+		/** @description Where a thread begins. */
+		ThreadOf: {
+			conversation_id: components['schemas']['ConversationId'];
+			message_id: components['schemas']['MessageId'];
+			/**
+			 * Format: int64
+			 * @description The messages of its own, on all of its branches.
+			 */
+			messages: number;
+			/** @description What stands above that message belongs to it; else the message alone does. */
+			with_context: boolean;
+		};
 		/** Format: date-time */
 		Timestamp: string;
 		/** @description Milliseconds of one answer. */
@@ -2680,6 +2823,7 @@ export interface components {
 			 */
 			total_ms: number;
 		};
+		TitleWish: Record<string, never>;
 		Translate: {
 			language: components['schemas']['Language'];
 			/** @description Another model than the answer's own; for a question, than that of its conversation. */
@@ -2691,6 +2835,11 @@ export interface components {
 			/** @description Which model translated. */
 			model: string;
 			text: string;
+		};
+		TranslationWish: {
+			language: components['schemas']['Language'];
+			/** @description `~slug/name`, of the caller's own. */
+			model: string;
 		};
 		/** @description A turn that has begun and is kept. */
 		Turn: {
@@ -3667,6 +3816,7 @@ export interface operations {
 					'application/json': components['schemas']['Turn'];
 				};
 			};
+			/** @description Also `assistant_not_found`. */
 			404: {
 				headers: {
 					[name: string]: unknown;
@@ -3791,6 +3941,107 @@ export interface operations {
 				};
 			};
 			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_threads: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ThreadList'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	bring_title: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['BroughtTitle'];
+			};
+		};
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	call_for_title: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['TitleWish'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ProviderCall'];
+				};
+			};
+			404: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -5034,6 +5285,97 @@ export interface operations {
 			};
 		};
 	};
+	begin_thread: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['NewThread'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Conversation'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description Also `answer_running`, `thread_in_thread` and `too_many_threads`. */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	bring_translation: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['BroughtTranslation'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Message'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	translate_message: {
 		parameters: {
 			query?: never;
@@ -5101,6 +5443,47 @@ export interface operations {
 				content?: never;
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	call_for_translation: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['TranslationWish'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ProviderCall'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
 				headers: {
 					[name: string]: unknown;
 				};
