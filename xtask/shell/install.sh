@@ -62,6 +62,9 @@ missing_for_tests() {
   { have python3 && python3 -c 'import ensurepip, venv' >/dev/null 2>&1; } || echo python3-venv
   [ -n "$(postgres_programs)" ] || echo postgresql
   [ -n "$(browser)" ] || echo chromium
+  # Sandboxes of functions, and what runs in them.
+  have bwrap || echo bubblewrap
+  [ -x /usr/bin/python3 ] || echo python3
   # A real registry, for pulls and pushes.
   have docker-registry || echo docker-registry
   { have fc-list && [ -n "$(fc-list :lang=en family)" ]; } || echo fontconfig fonts-liberation

@@ -1,0 +1,20 @@
+//! The engine of functions on one machine: every instance in a sandbox of its own, made by bubblewrap, locked from within by
+//! Landlock and seccomp, held to its limits by control groups, frozen when idle, and gone when this process is.
+
+mod channel;
+mod engine;
+mod groups;
+mod health;
+mod host;
+mod instance;
+mod leftovers;
+mod options;
+mod output;
+mod pool;
+mod processes;
+mod sandbox;
+mod users;
+
+pub use engine::LocalEngine;
+pub use host::StartError;
+pub use options::Options;

@@ -1,0 +1,48 @@
+//! What an operator may choose about functions on this machine.
+
+use std::path::PathBuf;
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Belongs to one engine at a time. Nothing in it need be kept.
+    pub folder: PathBuf,
+    /// The program that runs `stoa_functions_init::run`, and what it is told before that one's own arguments.
+    pub init: PathBuf,
+    /// bubblewrap.
+    pub bwrap: PathBuf,
+    /// Folders beside `/usr` that every function may read, such as further interpreters. Their `bin` is on the path.
+    pub runtimes: Vec<PathBuf>,
+    /// Where the engine runs as root, the first of 65,536 users that instances are: users that nothing else is.
+    pub first_user: u32,
+    /// Whether instances are put into control groups, where this user may.
+    pub control_groups: bool,
+    /// Processes and threads of an instance.
+    pub processes: u32,
+    /// Descriptors of a process.
+    pub open_files: u32,
+    /// What is kept of an instance's output.
+    pub log_bytes: usize,
+    /// Instances that start at the same time; others wait. More do not start sooner.
+    pub starts_at_once: usize,
+    /// Interpreters that wait in their sandboxes for code, of each kind.
+    pub waiting: usize,
+}
+
+impl Options {
+    pub fn new(folder: PathBuf, init: PathBuf) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            folder,
+            init,
+            bwrap: PathBuf::from("/usr/bin/bwrap"),
+            runtimes: Vec::new(),
+            first_user: 2_000_000,
+            control_groups: true,
+            processes: 256,
+            open_files: 1_024,
+            log_bytes: 1024 * 1024,
+            starts_at_once: cores * 2,
+            waiting: 0,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+const fs = require("node:fs");
+const path = require("node:path");
+require("node:http");
+const piece = Buffer.alloc(65536);
+const pieces = [];
+for (let read; (read = fs.readSync(0, piece, 0, piece.length)) > 0; ) pieces.push(Buffer.from(piece.subarray(0, read)));
+const claim = JSON.parse(Buffer.concat(pieces));
+fs.closeSync(0);
+fs.openSync("/dev/null", "r");
+for (const name of Object.keys(process.env)) delete process.env[name];
+Object.assign(process.env, claim.environment);
+process.argv = [process.execPath, path.resolve(claim.arguments[0]), ...claim.arguments.slice(1)];
+require("node:module").runMain();

@@ -1,0 +1,12 @@
+//! The engine with real processes: Python and Node.js in real sandboxes.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
+
+mod confinement;
+mod lifecycle;
+mod limits;
+mod orphans;
+mod pool;
+mod requests;
+mod serving;
+mod support;
