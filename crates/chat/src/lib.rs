@@ -4,6 +4,7 @@
 //! Data flows one way: `dispatch` → [`Live`](live) log in memory → readers at their own pace, and → the flusher, which
 //! writes all running generations to the database in one transaction.
 
+mod asking;
 mod browser;
 mod engine;
 mod events;

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use stoa_dispatch::Call;
 use stoa_model::Principal;
-use stoa_model::completion::{
-    AnswerForm, CompletionEvent, LocalOptions, Parameters, PartKind, PromptMessage, PromptRole, Timers,
-};
+use stoa_model::completion::{AnswerForm, Parameters, PromptMessage, PromptRole};
 use stoa_model::conversation::{MessageRole, Part};
 use stoa_storage::TurnIds;
 
+use crate::asking::Question;
 use crate::engine::Engine;
 
 const LONGEST: usize = 60;
@@ -43,23 +40,16 @@ pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds,
         .collect();
     exchange.push_str(&excerpt("Assistant", words(&answer)));
     exchange.push_str(ASK);
-    let call = Call {
+    let question = Question {
         model: turn.model.clone(),
         messages: vec![PromptMessage::new(PromptRole::User, exchange)],
         parameters: Parameters { temperature: Some(0.2), max_tokens: Some(32), ..Parameters::default() },
-        stop: Vec::new(),
-        seed: None,
         form: AnswerForm::default(),
-        timers: Timers { total: Duration::from_mins(2), ..Timers::default() },
-        local: LocalOptions::default(),
-        generation: None,
-        receipt: None,
+        patience: Duration::from_mins(2),
+        longest: 1_000,
     };
-    let written = tokio::select! {
-        written = write(&engine, &principal, call) => written,
-        () = engine.interrupted() => return,
-    };
-    let Some(title) = written.as_deref().and_then(clean) else { return };
+    let written = engine.ask(&principal, question).await;
+    let Some(title) = written.ok().as_deref().and_then(clean) else { return };
     if let Err(error) = engine.database().suggest_title(&principal, turn.conversation, &title).await {
         tracing::debug!(%error, "a suggested title was not kept");
     }
@@ -76,20 +66,6 @@ fn words(parts: &[Part]) -> String {
         _ => None,
     });
     names.collect::<Vec<_>>().join(", ")
-}
-
-async fn write(engine: &Engine, principal: &Principal, call: Call) -> Option<String> {
-    let mut events = engine.dispatch().call(principal, call).await.ok()?.events;
-    let mut title = String::new();
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(CompletionEvent::Delta { part: PartKind::Text, text }) if title.len() < 1_000 => title.push_str(&text),
-            Ok(CompletionEvent::Finish(_)) => return Some(title),
-            Ok(_) => {}
-            Err(_) => return None,
-        }
-    }
-    None
 }
 
 /// What a model wrote, when it is a title.

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use stoa_dispatch::Call;
-use stoa_model::completion::{
-    AnswerForm, CompletionError, CompletionEvent, LocalOptions, Parameters, PartKind, PromptMessage, PromptRole, Timers,
-};
+use stoa_model::completion::{AnswerForm, Parameters, PromptMessage, PromptRole};
 use stoa_model::conversation::{Language, Message, MessageStatus, Part, Translation};
 use stoa_model::{MessageId, Principal};
 use stoa_storage::StorageError;
 
+use crate::asking::Question;
 use crate::engine::{ChatError, Engine};
 
 /// Far beyond what any model writes at once.
@@ -40,51 +37,25 @@ impl Engine {
             conversation.model.ok_or(StorageError::NotFound)?
         };
         let text = words(&message.parts);
-        let text = if text.trim().is_empty() { text } else { self.ask(principal, &model, language, text).await? };
+        let text = if text.trim().is_empty() {
+            text
+        } else {
+            let question = Question {
+                model: model.clone(),
+                messages: vec![
+                    PromptMessage::new(PromptRole::System, order(language)),
+                    PromptMessage::new(PromptRole::User, text),
+                ],
+                parameters: Parameters::default(),
+                form: AnswerForm::default(),
+                patience: Duration::from_mins(10),
+                longest: LONGEST_BYTES,
+            };
+            self.ask(principal, question).await?
+        };
         let translation = Translation { language, text, model };
         self.database().keep_translation(principal, id, Some(&translation)).await?;
         Ok(Message { translation: Some(translation), ..message })
-    }
-
-    async fn ask(
-        &self,
-        principal: &Principal,
-        model: &str,
-        language: Language,
-        text: String,
-    ) -> Result<String, ChatError> {
-        let call = Call {
-            model: model.to_owned(),
-            messages: vec![
-                PromptMessage::new(PromptRole::System, order(language)),
-                PromptMessage::new(PromptRole::User, text),
-            ],
-            parameters: Parameters::default(),
-            stop: Vec::new(),
-            seed: None,
-            form: AnswerForm::default(),
-            timers: Timers { total: Duration::from_mins(10), ..Timers::default() },
-            local: LocalOptions::default(),
-            generation: None,
-            receipt: None,
-        };
-        let mut events = self.dispatch().call(principal, call).await.map_err(ChatError::Call)?.events;
-        let mut translated = String::new();
-        loop {
-            let event = tokio::select! {
-                event = events.next() => event,
-                () = self.interrupted() => return Err(ChatError::Closing),
-            };
-            match event {
-                Some(Ok(CompletionEvent::Delta { part: PartKind::Text, text })) if translated.len() < LONGEST_BYTES => {
-                    translated.push_str(&text);
-                }
-                Some(Ok(CompletionEvent::Finish(_))) => return Ok(translated.trim().to_owned()),
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(ChatError::Call(error)),
-                None => return Err(ChatError::Call(CompletionError::CutOff)),
-            }
-        }
     }
 }
 
