@@ -6,6 +6,7 @@
 
 mod asking;
 mod browser;
+mod describe;
 mod engine;
 mod events;
 mod feed;

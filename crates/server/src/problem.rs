@@ -178,9 +178,20 @@ impl From<StorageError> for Problem {
                     "there is nothing to share yet" => "nothing_to_share",
                     "links for everyone are switched off" => "public_links_off",
                     "the answer is being written" => "answer_running",
+                    "the assistant is no longer shared" => "assistant_gone",
+                    "a shared assistant is not handed to a browser" => "assistant_not_here",
+                    "nobody here has this e-mail address" => "no_such_person",
                     _ => "refused",
                 };
-                Self::conflict(code, sentence(why))
+                let problem = Self::conflict(code, sentence(why));
+                match code {
+                    "assistant_gone" => problem.hint("Go on without it, or ask whoever made it to share it again."),
+                    "assistant_not_here" => problem.hint("Choose a model that this server reaches."),
+                    "no_such_person" => {
+                        problem.hint("Look at the address again, or have an administrator add the person.")
+                    }
+                    _ => problem,
+                }
             }
             StorageError::Unavailable(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -268,6 +279,11 @@ impl From<ChatError> for Problem {
                     _ => StatusCode::BAD_GATEWAY,
                 };
                 Self::new(status, error.code(), sentence(&error.to_string()))
+            }
+            ChatError::NothingUsable => {
+                let detail = "The model wrote nothing that can be used.";
+                Self::new(StatusCode::BAD_GATEWAY, "nothing_usable", detail)
+                    .hint("Try again, or choose a larger model.")
             }
             ChatError::StreamGone => {
                 Self::new(StatusCode::NOT_FOUND, "stream_gone", "The event stream is not open any more.")

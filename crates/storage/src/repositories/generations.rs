@@ -235,8 +235,7 @@ impl Database {
             self.index_title(&transaction, conversation).await?;
         }
         let assistant = match begun.conversation.assistant_id {
-            // One that was deleted says nothing more.
-            Some(id) => assistants::profile_of(&transaction, principal, id.into()).await?,
+            Some(id) => assistants::for_turn(&transaction, principal, id.into(), browser.is_some()).await?,
             None => None,
         };
         let role = match &assistant {

@@ -71,6 +71,8 @@ export class Thread {
 	/** One that was deleted is nobody: the conversation goes on without it. */
 	readonly assistant = $derived(assistants.find(this.assistantId));
 
+	/** The last turn was refused, for the assistant is no longer shared. */
+	deserted = $state(false);
 	/** A new conversation is to be a temporary one. */
 	temporary = $state(false);
 
@@ -211,7 +213,9 @@ export class Thread {
 		try {
 			return await act();
 		} catch (caught) {
-			throw Problem.from(caught);
+			const problem = Problem.from(caught);
+			this.deserted = problem.code === 'assistant_gone';
+			throw problem;
 		} finally {
 			this.posting = false;
 			this.#turns += 1;
