@@ -209,6 +209,7 @@ export class Thread {
 	/** Hands a turn to the server, while nothing else is read. */
 	async turn<T>(act: () => Promise<T>): Promise<T> {
 		this.posting = true;
+		this.deserted = false;
 		this.#turns += 1;
 		try {
 			return await act();
