@@ -1,4 +1,4 @@
-// What can be done with messages: taken out and put back, answered anew, chosen, quoted, translated.
+// What can be done with messages: taken out and put back, answered anew, chosen, quoted, translated, summed up.
 import { expect } from './expect.mjs';
 import { until, views } from './harness.mjs';
 import {
@@ -154,6 +154,51 @@ const translated = (view) => async (all) => {
 	expect(await translation.count()).equals(0);
 };
 
+const summed = (view) => async (all) => {
+	const page = await newcomer(all, `Sum${view.replace(/\W/g, '')}`, views[view], '/');
+	await three(page);
+	await page.getByRole('button', { name: /tokens were sent and written/ }).click();
+	const context = page.getByRole('dialog', { name: 'Context' });
+	await context.getByText('Messages sent as they are: 6').waitFor();
+	await context.getByRole('button', { name: 'Sum up older messages' }).click();
+	await context.getByText('Summary of 4 messages').waitFor();
+	await accessible(page, `the context, ${view}`);
+	await picture(page, `context ${view}`);
+	await page.keyboard.press('Escape');
+	const summary = page.getByRole('region', { name: 'Summary of what is above' });
+	await summary
+		.getByRole('button', { name: 'Above this line the model gets a summary of 4 messages' })
+		.click();
+	await summary.getByText('User: Alpha').waitFor();
+	await accessible(page, `a summary, ${view}`);
+	await picture(page, `summary ${view}`);
+	// The model echoes what it got for the last question.
+	await menu(page, lastAnswer(page), 'Delete and answer again');
+	await until('the summary in the answer', 10_000, async () =>
+		((await answered(page)).at(-1) ?? '').includes('A summary of our conversation so far')
+	);
+	await complete(page);
+	await page.reload();
+	await summary.getByRole('button', { name: 'Undo' }).click();
+	await summary.waitFor({ state: 'detached' });
+	await menu(page, lastAnswer(page), 'Delete and answer again');
+	await until('the question alone', 10_000, async () => (await answered(page)).at(-1) === 'Gamma');
+	await page.getByRole('button', { name: /tokens were sent and written/ }).click();
+	const byItself = context.getByRole('switch', { name: 'Sum up by itself' });
+	await until(
+		'nothing by itself',
+		10_000,
+		async () => (await byItself.getAttribute('aria-checked')) === 'false'
+	);
+	await byItself.click();
+	const id = page.url().split('/').at(-1);
+	await until(
+		'the wish',
+		10_000,
+		async () => (await api(page, all, 'GET', `/conversations/${id}`)).auto_summary
+	);
+};
+
 const wide = ['1440 px, light', '1440 px, dark', '390 px, light', '390 px, dark'];
 export const messageTests = [
 	...wide.map((view) => ({ name: `messages are deleted and put back, ${view}`, run: removed(view) })),
@@ -162,5 +207,9 @@ export const messageTests = [
 		.slice(1, 3)
 		.map((view) => ({ name: `messages are chosen, copied and deleted, ${view}`, run: chosen(view) })),
 	{ name: 'messages: a part of an answer is quoted', run: quoted },
-	...wide.slice(1, 3).map((view) => ({ name: `messages are translated, ${view}`, run: translated(view) }))
+	...wide.slice(1, 3).map((view) => ({ name: `messages are translated, ${view}`, run: translated(view) })),
+	...wide.map((view) => ({
+		name: `messages are summed up and that is taken back, ${view}`,
+		run: summed(view)
+	}))
 ];

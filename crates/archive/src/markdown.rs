@@ -90,6 +90,7 @@ mod tests {
             timings: None,
             error: None,
             translation: None,
+            summary: None,
             siblings: Vec::new(),
             created_at: now,
         }

@@ -1,7 +1,7 @@
 //! Answers that the user's own browser writes, because only it reaches the provider: what it has to call, and what it
 //! uploads of the answer.
 
-use stoa_model::completion::{AnswerForm, CompletionRequest, LocalOptions, PartKind, Timers, Usage};
+use stoa_model::completion::{AnswerForm, CompletionError, CompletionRequest, LocalOptions, PartKind, Timers, Usage};
 use stoa_model::conversation::{Failure, MessageStatus, Part, Timings};
 use stoa_model::personal::split_personal_id;
 use stoa_model::provider::{Ability, Prices, sees};
@@ -15,7 +15,7 @@ use crate::engine::{ChatError, Engine};
 use crate::live::EndReason;
 use crate::log;
 use crate::pictures::Gallery;
-use crate::run::{ANSWER_BYTES, prompt, too_long};
+use crate::run::{ANSWER_BYTES, failure, prompt, too_long};
 
 /// What the browser is to ask, and whom.
 #[derive(Clone, Debug)]
@@ -59,13 +59,19 @@ pub(crate) async fn call(
     provider: StoredPersonalProvider,
 ) -> Result<BrowserCall, Failure> {
     let name = split_personal_id(&turn.model).map_or("", |(_, name)| name);
-    let abilities = provider.provider.model(name).map_or(&[][..], |model| &model.abilities);
-    let gallery = Gallery::load(engine, principal, sees(abilities, false) == Some(false), &turn.history).await?;
+    let model = provider.provider.model(name);
+    let abilities = model.map_or(&[][..], |model| &model.abilities);
+    let mut parameters = turn.parameters.clone();
+    let own = model.and_then(|model| model.parameters.as_ref()).map(|schema| schema.admit(&parameters.own)).transpose();
+    parameters.own =
+        own.map_err(|fault| failure(&CompletionError::Invalid { detail: fault.to_string() }))?.unwrap_or_default();
+    let gallery =
+        Gallery::load(engine, principal, sees(abilities, false) == Some(false), &turn.history.messages).await?;
     let think = turn.parameters.think.filter(|_| abilities.contains(&Ability::Reasoning));
     let request = CompletionRequest {
         model: name.to_owned(),
         messages: prompt(&turn.role, turn.template.as_ref(), &turn.history, &turn.base, &gallery),
-        parameters: turn.parameters.clone(),
+        parameters,
         stop: Vec::new(),
         seed: None,
         form: AnswerForm { think, ..AnswerForm::default() },

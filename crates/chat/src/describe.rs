@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use stoa_model::Principal;
 use stoa_model::assistant::AssistantDetails;
-use stoa_model::completion::{AnswerForm, Parameters, PromptMessage, PromptRole};
+use stoa_model::completion::{Parameters, PromptMessage, PromptRole};
 use stoa_model::conversation::Language;
 use stoa_model::format::Format;
 use stoa_model::provider::{LOCAL_SLUG, split_model_id};
 
-use crate::asking::Question;
+use crate::ask::{Question, ask};
 use crate::engine::{ChatError, Engine};
 
 /// How much of a role the model sees, in characters: its beginning says what it is about.
@@ -35,17 +35,17 @@ impl Engine {
         let format = local.then_some(Format::Json);
         let role: String = role.chars().take(EXCERPT).collect();
         let question = Question {
-            model,
+            model: &model,
             messages: vec![
                 PromptMessage::new(PromptRole::System, order(language)),
                 PromptMessage::new(PromptRole::User, role),
             ],
             parameters: Parameters { temperature: Some(0.4), max_tokens: Some(MOST_TOKENS), ..Parameters::default() },
-            form: AnswerForm { format, ..AnswerForm::default() },
-            patience: Duration::from_mins(3),
-            longest: LONGEST_BYTES,
+            format,
+            within: Duration::from_mins(3),
+            bytes: LONGEST_BYTES,
         };
-        let written = self.ask(principal, question).await?;
+        let written = ask(self, principal, question).await?;
         AssistantDetails::read(&written).ok_or(ChatError::NothingUsable)
     }
 }

@@ -34,6 +34,8 @@ pub struct EngineOptions {
     pub history_messages: u32,
     /// Whether a model writes the title of a new conversation.
     pub titles: bool,
+    /// Whether old turns of long conversations are summed up by themselves.
+    pub summaries: bool,
     /// Answers that one person may have in the making at once.
     pub answers_per_user: u32,
     /// Event streams that one person may have open: tabs and devices.
@@ -47,6 +49,7 @@ impl Default for EngineOptions {
         Self {
             history_messages: 40,
             titles: true,
+            summaries: true,
             answers_per_user: 32,
             streams_per_user: 64,
             personal_providers: true,

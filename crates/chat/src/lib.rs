@@ -4,7 +4,7 @@
 //! Data flows one way: `dispatch` → [`Live`](live) log in memory → readers at their own pace, and → the flusher, which
 //! writes all running generations to the database in one transaction.
 
-mod asking;
+mod ask;
 mod browser;
 mod describe;
 mod engine;
@@ -21,6 +21,7 @@ mod log;
 mod pictures;
 mod run;
 mod stream;
+mod summary;
 mod title;
 mod translate;
 

@@ -10,18 +10,22 @@ use stoa_model::completion::{
     AnswerForm, CompletionError, CompletionEvent, FinishReason, LocalEvent, LocalOptions, PartKind, PromptMessage,
     Timers,
 };
-use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
+use stoa_model::conversation::{Failure, MessageRole, MessageStatus, Part, Timings};
 use stoa_model::provider::Ability;
 use stoa_model::{Image, Principal};
-use stoa_storage::{InputTemplate, Outcome, TurnIds, UsageRow};
+use stoa_storage::{History, InputTemplate, Outcome, TurnIds, UsageRow};
 
 use crate::engine::Engine;
 use crate::flusher::{Ending, Run};
 use crate::live::EndReason;
 use crate::pictures::Gallery;
+use crate::{summary, title};
 
 /// The longest answer that is kept, in bytes. Far beyond any model's; an upstream that sends for ever ends here.
 pub(crate) const ANSWER_BYTES: usize = 8 * 1024 * 1024;
+
+/// What stands above a summary.
+const SUMMED_UP: &str = "A summary of our conversation so far:";
 
 /// What is asked of a model when an answer is to go on.
 const GO_ON: &str = "Continue your previous answer exactly where it stopped. Do not repeat any of it.";
@@ -53,7 +57,10 @@ pub(crate) async fn write(engine: Engine, principal: Principal, turn: TurnIds, r
                 () = run.lost.cancelled() => return engine.hand_over(&run).await,
             }
             if finished && turn.untitled {
-                crate::title::suggest(engine, principal, turn, parts).await;
+                title::suggest(&engine, &principal, &turn, &parts).await;
+            }
+            if finished {
+                summary::by_itself(&engine, &principal, &turn, &run).await;
             }
         }
         None => engine.hand_over(&run).await,
@@ -72,7 +79,7 @@ async fn answer(
     let thinks = || model().is_some_and(|model| model.abilities.contains(&Ability::Reasoning));
     let think = turn.parameters.think.filter(|_| thinks());
     let blind = model().is_some_and(|model| model.sees == Some(false));
-    let gallery = Gallery::load(engine, principal, blind, &turn.history).await?;
+    let gallery = Gallery::load(engine, principal, blind, &turn.history.messages).await?;
     let call = Call {
         model: turn.model.clone(),
         messages: prompt(&turn.role, turn.template.as_ref(), &turn.history, &turn.base, &gallery),
@@ -115,11 +122,11 @@ async fn answer(
 pub(crate) fn prompt(
     role: &str,
     template: Option<&InputTemplate>,
-    history: &[Message],
+    history: &History,
     base: &[Part],
     gallery: &Gallery,
 ) -> Vec<PromptMessage> {
-    let mut messages: Vec<PromptMessage> = Vec::with_capacity(history.len() + 3);
+    let mut messages: Vec<PromptMessage> = Vec::with_capacity(history.messages.len() + 4);
     let mut say = |role: MessageRole, text: String, images: Vec<Image>| {
         if text.is_empty() && images.is_empty() {
             return;
@@ -132,7 +139,11 @@ pub(crate) fn prompt(
         }
     };
     say(MessageRole::System, role.to_owned(), Vec::new());
-    for message in history {
+    if let Some(summary) = &history.summary {
+        // Not in the role, for it holds what users and models said.
+        say(MessageRole::User, format!("{SUMMED_UP}\n\n{}", summary.text), Vec::new());
+    }
+    for message in &history.messages {
         let (text, mut images) = gallery.show(&message.parts);
         match template.filter(|_| message.role == MessageRole::User) {
             // By the time of each message, so that what was sent before stays as it was.
@@ -285,7 +296,7 @@ mod tests {
             Part::Reasoning { text: "secret thought".to_owned(), duration_ms: 5 },
             Part::Text { text: "Once upon".to_owned() },
         ];
-        let messages = prompt("Be brief.", None, &[], &base, &Gallery::default());
+        let messages = prompt("Be brief.", None, &History::default(), &base, &Gallery::default());
         assert_eq!(
             messages,
             [

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use stoa_model::Principal;
-use stoa_model::completion::{AnswerForm, Parameters, PromptMessage, PromptRole};
+use stoa_model::completion::{Parameters, PromptMessage, PromptRole};
 use stoa_model::conversation::{MessageRole, Part};
 use stoa_storage::TurnIds;
 
-use crate::asking::Question;
+use crate::ask::{Question, ask};
 use crate::engine::Engine;
 
 const LONGEST: usize = 60;
 const MOST_WORDS: usize = 10;
+/// What is read of what a model says for a title.
+const LONGEST_BYTES: usize = 1_000;
 /// How much of the first exchange the model sees, in characters of each side.
 const EXCERPT: usize = 1_000;
 
@@ -27,36 +29,37 @@ pub(crate) fn from_first_message(parts: &[Part]) -> String {
 }
 
 /// Asks the model of the turn for a title. What is no title is left aside, and the first line stays.
-pub(crate) async fn suggest(engine: Engine, principal: Principal, turn: TurnIds, answer: Vec<Part>) {
+pub(crate) async fn suggest(engine: &Engine, principal: &Principal, turn: &TurnIds, answer: &[Part]) {
     if !engine.options().titles {
         return;
     }
     let excerpt = |role: &str, text: String| format!("{role}: {}\n\n", text.chars().take(EXCERPT).collect::<String>());
     let mut exchange: String = turn
         .history
+        .messages
         .iter()
         .filter(|message| message.role == MessageRole::User)
         .map(|message| excerpt("User", words(&message.parts)))
         .collect();
-    exchange.push_str(&excerpt("Assistant", words(&answer)));
+    exchange.push_str(&excerpt("Assistant", words(answer)));
     exchange.push_str(ASK);
     let question = Question {
-        model: turn.model.clone(),
+        model: &turn.model,
         messages: vec![PromptMessage::new(PromptRole::User, exchange)],
         parameters: Parameters { temperature: Some(0.2), max_tokens: Some(32), ..Parameters::default() },
-        form: AnswerForm::default(),
-        patience: Duration::from_mins(2),
-        longest: 1_000,
+        format: None,
+        within: Duration::from_mins(2),
+        bytes: LONGEST_BYTES,
     };
-    let written = engine.ask(&principal, question).await;
-    let Some(title) = written.ok().as_deref().and_then(clean) else { return };
-    if let Err(error) = engine.database().suggest_title(&principal, turn.conversation, &title).await {
+    let written = ask(engine, principal, question).await.ok();
+    let Some(title) = written.as_deref().and_then(clean) else { return };
+    if let Err(error) = engine.database().suggest_title(principal, turn.conversation, &title).await {
         tracing::debug!(%error, "a suggested title was not kept");
     }
 }
 
 /// What a message says; the names of its pictures where it says nothing.
-fn words(parts: &[Part]) -> String {
+pub(crate) fn words(parts: &[Part]) -> String {
     let text: String = parts.iter().filter(|part| part.is_text()).map(Part::text).collect();
     if !text.trim().is_empty() {
         return text;

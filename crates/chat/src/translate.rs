@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use stoa_model::completion::{AnswerForm, Parameters, PromptMessage, PromptRole};
+use stoa_model::completion::{Parameters, PromptMessage, PromptRole};
 use stoa_model::conversation::{Language, Message, MessageStatus, Part, Translation};
 use stoa_model::{MessageId, Principal};
 use stoa_storage::StorageError;
 
-use crate::asking::Question;
+use crate::ask::{Question, ask};
 use crate::engine::{ChatError, Engine};
 
 /// Far beyond what any model writes at once.
@@ -37,26 +37,33 @@ impl Engine {
             conversation.model.ok_or(StorageError::NotFound)?
         };
         let text = words(&message.parts);
-        let text = if text.trim().is_empty() {
-            text
-        } else {
-            let question = Question {
-                model: model.clone(),
-                messages: vec![
-                    PromptMessage::new(PromptRole::System, order(language)),
-                    PromptMessage::new(PromptRole::User, text),
-                ],
-                parameters: Parameters::default(),
-                form: AnswerForm::default(),
-                patience: Duration::from_mins(10),
-                longest: LONGEST_BYTES,
-            };
-            self.ask(principal, question).await?
-        };
+        let text =
+            if text.trim().is_empty() { text } else { translated(self, principal, &model, language, text).await? };
         let translation = Translation { language, text, model };
         self.database().keep_translation(principal, id, Some(&translation)).await?;
         Ok(Message { translation: Some(translation), ..message })
     }
+}
+
+async fn translated(
+    engine: &Engine,
+    principal: &Principal,
+    model: &str,
+    language: Language,
+    text: String,
+) -> Result<String, ChatError> {
+    let question = Question {
+        model,
+        messages: vec![
+            PromptMessage::new(PromptRole::System, order(language)),
+            PromptMessage::new(PromptRole::User, text),
+        ],
+        parameters: Parameters::default(),
+        format: None,
+        within: Duration::from_mins(10),
+        bytes: LONGEST_BYTES,
+    };
+    Ok(ask(engine, principal, question).await?.trim().to_owned())
 }
 
 fn order(language: Language) -> String {

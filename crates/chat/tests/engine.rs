@@ -93,6 +93,32 @@ on_both_engines! {
         assert_eq!(page.text, text(&message.parts));
     }
 
+    async fn a_conversation_that_grows_long_is_summed_up_by_itself(test: TestDatabase) {
+        let (ann, _) = furnish(&test.database).await;
+        let replica = replica(&test.database).await;
+        let conversation = replica.conversation(&ann).await;
+        let mut answers = Vec::new();
+        for _ in 0..20 {
+            let turn = replica.say(&ann, conversation, "count-3-0").await;
+            replica.settled(&ann, turn.reply).await;
+            answers.push(turn.reply);
+        }
+        // The four latest turns of the forty messages that a model is sent stay as they are.
+        let mut summary = None;
+        for _ in 0..500 {
+            summary = replica.database.message(&ann, answers[15]).await.unwrap().summary;
+            if summary.is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let summary = summary.unwrap();
+        assert_eq!((summary.text.as_str(), summary.model.as_str(), summary.messages), ("0 1 2", "mock/count-3-0", 32));
+        let turn = replica.say(&ann, conversation, "count-3-0").await;
+        assert_eq!((turn.history.summary, turn.history.messages.len()), (Some(summary), 9));
+        replica.settled(&ann, turn.reply).await;
+    }
+
     async fn strangers_attach_to_nothing(test: TestDatabase) {
         let (ann, ben) = furnish(&test.database).await;
         let replica = replica(&test.database).await;

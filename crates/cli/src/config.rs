@@ -129,6 +129,9 @@ settings! {
         "Whether a model writes the titles of new conversations. Without it, the first line of the first message stays.";
     HISTORY_MESSAGES: "history_messages", "STOA_HISTORY_MESSAGES", "40", false,
         "How many of the latest messages of a conversation a model is sent.";
+    SUMMARIES: "summaries", "STOA_SUMMARIES", "true", false,
+        "Whether the model of a conversation sums up old turns by itself, when they grow past these messages or past three \
+         quarters of what the model takes. People can turn it off for a conversation.";
     ANSWERS_PER_USER: "answers_per_user", "STOA_ANSWERS_PER_USER", "32", false,
         "How many answers one person may have in the making at once.";
     STREAMS_PER_USER: "streams_per_user", "STOA_STREAMS_PER_USER", "64", false,
@@ -189,6 +192,7 @@ pub(crate) struct Config {
     pub(crate) model_registries: Vec<String>,
     pub(crate) model_registries_file: Option<PathBuf>,
     pub(crate) titles: bool,
+    pub(crate) summaries: bool,
     pub(crate) history_messages: u32,
     pub(crate) answers_per_user: u32,
     pub(crate) streams_per_user: usize,
@@ -259,6 +263,7 @@ impl Config {
             model_registries: reader.list(&MODEL_REGISTRIES)?,
             model_registries_file: reader.path(&MODEL_REGISTRIES_FILE),
             titles: reader.parse(&TITLES, "true or false")?,
+            summaries: reader.parse(&SUMMARIES, "true or false")?,
             history_messages: reader.parse(&HISTORY_MESSAGES, "a number of messages")?,
             answers_per_user: reader.parse(&ANSWERS_PER_USER, "a number of answers")?,
             streams_per_user: reader.parse(&STREAMS_PER_USER, "a number of streams")?,

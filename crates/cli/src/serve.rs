@@ -73,6 +73,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let chat_options = EngineOptions {
         history_messages: config.history_messages,
         titles: config.titles,
+        summaries: config.summaries,
         answers_per_user: config.answers_per_user,
         streams_per_user: config.streams_per_user,
         personal_providers: config.personal_providers,

@@ -9,6 +9,7 @@ use stoa_model::completion::{
 };
 use stoa_model::conversation::Timings;
 use stoa_model::embedding::{Embedded, EmbeddingRequest};
+use stoa_model::own::{OwnValues, ParameterSchema};
 use stoa_model::provider::{Ability, AvailableModel};
 use stoa_model::{GenerationId, Principal, Scope, UsageId};
 use stoa_storage::UsageRow;
@@ -72,8 +73,10 @@ impl Dispatch {
         let last = targets.len().saturating_sub(1);
         for (place, target) in targets.into_iter().enumerate() {
             meter.begin(self.row(principal, &call, &target), target.prices);
-            let request = self.request(&call, &target, principal);
-            let mut opened = Arc::clone(&target.upstream).open(request).await;
+            let mut opened = match self.request(&call, &target, principal) {
+                Ok(request) => Arc::clone(&target.upstream).open(request).await,
+                Err(error) => Err(error),
+            };
             if place < last
                 && let Ok(stream) = opened
             {
@@ -184,24 +187,31 @@ impl Dispatch {
         call.messages.iter().all(|message| message.images.is_empty()) || !blind()
     }
 
-    fn request(&self, call: &Call, target: &Target, principal: &Principal) -> CompletionRequest {
+    fn request(
+        &self,
+        call: &Call,
+        target: &Target,
+        principal: &Principal,
+    ) -> Result<CompletionRequest, CompletionError> {
         let mut form = call.form.clone();
         // How hard to think was said to the model that was asked.
         if form.think.is_some() && target.id != call.model {
             let thinks = |model: AvailableModel| model.abilities.contains(&Ability::Reasoning);
             form.think = form.think.filter(|_| self.model(principal, &target.id).is_some_and(thinks));
         }
-        CompletionRequest {
+        let mut parameters = call.parameters.clone();
+        parameters.own = admitted(target.parameters.as_ref(), &parameters)?;
+        Ok(CompletionRequest {
             model: target.model.clone(),
             messages: call.messages.clone(),
-            parameters: call.parameters.clone(),
+            parameters,
             stop: call.stop.clone(),
             seed: call.seed,
             form,
             tenant: principal.user_id(),
             timers: call.timers,
             local: call.local.clone(),
-        }
+        })
     }
 
     fn row(&self, principal: &Principal, call: &Call, target: &Target) -> UsageRow {
@@ -220,6 +230,12 @@ impl Dispatch {
             by_browser: false,
         }
     }
+}
+
+/// The parameters that only this model has, of those that were set.
+fn admitted(schema: Option<&ParameterSchema>, parameters: &Parameters) -> Result<OwnValues, CompletionError> {
+    let admitted = schema.map(|schema| schema.admit(&parameters.own)).transpose();
+    Ok(admitted.map_err(|fault| CompletionError::Invalid { detail: fault.to_string() })?.unwrap_or_default())
 }
 
 /// The stream as it was, once its first words or its end are there; what went wrong, if something did before them.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use stoa_model::completion::{CompletionError, Upstream};
+use stoa_model::own::ParameterSchema;
 use stoa_model::provider::{AvailableModel, LOCAL_SLUG, Prices, Provider, ProviderModel, sees, split_model_id};
 use stoa_model::{Principal, ProviderId};
 use stoa_storage::StoredProvider;
@@ -58,6 +59,8 @@ pub(crate) struct Target {
     pub(crate) model: String,
     pub(crate) provider: Option<ProviderId>,
     pub(crate) prices: Option<Prices>,
+    /// What it has beside the parameters of all.
+    pub(crate) parameters: Option<ParameterSchema>,
 }
 
 pub(crate) struct Catalogue {
@@ -128,15 +131,16 @@ impl Catalogue {
 
     fn target(&self, principal: &Principal, id: &str) -> Option<(Target, Option<String>)> {
         let (slug, name) = split_model_id(id)?;
-        let target = |upstream, provider, prices| Target {
+        let target = |upstream, provider, prices, parameters| Target {
             id: id.to_owned(),
             upstream,
             model: name.to_owned(),
             provider,
             prices,
+            parameters,
         };
         if slug == LOCAL_SLUG {
-            return self.local.has(name).then(|| (target(self.local.upstream(), None, None), None));
+            return self.local.has(name).then(|| (target(self.local.upstream(), None, None, None), None));
         }
         if !principal.may_use_providers() {
             return None;
@@ -145,7 +149,7 @@ impl Catalogue {
         let offer = providers.get(slug)?;
         let provider = &offer.stored.provider;
         let model = provider.models.iter().find(|model| model.enabled && model.name == name)?;
-        let target = target(Arc::clone(&offer.upstream), Some(provider.id), model.prices);
+        let target = target(Arc::clone(&offer.upstream), Some(provider.id), model.prices, model.parameters.clone());
         Some((target, model.stand_in.clone()))
     }
 }
@@ -159,6 +163,7 @@ fn offered(provider: &Provider, model: &ProviderModel) -> AvailableModel {
         context_window: model.context_window,
         sees: sees(&model.abilities, false),
         abilities: model.abilities.clone(),
+        parameters: model.parameters.clone(),
         local: false,
         in_browser: false,
     }

@@ -12,6 +12,7 @@ use crate::conversation::MessageRole;
 use crate::embedding::{EmbedFuture, EmbeddingRequest};
 use crate::format::Format;
 use crate::image::Image;
+use crate::own::OwnValues;
 use crate::think::Think;
 use crate::tools::{ToolCall, Tools};
 
@@ -42,6 +43,11 @@ pub struct Parameters {
     /// How hard the model thinks before it answers. Models that cannot think are not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub think: Option<Think>,
+    /// Parameters that only some model has, by the names that its provider's admins gave them. Those of other models than the
+    /// one that answers are left aside.
+    #[serde(default, skip_serializing_if = "OwnValues::is_empty")]
+    #[schema(value_type = std::collections::HashMap<String, crate::own::OwnValue>, required = false)]
+    pub own: OwnValues,
 }
 
 /// A parameter outside its range.
@@ -61,7 +67,11 @@ impl Parameters {
         in_range("top_p", self.top_p, 0.0, 1.0)?;
         in_range("presence_penalty", self.presence_penalty, -2.0, 2.0)?;
         in_range("frequency_penalty", self.frequency_penalty, -2.0, 2.0)?;
-        in_range("max_tokens", self.max_tokens.map(f64::from), 1.0, 1_048_576.0)
+        in_range("max_tokens", self.max_tokens.map(f64::from), 1.0, 1_048_576.0)?;
+        if let Some(Think::Budget(tokens)) = self.think {
+            in_range("think", Some(f64::from(tokens)), 1.0, 1_048_576.0)?;
+        }
+        Ok(())
     }
 }
 

@@ -164,6 +164,11 @@ pub struct Conversation {
     /// When it goes for good, because it is a temporary one: it is in no list and found by no search.
     #[schema(required)]
     pub temporary_until: Option<Timestamp>,
+    /// Old turns are summed up by themselves when they grow past what the model gets.
+    pub auto_summary: bool,
+    /// When turns of it were last summed up, or that was taken back.
+    #[schema(required)]
+    pub summarised_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }
@@ -184,6 +189,48 @@ pub struct Translation {
     pub text: String,
     /// Which model translated.
     pub model: String,
+}
+
+/// What a branch comes down to, up to the answer that this is kept with. Models get it in the place of that answer and of
+/// all that is above it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Summary {
+    pub text: String,
+    /// Which model wrote it.
+    pub model: String,
+    /// How many messages it stands for.
+    pub messages: u32,
+}
+
+/// What the model of a conversation would be sent with the next question, by estimates of tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ContextTokens {
+    /// What the model is told to be.
+    pub role: u64,
+    /// The instructions of the project.
+    pub project: u64,
+    pub summary: u64,
+    /// What was said since.
+    pub messages: u64,
+    pub pictures: u64,
+}
+
+/// What the model of a conversation would be sent with the next question, and what it was sent so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ContextFigures {
+    pub tokens: ContextTokens,
+    /// How many messages are sent as they are.
+    pub messages: u32,
+    /// How many messages the summary stands for.
+    pub summed_up: u32,
+    /// There are older messages that are not sent at all.
+    pub left_out: bool,
+    /// In billionths of a US dollar, of all branches; nothing where no model had a price.
+    #[schema(required)]
+    pub cost: Option<u64>,
+    /// Up to which answer it would be summed up now: the one before the last question.
+    #[schema(required)]
+    pub summable: Option<MessageId>,
 }
 
 /// A tag, and how many conversations have it.
@@ -229,6 +276,9 @@ pub struct Message {
     /// The last translation that was asked for.
     #[schema(required)]
     pub translation: Option<Translation>,
+    /// What the branch comes down to up to this answer, if it was summed up here.
+    #[schema(required)]
+    pub summary: Option<Summary>,
     /// All messages with the same parent, this one among them, oldest first.
     pub siblings: Vec<MessageId>,
     pub created_at: Timestamp,

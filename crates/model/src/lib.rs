@@ -11,6 +11,7 @@ pub mod format;
 pub mod ids;
 pub mod image;
 pub mod json;
+pub mod own;
 pub mod person;
 pub mod personal;
 pub mod project;
@@ -19,6 +20,7 @@ pub mod provider;
 pub mod search;
 pub mod share;
 pub mod think;
+pub mod tokens;
 pub mod tools;
 pub mod usage;
 

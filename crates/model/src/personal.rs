@@ -33,6 +33,7 @@ impl PersonalProvider {
             context_window: model.context_window,
             abilities: model.abilities.clone(),
             sees: sees(&model.abilities, false),
+            parameters: model.parameters.clone(),
             local: false,
             in_browser: true,
         })

@@ -62,11 +62,11 @@ impl ProjectProfile {
 
 /// What the model is told to be: the instructions of the project, and after them the role of the conversation or, where it
 /// has none, of its assistant.
-pub fn told(instructions: Option<&str>, role: &str) -> String {
-    match instructions.map(str::trim).filter(|instructions| !instructions.is_empty()) {
-        Some(instructions) if role.is_empty() => instructions.to_owned(),
-        Some(instructions) => format!("{instructions}\n\n{role}"),
-        None => role.to_owned(),
+pub fn told(instructions: &str, role: &str) -> String {
+    match instructions.trim() {
+        "" => role.to_owned(),
+        instructions if role.is_empty() => instructions.to_owned(),
+        instructions => format!("{instructions}\n\n{role}"),
     }
 }
 
@@ -96,9 +96,9 @@ mod tests {
 
     #[test]
     fn the_project_speaks_before_the_role() {
-        assert_eq!(told(Some("Be brief."), "You are a poet."), "Be brief.\n\nYou are a poet.");
-        assert_eq!(told(Some(" "), "You are a poet."), "You are a poet.");
-        assert_eq!(told(Some("Be brief."), ""), "Be brief.");
-        assert_eq!(told(None, ""), "");
+        assert_eq!(told("Be brief.", "You are a poet."), "Be brief.\n\nYou are a poet.");
+        assert_eq!(told(" ", "You are a poet."), "You are a poet.");
+        assert_eq!(told("Be brief.", ""), "Be brief.");
+        assert_eq!(told("", ""), "");
     }
 }

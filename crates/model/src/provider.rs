@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::completion::Usage;
+use crate::own::ParameterSchema;
 use crate::{ProviderId, Timestamp};
 
 /// The protocol that a provider speaks.
@@ -97,6 +98,10 @@ pub struct ProviderModel {
     #[serde(default)]
     #[schema(required)]
     pub stand_in: Option<String>,
+    /// Parameters that this model has beside those of all, as a JSON Schema.
+    #[serde(default)]
+    #[schema(required)]
+    pub parameters: Option<ParameterSchema>,
     #[serde(default = "enabled")]
     pub enabled: bool,
 }
@@ -115,6 +120,7 @@ impl ProviderModel {
             abilities: Vec::new(),
             prices: None,
             stand_in: None,
+            parameters: None,
             enabled: true,
         }
     }
@@ -172,6 +178,9 @@ pub struct AvailableModel {
     /// Whether it takes pictures; `null` where nobody has said what it can.
     #[schema(required)]
     pub sees: Option<bool>,
+    /// Parameters that it has beside those of all models.
+    #[schema(required)]
+    pub parameters: Option<ParameterSchema>,
     /// Runs on this very machine.
     pub local: bool,
     /// The caller's own: their browser calls it, and no program can.

@@ -13,6 +13,8 @@ pub enum Think {
     Medium,
     High,
     Max,
+    /// So many tokens, for protocols that bound it so; elsewhere the level that they come nearest to.
+    Budget(u32),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +69,7 @@ impl Think {
             Self::On | Self::Medium => 8_192,
             Self::High => 24_576,
             Self::Max => 32_768,
+            Self::Budget(tokens) => tokens,
         }
     }
 
@@ -75,6 +78,7 @@ impl Think {
         match self {
             Self::Off => Some("none"),
             Self::Max => Some("xhigh"),
+            Self::Budget(tokens) => Self::of_budget(tokens).effort(),
             other => other.level(),
         }
     }
@@ -91,6 +95,7 @@ impl Think {
             Self::Medium => Some("medium"),
             Self::High => Some("high"),
             Self::Max => Some("max"),
+            Self::Budget(tokens) => Self::of_budget(tokens).level(),
         }
     }
 }
@@ -105,6 +110,8 @@ mod tests {
             assert_eq!(Think::of_budget(think.budget()), think);
         }
         assert_eq!((Think::of_budget(1_024), Think::of_budget(u32::MAX)), (Think::Low, Think::Max));
+        let exact = Think::Budget(9_000);
+        assert_eq!((exact.budget(), exact.level(), exact.effort()), (9_000, Some("medium"), Some("medium")));
         assert_eq!((Think::Off.budget(), Think::of_budget(Think::On.budget())), (0, Think::Medium));
     }
 

@@ -13,7 +13,7 @@ use stoa_egress::Request;
 use stoa_model::completion::{CompletionError, CompletionRequest};
 
 use crate::answer::{Interpret, Progress};
-use crate::protocol::{Listed, Protocol, body};
+use crate::protocol::{Listed, Protocol, call_body};
 use crate::provider::{JSON, STREAM, Settings};
 use interpreter::Interpreter;
 use wire::WireRequest;
@@ -36,7 +36,7 @@ impl Anthropic {
 
 impl Protocol for Anthropic {
     fn call(&self, settings: &Settings, request: &CompletionRequest) -> Result<Request, CompletionError> {
-        let body = body(&WireRequest::new(request)?)?;
+        let body = call_body(&WireRequest::new(request)?, request)?;
         let target = settings.base_url.join("messages")?;
         let request = Request::post(target, body).header(CONTENT_TYPE, JSON).header(ACCEPT, STREAM);
         Ok(Self::authorized(settings, request))

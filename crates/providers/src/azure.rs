@@ -9,7 +9,7 @@ use stoa_model::embedding::{Embedded, EmbeddingRequest};
 
 use crate::answer::{Interpret, Progress};
 use crate::openai::{OpenAi, WireEmbedding, WireRequest};
-use crate::protocol::{Listed, Protocol, body};
+use crate::protocol::{Listed, Protocol, body, call_body};
 use crate::provider::{JSON, STREAM, Settings};
 
 const KEY: HeaderName = HeaderName::from_static("api-key");
@@ -22,7 +22,7 @@ pub(crate) struct Azure;
 
 impl Protocol for Azure {
     fn call(&self, settings: &Settings, request: &CompletionRequest) -> Result<Request, CompletionError> {
-        let body = body(&WireRequest::new(request, true))?;
+        let body = call_body(&WireRequest::new(request, true), request)?;
         let target = deployed(settings, &request.model, "chat/completions")?;
         let request = Request::post(target, body).header(CONTENT_TYPE, JSON).header(ACCEPT, STREAM);
         Ok(settings.with_key(request, KEY, ""))

@@ -20,7 +20,7 @@ use stoa_model::clock::Clock;
 use stoa_model::completion::{CompletionError, CompletionRequest};
 
 use crate::answer::{Framing, Interpret, Progress};
-use crate::protocol::{Listed, Protocol, body};
+use crate::protocol::{Listed, Protocol, call_body};
 use crate::provider::{JSON, Settings};
 use credentials::{AccessKey, Credentials};
 use interpreter::Interpreter;
@@ -101,7 +101,7 @@ impl Bedrock {
 
 impl Protocol for Bedrock {
     fn call(&self, settings: &Settings, request: &CompletionRequest) -> Result<Request, CompletionError> {
-        let body = body(&WireRequest::new(request)?)?;
+        let body = call_body(&WireRequest::new(request)?, request)?;
         let target = Place::new(settings.base_url.target().as_url()).of_model(&request.model)?;
         Ok(self.authorized(settings, &http::Method::POST, target, body)?.header(ACCEPT, STREAM))
     }

@@ -14,7 +14,7 @@ use stoa_model::completion::{CompletionError, CompletionRequest};
 use stoa_model::embedding::{Embedded, EmbeddingRequest};
 
 use crate::answer::{Interpret, Progress};
-use crate::protocol::{Listed, Protocol, body};
+use crate::protocol::{Listed, Protocol, body, call_body};
 use crate::provider::{JSON, STREAM, Settings};
 use embeddings::WireEmbeddings;
 use interpreter::Interpreter;
@@ -29,7 +29,7 @@ pub(crate) struct Gemini;
 
 impl Protocol for Gemini {
     fn call(&self, settings: &Settings, request: &CompletionRequest) -> Result<Request, CompletionError> {
-        let body = body(&WireRequest::new(request)?)?;
+        let body = call_body(&WireRequest::new(request)?, request)?;
         let place = place(&request.model);
         let target = settings.base_url.join_with(&format!("{place}:streamGenerateContent"), &[("alt", "sse")])?;
         let request = Request::post(target, body).header(CONTENT_TYPE, JSON).header(ACCEPT, STREAM);

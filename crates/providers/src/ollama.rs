@@ -13,7 +13,7 @@ use stoa_model::completion::{CompletionError, CompletionRequest};
 use stoa_model::embedding::{Embedded, EmbeddingRequest};
 
 use crate::answer::{Framing, Interpret, Progress};
-use crate::protocol::{Listed, Protocol, body};
+use crate::protocol::{Listed, Protocol, body, call_body};
 use crate::provider::{JSON, Settings};
 use embeddings::WireEmbedding;
 use interpreter::Interpreter;
@@ -26,7 +26,7 @@ pub(crate) struct Ollama;
 
 impl Protocol for Ollama {
     fn call(&self, settings: &Settings, request: &CompletionRequest) -> Result<Request, CompletionError> {
-        let body = body(&WireRequest::new(request)?)?;
+        let body = call_body(&WireRequest::new(request)?, request)?;
         let request = Request::post(settings.base_url.join("chat")?, body);
         Ok(settings.bearer(request.header(CONTENT_TYPE, JSON).header(ACCEPT, LINES)))
     }

@@ -18,7 +18,7 @@ use stoa_model::embedding::{Embedded, EmbeddingRequest};
 use stoa_model::provider::ProviderKind;
 
 use crate::answer::{Interpret, Progress};
-use crate::protocol::{Listed, Protocol, body};
+use crate::protocol::{Listed, Protocol, body, call_body};
 use crate::provider::{JSON, STREAM, Settings};
 use interpreter::Interpreter;
 
@@ -31,7 +31,7 @@ pub(crate) struct OpenAi;
 
 impl Protocol for OpenAi {
     fn call(&self, settings: &Settings, request: &CompletionRequest) -> Result<Request, CompletionError> {
-        let body = body(&WireRequest::new(request, is_openai(settings)))?;
+        let body = call_body(&WireRequest::new(request, is_openai(settings)), request)?;
         let target = settings.base_url.join("chat/completions")?;
         let request = Request::post(target, body).header(CONTENT_TYPE, JSON).header(ACCEPT, STREAM);
         Ok(settings.bearer(request))
@@ -75,8 +75,8 @@ pub fn openai_endpoints(base_url: &str) -> Result<OpenAiEndpoints, CompletionErr
 
 /// The body of a streaming call, for a program that makes it itself.
 pub fn openai_body(base_url: &str, request: &CompletionRequest) -> Result<String, CompletionError> {
-    let written = serde_json::to_string(&WireRequest::new(request, is_openai(&keyless(base_url)?)));
-    written.map_err(|error| CompletionError::Invalid { detail: error.to_string() })
+    let written = call_body(&WireRequest::new(request, is_openai(&keyless(base_url)?)), request)?;
+    String::from_utf8(written).map_err(|error| CompletionError::Invalid { detail: error.to_string() })
 }
 
 fn keyless(base_url: &str) -> Result<Settings, CompletionError> {

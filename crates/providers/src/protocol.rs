@@ -7,6 +7,7 @@ use stoa_egress::Request;
 use stoa_model::clock::SystemClock;
 use stoa_model::completion::{CompletionError, CompletionRequest};
 use stoa_model::embedding::{Embedded, EmbeddingRequest};
+use stoa_model::own::write_values;
 use stoa_model::provider::{ProviderKind, ProviderModel};
 
 use crate::answer::{Framing, Interpret, Progress};
@@ -69,6 +70,18 @@ pub(crate) fn of(kind: ProviderKind) -> Box<dyn Protocol> {
 /// The body of a call. What is written is made of texts, numbers and JSON, and always serialises.
 pub(crate) fn body(request: &impl serde::Serialize) -> Result<Vec<u8>, CompletionError> {
     serde_json::to_vec(request).map_err(|error| CompletionError::Invalid { detail: error.to_string() })
+}
+
+/// The body of the call of a model, with the parameters that only this model has at their places.
+pub(crate) fn call_body(wire: &impl serde::Serialize, request: &CompletionRequest) -> Result<Vec<u8>, CompletionError> {
+    let own = &request.parameters.own;
+    if own.is_empty() {
+        return body(wire);
+    }
+    let invalid = |detail: String| CompletionError::Invalid { detail };
+    let mut written = serde_json::to_value(wire).map_err(|error| invalid(error.to_string()))?;
+    write_values(&mut written, own).map_err(|fault| invalid(fault.to_string()))?;
+    body(&written)
 }
 
 /// An answer that comes whole.

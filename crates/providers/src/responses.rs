@@ -14,7 +14,7 @@ use stoa_model::embedding::{Embedded, EmbeddingRequest};
 
 use crate::answer::{Interpret, Progress};
 use crate::openai::OpenAi;
-use crate::protocol::{Listed, Protocol, body};
+use crate::protocol::{Listed, Protocol, call_body};
 use crate::provider::{JSON, STREAM, Settings};
 use interpreter::Interpreter;
 use wire::WireRequest;
@@ -24,7 +24,7 @@ pub(crate) struct Responses;
 
 impl Protocol for Responses {
     fn call(&self, settings: &Settings, request: &CompletionRequest) -> Result<Request, CompletionError> {
-        let body = body(&WireRequest::new(request)?)?;
+        let body = call_body(&WireRequest::new(request)?, request)?;
         let target = settings.base_url.join("responses")?;
         let request = Request::post(target, body).header(CONTENT_TYPE, JSON).header(ACCEPT, STREAM);
         Ok(settings.bearer(request))

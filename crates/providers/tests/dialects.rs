@@ -366,6 +366,8 @@ async fn a_thinking_model_of_anthropics_is_asked_as_its_version_wants() {
     let told = body(&server);
     assert_eq!(told["thinking"], json!({"type": "enabled", "budget_tokens": 2_048}));
     assert_eq!(told["max_tokens"], 10_240);
+    ask(&provider, asked(Think::Budget(5_000))).await;
+    assert_eq!(body(&server)["thinking"], json!({"type": "enabled", "budget_tokens": 5_000}));
     let newer = CompletionRequest { model: "claude-opus-4-6".to_owned(), ..asked(Think::High) };
     ask(&provider, newer).await;
     let told = body(&server);

@@ -26,6 +26,7 @@ pub use repositories::assistant_shares::NewReach;
 pub use repositories::assistants::{AssistantChange, MAX_ASSISTANTS, NewAssistant};
 pub use repositories::browser_generations::{BROWSER_PATIENCE, BrowserAppend, BrowserStep, EndLog, LogSoFar};
 pub use repositories::bulk::{BulkChange, MAX_AT_ONCE};
+pub use repositories::context::History;
 pub use repositories::conversations::{ConversationChange, ConversationFilter, NewConversation};
 pub use repositories::files::{FileLimits, NewFile, StoredFile};
 pub use repositories::generations::{
@@ -43,6 +44,7 @@ pub use repositories::prompts::MAX_PROMPTS;
 pub use repositories::providers::{NewProvider, ProviderChange, StoredProvider};
 pub use repositories::sessions::{NewSession, Session, SignedIn};
 pub use repositories::shares::{NewShare, ShareChange};
+pub use repositories::summaries::{Summable, Wish};
 pub use repositories::usage::UsageRow;
 pub use repositories::usage_sums::{UsageLimit, UsageOf, UsageSpan};
 pub use repositories::users::{Credentials, NewUser, UserChange};

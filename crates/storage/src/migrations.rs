@@ -13,6 +13,7 @@ mod m0008_personal_providers;
 mod m0009_sharing_and_imports;
 mod m0010_prompts_and_temporary_chats;
 mod m0011_shared_assistants_and_folders;
+mod m0013_summaries_and_own_parameters;
 
 pub(crate) struct Migrations;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrations {
             Box::new(m0009_sharing_and_imports::Migration),
             Box::new(m0010_prompts_and_temporary_chats::Migration),
             Box::new(m0011_shared_assistants_and_folders::Migration),
+            Box::new(m0013_summaries_and_own_parameters::Migration),
         ]
     }
 }

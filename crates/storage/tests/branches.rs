@@ -1,17 +1,17 @@
-//! What messages that are taken out, temporary conversations and prompts promise, on both engines.
+//! What messages that are taken out, summaries, temporary conversations and prompts promise, on both engines.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 
 use stoa_model::completion::Parameters;
-use stoa_model::conversation::{Language, MessageStatus, Part, Timings, Translation};
+use stoa_model::conversation::{Language, MessageStatus, Part, Summary, Timings, Translation};
 use stoa_model::person::Role;
 use stoa_model::prompt::{PromptProfile, PromptVariable};
 use stoa_model::{ConversationId, InstanceId, MessageId, Principal, SessionId, Timestamp, UserId, Via};
 use stoa_storage::{
     Append, ConversationChange, ConversationFilter, Database, NewConversation, NewTurn, NewUser, Outcome, PathQuery,
-    SearchFilter, SearchQuery, StorageError, TurnIds, TurnLimits, TurnParent, on_both_engines,
+    SearchFilter, SearchQuery, StorageError, TurnIds, TurnLimits, TurnParent, Wish, on_both_engines,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -269,6 +269,82 @@ on_both_engines! {
         assert_eq!((kept(turn.reply).await, kept(turn.message).await), (Some(translation), None));
         database.keep_translation(&ann, turn.reply, None).await.unwrap();
         assert_eq!(kept(turn.reply).await, None);
+    }
+
+    async fn a_summary_stands_for_what_is_above_it_on_its_branch(test: TestDatabase) {
+        let database = &test.database;
+        let (ann, owner) = two_people(database).await;
+        let id = conversation(database, &ann).await;
+        let summary = |text: &str, messages| Summary { text: text.to_owned(), model: "mock/echo".to_owned(), messages };
+        let sum_up = async |who: &Principal, at: MessageId, it: &Summary, wish| {
+            database.keep_summary(who, at, it, wish, later(9)).await
+        };
+        let apple = say(database, &ann, id, "apple", 1).await;
+        let pear = say(database, &ann, id, "pear", 2).await;
+        say(database, &ann, id, "plum", 3).await;
+        let early = summary("An apple.", 2);
+        assert!(matches!(sum_up(&owner, apple.reply, &early, Wish::Asked).await, Err(StorageError::NotFound)));
+        assert!(matches!(sum_up(&ann, apple.message, &early, Wish::Asked).await, Err(StorageError::Refused(_))));
+        assert_eq!(database.conversation(&ann, id).await.unwrap().summarised_at, None);
+        assert!(sum_up(&ann, apple.reply, &early, Wish::Asked).await.unwrap());
+        assert_eq!(database.conversation(&ann, id).await.unwrap().summarised_at, Some(later(9)));
+        // What is summed up next begins with that.
+        let next = database.summable(&ann, pear.reply, 400).await.unwrap();
+        let said = |messages: &[stoa_model::conversation::Message]| -> Vec<String> {
+            messages.iter().map(|message| message.parts[0].text().to_owned()).collect()
+        };
+        assert_eq!((next.history.summary, said(&next.history.messages)), (Some(early.clone()), vec!["pear".to_owned(), "pear!".to_owned()]));
+        let late = summary("An apple and a pear.", 4);
+        assert!(sum_up(&ann, pear.reply, &late, Wish::ByItself).await.unwrap());
+        let figures = database.context(&ann, id, 50).await.unwrap();
+        assert_eq!((figures.messages, figures.summed_up, figures.left_out, figures.summable), (2, 4, false, None));
+        assert_eq!((figures.tokens.summary, figures.tokens.messages, figures.cost), (5, 3, None));
+        let turn = ask(database, &ann, id, "fig", 10).await;
+        assert_eq!((turn.history.summary.clone(), said(&turn.history.messages)),
+            (Some(late.clone()), vec!["plum".to_owned(), "plum!".to_owned(), "fig".to_owned()]));
+        assert_eq!(turn.sum_up_past, Some(50));
+        end(database, &turn, "fig!", 10).await;
+        // However few messages are sent, the summary is.
+        let limits = TurnLimits { history: 1, ..LIMITS };
+        let again = NewTurn::Regenerate { answer: turn.reply, model: None, parameters: None };
+        let again = database.begin_turn(&ann, again, InstanceId::generate(NOW), limits, later(11)).await.unwrap();
+        assert_eq!((again.history.summary.clone(), said(&again.history.messages), again.history.left_out),
+            (Some(late), vec!["fig".to_owned()], true));
+        end(database, &again, "fig!", 11).await;
+        // Another branch knows nothing of it.
+        let other = NewTurn::Regenerate { answer: pear.reply, model: None, parameters: None };
+        let other = database.begin_turn(&ann, other, InstanceId::generate(NOW), LIMITS, later(12)).await.unwrap();
+        assert_eq!((other.history.summary.clone(), said(&other.history.messages)), (Some(early), vec!["pear".to_owned()]));
+        end(database, &other, "pear?", 12).await;
+        // Taken back, it is gone, and none comes by itself any more.
+        assert!(matches!(database.forget_summary(&owner, pear.reply, later(13)).await, Err(StorageError::NotFound)));
+        database.forget_summary(&ann, pear.reply, later(13)).await.unwrap();
+        assert_eq!(database.message(&ann, pear.reply).await.unwrap().summary, None);
+        assert!(!sum_up(&ann, pear.reply, &summary("No.", 4), Wish::ByItself).await.unwrap());
+        assert_eq!(database.message(&ann, pear.reply).await.unwrap().summary, None);
+        let turn = ask(database, &ann, id, "quince", 14).await;
+        assert_eq!(turn.sum_up_past, None);
+    }
+
+    async fn what_is_taken_out_or_goes_on_is_in_no_summary(test: TestDatabase) {
+        let database = &test.database;
+        let (ann, _owner) = two_people(database).await;
+        let id = conversation(database, &ann).await;
+        let apple = say(database, &ann, id, "apple", 1).await;
+        let pear = say(database, &ann, id, "pear", 2).await;
+        let plum = say(database, &ann, id, "plum", 3).await;
+        let summary = Summary { text: "Fruit.".to_owned(), model: "mock/echo".to_owned(), messages: 2 };
+        let kept = async |at: MessageId| database.message(&ann, at).await.unwrap().summary.is_some();
+        for turn in [&apple, &plum] {
+            database.keep_summary(&ann, turn.reply, &summary, Wish::Asked, later(4)).await.unwrap();
+        }
+        database.remove_message(&ann, pear.message, later(5)).await.unwrap();
+        assert_eq!((kept(apple.reply).await, kept(plum.reply).await), (true, false));
+        let continued = NewTurn::Continue { answer: apple.reply };
+        let continued = database.begin_turn(&ann, continued, InstanceId::generate(NOW), LIMITS, later(6)).await.unwrap();
+        assert!(matches!(database.keep_summary(&ann, apple.reply, &summary, Wish::Asked, later(7)).await, Err(StorageError::Refused(_))));
+        end(database, &continued, "apple! apple!", 7).await;
+        assert!(!kept(apple.reply).await, "it says more than what was summed up");
     }
 
     async fn somebody_is_welcomed_once(test: TestDatabase) {

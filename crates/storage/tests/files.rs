@@ -91,7 +91,7 @@ on_both_engines! {
         let ann = person(&test.database, "ann").await;
         let (shown, unused) = (upload(&test.database, &ann, 'a', NOW).await.unwrap(), upload(&test.database, &ann, 'b', NOW).await.unwrap());
         let turn = show(&test.database, &ann, &shown, NOW).await.unwrap();
-        assert_eq!(turn.history[0].parts, [Part::image(&shown), Part::image(&shown)]);
+        assert_eq!(turn.history.messages[0].parts, [Part::image(&shown), Part::image(&shown)]);
         let refused = test.database.delete_file(&ann, shown.id).await;
         assert!(matches!(refused, Err(StorageError::Refused(_))), "{refused:?}");
         assert_eq!(test.database.sweep_files(NOW, 10).await.unwrap(), 0, "not before its time");

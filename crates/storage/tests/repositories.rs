@@ -295,7 +295,7 @@ on_both_engines! {
         let change = AssistantChange { profile: Some(change), pinned: None };
         database.change_assistant(&ann, made.id, change, later(3)).await.unwrap();
         let second = say(database, &ann, id, TurnParent::Leaf, 4).await;
-        assert_eq!((second.role.as_str(), &second.template, second.history.len()), ("Sing.", &None, 1));
+        assert_eq!((second.role.as_str(), &second.template, second.history.messages.len()), ("Sing.", &None, 1));
         finish(database, &second, "two", 5).await;
         // The conversation's own role goes before it.
         let own = ConversationChange { role: Some("Whisper.".to_owned()), ..ConversationChange::default() };
@@ -307,7 +307,7 @@ on_both_engines! {
         database.change_conversation(&ann, id, own, NOW).await.unwrap();
         database.delete_assistant(&ann, made.id, later(8)).await.unwrap();
         let fourth = say(database, &ann, id, TurnParent::Leaf, 9).await;
-        assert_eq!((fourth.role.as_str(), fourth.history.len()), ("", 7), "it goes on without it");
+        assert_eq!((fourth.role.as_str(), fourth.history.messages.len()), ("", 7), "it goes on without it");
     }
 
     async fn the_path_is_paged_with_siblings_and_branches_switch(test: TestDatabase) {

@@ -175,6 +175,7 @@ async function models(all) {
 			abilities: ['tools'],
 			prices: { input: 2_500_000, cached_input: null, output: 10_000_000 },
 			stand_in: 'mock/echo',
+			parameters: null,
 			enabled: false
 		},
 		'the model as stored'
@@ -199,6 +200,59 @@ async function models(all) {
 	await accessible(page, 'many models');
 	await api(page, all, 'DELETE', `/providers/${id}`);
 }
+
+/** A model whose knobs only its provider knows: an admin describes them, and people turn them. */
+const ownParameters = (view) => async (all) => {
+	const page = await enter(all, views[view]);
+	const slug = `knobs-${view.replace(/\W/g, '').toLowerCase()}`;
+	const { id } = await provider(all, page, slug);
+	const model = { name: 'echo', display_name: 'Knobby', abilities: ['reasoning'] };
+	await api(page, all, 'PUT', `/providers/${id}/models`, { models: [model] });
+	await page.goto(`${all.stoa.origin}/settings/providers/${id}`);
+	await page.getByRole('button', { name: 'Edit Knobby', exact: true }).click();
+	const dialog = page.getByRole('dialog', { name: 'Edit echo' });
+	const schema = dialog.getByLabel('Own parameters');
+	await schema.fill('{ "type": ');
+	await dialog.getByRole('button', { name: 'Save' }).click();
+	await dialog.getByText('This is no JSON object.').waitFor();
+	const parameters = {
+		type: 'object',
+		properties: {
+			top_k: { type: 'integer', title: 'Choices', minimum: 1, maximum: 40, default: 10 },
+			'options.style': { type: 'string', title: 'Style', enum: ['plain', 'rich'] },
+			search: { type: 'boolean', title: 'Search the web' }
+		}
+	};
+	await schema.fill(JSON.stringify(parameters, null, 2));
+	await accessible(page, `parameters of a model, ${view}`);
+	await picture(page, `own parameters described ${view}`);
+	await dialog.getByRole('button', { name: 'Save' }).click();
+	await until('the schema to be stored', 10_000, async () =>
+		Boolean((await api(page, all, 'GET', `/providers/${id}`)).models[0].parameters)
+	);
+	const made = await api(page, all, 'POST', '/conversations', {});
+	await api(page, all, 'PATCH', `/conversations/${made.id}`, { model: `${slug}/echo` });
+	await page.goto(`${all.stoa.origin}/c/${made.id}`);
+	if (!(await page.getByRole('switch', { name: 'Temperature' }).count())) {
+		await page.getByRole('button', { name: 'Parameters' }).click();
+	}
+	await page.getByRole('switch', { name: 'Choices' }).click();
+	await page.getByRole('slider', { name: 'Choices' }).press('ArrowRight');
+	await page.getByLabel('Style').selectOption('rich');
+	await page.getByLabel('Search the web').selectOption('true');
+	await page.getByLabel('Thinking').first().selectOption('budget');
+	await page.getByRole('slider', { name: 'Thinking, at most' }).press('ArrowLeft');
+	await accessible(page, `own parameters set, ${view}`);
+	await picture(page, `own parameters set ${view}`);
+	const kept = async () => (await api(page, all, 'GET', `/conversations/${made.id}`)).parameters;
+	const wanted = { think: { budget: 4096 }, own: { top_k: 11, 'options.style': 'rich', search: true } };
+	await until('the values to be kept', 10_000, async () => {
+		const { think, own } = await kept();
+		return think?.budget === wanted.think.budget && Object.keys(own ?? {}).length === 3;
+	});
+	expect((await kept()).own).equals(wanted.own);
+	await api(page, all, 'DELETE', `/providers/${id}`);
+};
 
 async function standIn(all) {
 	const page = await enter(all, views['390 px, light']);
@@ -299,6 +353,10 @@ export const providerTests = [
 	{ name: 'settings: the key of a provider is stored sealed, replaced and removed', run: keyIsSealed },
 	{ name: 'settings: the connectivity check shows the real error', run: realErrors },
 	{ name: 'settings: models are fetched, searched, edited, switched and brought back', run: models },
+	...['1440 px, dark', '390 px, light'].map((view) => ({
+		name: `settings: the parameters of one model are described and set, ${view}`,
+		run: ownParameters(view)
+	})),
 	{ name: 'settings: another model stands in for one that fails', run: standIn },
 	{ name: 'settings: an answer tells what it has cost', run: cost },
 	{ name: 'settings: a provider is switched off and on', run: switchOff },

@@ -136,6 +136,7 @@ fn available(model: LocalModel) -> AvailableModel {
         context_window: Some(model.context_window),
         sees: sees(&model.abilities, true),
         abilities: model.abilities,
+        parameters: None,
         local: true,
         in_browser: false,
     }

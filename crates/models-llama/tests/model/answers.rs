@@ -211,6 +211,7 @@ async fn penalties_and_every_character_pass_through() {
         frequency_penalty: Some(-0.5),
         max_tokens: Some(30),
         think: None,
+        ..Parameters::default()
     };
     let answer = house.ask(request).await.unwrap();
     assert!(!answer.text.is_empty());

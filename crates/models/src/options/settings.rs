@@ -1,6 +1,7 @@
 //! What options mean for a call.
 
 use stoa_model::completion::{CompletionRequest, LocalOptions, ParameterOutOfRange, Parameters};
+use stoa_model::own::OwnValues;
 
 use super::ModelOptions;
 
@@ -31,6 +32,7 @@ impl From<&ModelOptions> for Settings {
                 max_tokens: longest.map(|tokens| tokens.min(LONGEST_ANSWER)),
                 // Ollama's protocol says it beside the options.
                 think: None,
+                own: OwnValues::default(),
             },
             local: LocalOptions {
                 top_k: sampling.top_k,

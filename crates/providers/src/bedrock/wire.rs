@@ -169,11 +169,15 @@ fn thinking(
         return Ok((fields, effort));
     }
     if request.model.contains("openai.gpt-oss") {
-        let reasoning_effort = match think {
+        let level = match think {
+            Think::Budget(tokens) => Think::of_budget(tokens),
+            level => level,
+        };
+        let reasoning_effort = match level {
             Think::Low => Some("low"),
             Think::On | Think::Medium => Some("medium"),
             Think::High | Think::Max => Some("high"),
-            Think::Off => None,
+            Think::Off | Think::Budget(_) => None,
         };
         if reasoning_effort.is_some() {
             return Ok((Some(Fields { thinking: None, reasoning_effort }), None));

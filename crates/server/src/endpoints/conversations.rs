@@ -2,6 +2,7 @@
 
 mod bulk;
 mod change;
+mod context;
 mod create;
 mod delete;
 mod export;
@@ -27,6 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get::get_conversation, change::change_conversation, delete::delete_conversation))
         .routes(routes!(bulk::change_conversations))
         .routes(routes!(tags::list_tags))
+        .routes(routes!(context::read_context))
         .routes(routes!(export::export_conversation))
         .routes(routes!(restore::restore_conversation))
         .routes(routes!(read::mark_conversation_read))

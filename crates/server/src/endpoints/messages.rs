@@ -6,6 +6,7 @@ mod proceed;
 mod regenerate;
 mod remove;
 mod restore;
+mod summary;
 mod translate;
 
 pub(crate) use begin::{IMAGES, PARTS, TEXT_BYTES};
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(proceed::continue_message))
         .routes(routes!(remove::remove_message))
         .routes(routes!(restore::restore_message))
+        .routes(routes!(summary::sum_up, summary::forget_summary))
         .routes(routes!(translate::translate_message, translate::forget_translation))
 }
 

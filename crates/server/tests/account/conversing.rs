@@ -77,6 +77,46 @@ on_both_engines! {
         assert_eq!(written(&mut owner, &conversation).await[1]["translation"], Value::Null);
     }
 
+    async fn old_turns_are_summed_up_on_request_and_that_is_taken_back(test: TestDatabase) {
+        let (_house, mut owner) = House::with_owner(test).await;
+        let _mock = with_mock(&mut owner).await;
+        let conversation = owner.post("/api/v1/conversations", json!({})).await.good(201).id();
+        let context = format!("/api/v1/conversations/{conversation}/context");
+        let empty = owner.get(&context).await.good(200).body;
+        assert_eq!((&empty["messages"], &empty["summable"]), (&json!(0), &Value::Null));
+        for word in ["one", "two"] {
+            say(&mut owner, &conversation, word, "mock/echo").await;
+            written(&mut owner, &conversation).await;
+        }
+        let figures = owner.get(&context).await.good(200).body;
+        let answer = figures["summable"].as_str().unwrap().to_owned();
+        assert_eq!(answer, written(&mut owner, &conversation).await[1]["id"], "all but the last turn");
+        let path = format!("/api/v1/messages/{answer}/summary");
+        let done = owner.post(&path, json!({})).await.good(200);
+        // The model echoes what it was to sum up.
+        let wanted = json!({"text": "User: one\n\nAssistant: one", "model": "mock/echo", "messages": 2});
+        assert_eq!(done.body["summary"], wanted);
+        let figures = owner.get(&context).await.good(200).body;
+        assert_eq!((&figures["messages"], &figures["summed_up"], &figures["summable"]), (&json!(2), &json!(2), &Value::Null));
+        // The next answer is given by the summary and what came after it.
+        let second = written(&mut owner, &conversation).await[3]["id"].as_str().unwrap().to_owned();
+        owner.post(&format!("/api/v1/messages/{second}/regenerate"), json!({})).await.good(202);
+        let told = "A summary of our conversation so far:\n\nUser: one\n\nAssistant: one\n\ntwo";
+        assert_eq!(written(&mut owner, &conversation).await[3]["parts"][0]["text"], told);
+        let wrong = format!("/api/v1/messages/{}/summary", written(&mut owner, &conversation).await[0]["id"].as_str().unwrap());
+        owner.post(&wrong, json!({})).await.is(409, "refused");
+        owner.post(&path, json!({"model": "mock/none"})).await.is(404, "model_not_found");
+        owner.post(&path, json!({"model": "~mine/echo"})).await.is(404, "model_not_found");
+        owner.delete(&path).await.good(204);
+        assert_eq!(written(&mut owner, &conversation).await[1]["summary"], Value::Null);
+        let about = owner.get(&format!("/api/v1/conversations/{conversation}")).await.good(200).body;
+        assert_eq!(about["auto_summary"], json!(false), "whoever takes one back wants no more");
+        let on = json!({"auto_summary": true});
+        let path = format!("/api/v1/conversations/{conversation}");
+        let changed = owner.send(Method::PATCH, &path, Some(on)).await.good(200);
+        assert_eq!(changed.body["auto_summary"], json!(true));
+    }
+
     async fn a_temporary_conversation_ends_also_in_the_middle_of_an_answer(test: TestDatabase) {
         let (_house, mut owner) = House::with_owner(test).await;
         let _mock = with_mock(&mut owner).await;

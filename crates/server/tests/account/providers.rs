@@ -71,6 +71,52 @@ on_both_engines! {
         owner.post("/api/v1/providers", strange).await.is(400, "invalid_request");
     }
 
+    async fn parameters_of_one_model_reach_that_model_alone(test: TestDatabase) {
+        let (_house, mut owner) = House::with_owner(test).await;
+        let mock = Mock::start().await.unwrap();
+        allow(&mut owner, &mock.address().to_string()).await;
+        let id = owner.post("/api/v1/providers", provider("mock", &mock.base_url())).await.good(201).id();
+        let models = json!({"models": [
+            {"name": "echo", "parameters": {"type": "object", "properties": {
+                "top_k": {"type": "integer", "minimum": 1, "maximum": 40},
+                "options.style": {"type": "string", "enum": ["plain", "rich"]},
+            }}},
+            {"name": "echo;rate=900"},
+        ]});
+        owner.put(&format!("/api/v1/providers/{id}/models"), models).await.good(200);
+        let conversation = owner.post("/api/v1/conversations", json!({"title": "Titled"})).await.good(201).id();
+        let own = json!({"own": {"top_k": 7, "options.style": "rich", "of_another": true}});
+        let changed = json!({"parameters": own});
+        let path = format!("/api/v1/conversations/{conversation}");
+        let kept = owner.patch(&path, changed).await.good(200);
+        assert_eq!(kept.body["parameters"], own, "what is for other models is kept too");
+        let messages = format!("{path}/messages");
+        let mut ask = async |model: &str, own: Value| {
+            let turn = json!({"parts": [{"type": "text", "text": "hi"}], "model": model, "parameters": {"own": own}});
+            let turn = owner.post(&messages, turn).await.good(202);
+            let reply = turn.body["reply_id"].clone();
+            loop {
+                let list = owner.get(&messages).await.good(200);
+                let items = list.body["items"].as_array().unwrap().clone();
+                let answer = items.into_iter().find(|item| item["id"] == reply).unwrap();
+                if answer["status"] != "running" {
+                    return answer;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let sent = || mock.requests().last().unwrap().body.clone();
+        assert_eq!(ask("mock/echo", own["own"].clone()).await["status"], "complete");
+        assert_eq!((&sent()["top_k"], &sent()["options"]), (&json!(7), &json!({"style": "rich"})));
+        assert_eq!(sent().get("of_another"), None);
+        ask("mock/echo;rate=900", own["own"].clone()).await;
+        assert_eq!((sent().get("top_k"), sent().get("options")), (None, None), "it has no such parameters");
+        let refused = ask("mock/echo", json!({"top_k": 41})).await;
+        assert_eq!(refused["error"]["detail"], "the parameter `top_k` must be at most 40");
+        let wrong = json!({"parameters": {"own": {"stream": false}}});
+        owner.patch(&path, wrong).await.is(400, "invalid_request");
+    }
+
     async fn models_are_written_by_hand_and_offered(test: TestDatabase) {
         let (_house, mut owner) = House::with_owner(test).await;
         let id = owner.post("/api/v1/providers", provider("mock", "https://api.example.com/v1")).await.good(201).id();
@@ -79,6 +125,7 @@ on_both_engines! {
             {
                 "name": "big", "display_name": "Big", "context_window": 8192, "abilities": ["tools"], "enabled": true,
                 "prices": {"input": 2_500_000, "cached_input": null, "output": 10_000_000}, "stand_in": "mock/meta/small",
+                "parameters": {"type": "object", "properties": {"top_k": {"type": "integer", "minimum": 1, "maximum": 40}}},
             },
             {"name": "meta/small"},
             {"name": "hidden", "enabled": false},
@@ -87,7 +134,7 @@ on_both_engines! {
         assert_eq!(put.body["models"][0], models[0]);
         let small = json!({
             "name": "meta/small", "display_name": null, "context_window": null, "abilities": [], "prices": null,
-            "stand_in": null, "enabled": true
+            "stand_in": null, "parameters": null, "enabled": true
         });
         assert_eq!(put.body["models"][1], small);
         let offered = owner.get("/api/v1/models").await.good(200);
@@ -100,11 +147,16 @@ on_both_engines! {
         let most: Vec<_> = (0..2_000).map(|n| json!({"name": format!("m{n:04}{}", "x".repeat(250))})).collect();
         assert_eq!(owner.put(&path, json!({"models": most})).await.good(200).body["models"][1999], json!({
             "name": format!("m1999{}", "x".repeat(250)),
-            "display_name": null, "context_window": null, "abilities": [], "prices": null, "stand_in": null, "enabled": true
+            "display_name": null, "context_window": null, "abilities": [], "prices": null, "stand_in": null, "parameters": null,
+            "enabled": true
         }));
         let prices = json!({"input": 100_000_000_001_u64, "output": 1});
         let wrong = json!({"models": [{"name": "a", "prices": prices}, {"name": "b", "stand_in": "no-model"}]});
         assert_eq!(owner.put(&path, wrong).await.fields(), ["models.0.prices", "models.1.stand_in"]);
+        let wrong = json!({"models": [{
+            "name": "a", "parameters": {"type": "object", "properties": {"messages": {"type": "string"}}}
+        }]});
+        assert_eq!(owner.put(&path, wrong).await.fields(), ["models.0.parameters"]);
         let unknown = json!({"models": [{"name": "a", "price": 1}]});
         owner.put(&path, unknown).await.is(400, "invalid_request");
         let nobodys = format!("/api/v1/providers/{NOBODYS_ID}/models");

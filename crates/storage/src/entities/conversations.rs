@@ -31,6 +31,10 @@ pub struct Model {
     pub deleted_at: Option<i64>,
     /// When a temporary one goes for good.
     pub expires_at: Option<i64>,
+    /// Old turns are summed up by themselves.
+    pub auto_summary: bool,
+    /// When turns were last summed up, or that was taken back.
+    pub summarised_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -39,6 +39,9 @@ pub struct Model {
     pub moved_from_id: Option<Uuid>,
     #[sea_orm(column_type = "Text")]
     pub translation: Option<String>,
+    /// What its branch comes down to, up to this answer.
+    #[sea_orm(column_type = "Text")]
+    pub summary: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

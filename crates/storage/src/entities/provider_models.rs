@@ -18,6 +18,8 @@ pub struct Model {
     pub prices: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub stand_in: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub parameters: Option<String>,
     pub enabled: bool,
     pub position: i64,
 }

@@ -250,25 +250,38 @@ impl Database {
     }
 }
 
-/// What the assistant of a conversation brings to a turn: nothing when its owner, who asks, has deleted it. One of somebody
-/// else's must be shared with the principal still, and what it is built on may not be handed to a browser.
-pub(super) async fn for_turn<C: ConnectionTrait>(
+/// What the assistant of a conversation brings along. Nothing when it is gone, or no longer the principal's to use.
+pub(super) async fn profile_of<C: ConnectionTrait>(
+    connection: &C,
+    principal: &Principal,
+    id: AssistantId,
+) -> Result<Option<AssistantProfile>, StorageError> {
+    match find_usable(connection, principal, id).await {
+        Ok(row) => Ok(Some(profile(&row)?)),
+        Err(StorageError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a turn may begin with the assistant of its conversation, and without one that its owner, who asks, has deleted.
+/// One of somebody else's must be shared with the principal still, and what it is built on is not handed to a browser.
+pub(super) async fn check_turn<C: ConnectionTrait>(
     connection: &C,
     principal: &Principal,
     id: AssistantId,
     by_browser: bool,
-) -> Result<Option<AssistantProfile>, StorageError> {
+) -> Result<(), StorageError> {
     match find_usable(connection, principal, id).await {
         Ok(row) if by_browser && !is_own(principal, &row) => {
             Err(StorageError::Refused("a shared assistant is not handed to a browser"))
         }
-        Ok(row) => Ok(Some(profile(&row)?)),
+        Ok(_) => Ok(()),
         Err(StorageError::NotFound) => {
             let own = assistants::Entity::find_by_id(id.as_uuid())
                 .filter(access::rows(principal.assistants(), assistants::Column::OwnerId));
             match own.count(connection).await? {
                 0 => Err(StorageError::Refused("the assistant is no longer shared")),
-                _ => Ok(None),
+                _ => Ok(()),
             }
         }
         Err(error) => Err(error),

@@ -61,6 +61,7 @@ pub struct ConversationChange {
     pub role: Option<String>,
     /// Any message; the newest end below it becomes the leaf.
     pub leaf: Option<MessageId>,
+    pub auto_summary: Option<bool>,
     /// A temporary one becomes one like all others.
     pub keep: bool,
 }
@@ -103,6 +104,8 @@ impl Database {
             updated_at: now.as_millis(),
             deleted_at: None,
             expires_at: new.expires_at.map(Timestamp::as_millis),
+            auto_summary: true,
+            summarised_at: None,
         };
         let transaction = self.begin().await?;
         insert(&transaction, row.clone()).await?;
@@ -230,6 +233,9 @@ impl Database {
         if let Some(message) = change.leaf {
             let leaf = super::messages::newest_leaf(&transaction, id, message).await?;
             update = update.col_expr(conversations::Column::LeafId, Expr::value(leaf.as_uuid()));
+        }
+        if let Some(auto_summary) = change.auto_summary {
+            update = update.col_expr(conversations::Column::AutoSummary, Expr::value(auto_summary));
         }
         if change.keep {
             update = update.col_expr(conversations::Column::ExpiresAt, Expr::value(None::<i64>));
@@ -467,6 +473,8 @@ pub(super) fn conversation(
         generating,
         unread: row.answered_at > row.read_at,
         temporary_until: row.expires_at.map(Timestamp::from_millis),
+        auto_summary: row.auto_summary,
+        summarised_at: row.summarised_at.map(Timestamp::from_millis),
         created_at: Timestamp::from_millis(row.created_at),
         updated_at: Timestamp::from_millis(row.updated_at),
     })

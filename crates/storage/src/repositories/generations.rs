@@ -9,7 +9,7 @@ use sea_orm::{
     QuerySelect, QueryTrait,
 };
 use stoa_model::completion::{FinishReason, Parameters, Usage};
-use stoa_model::conversation::{Failure, Message, MessageRole, MessageStatus, Part, Timings};
+use stoa_model::conversation::{Failure, MessageRole, MessageStatus, Part, Timings};
 use stoa_model::personal::is_personal;
 use stoa_model::project::told;
 use stoa_model::{ConversationId, GenerationId, InstanceId, MessageId, Principal, Timestamp, UsageId, UserId};
@@ -20,11 +20,11 @@ use crate::{Database, Notice, StorageError, access};
 
 use super::assistants;
 use super::browser_generations::{browser_begins, browser_ends};
+use super::context::{End, History, history, instructions};
 use super::conversations::{find as find_conversation, set_title, update_one};
 use super::files;
-use super::messages::{find_message, message, path};
+use super::messages::find_message;
 use super::personal_providers::StoredPersonalProvider;
-use super::projects;
 use super::usage::{self, UsageRow};
 use super::users::name_of;
 use super::{from_json, to_json};
@@ -85,8 +85,10 @@ pub struct TurnIds {
     pub template: Option<InputTemplate>,
     /// What the answer holds already, when it is continued.
     pub base: Vec<Part>,
-    /// The path that leads to the answer, oldest first, at most as long as asked for.
-    pub history: Vec<Message>,
+    /// The path that leads to the answer, since its last summary, at most as long as asked for.
+    pub history: History,
+    /// Its old turns are to be summed up by themselves when it grows past this many messages, or past what its model takes.
+    pub sum_up_past: Option<u32>,
     /// The conversation has no title but the one that this turn gave it.
     pub untitled: bool,
     pub lease: Lease,
@@ -234,31 +236,18 @@ impl Database {
         if untitled {
             self.index_title(&transaction, conversation).await?;
         }
-        let assistant = match begun.conversation.assistant_id {
-            Some(id) => assistants::for_turn(&transaction, principal, id.into(), browser.is_some()).await?,
+        if let Some(id) = begun.conversation.assistant_id {
+            assistants::check_turn(&transaction, principal, id.into(), browser.is_some()).await?;
+        }
+        let instructions = instructions(&transaction, principal, &begun.conversation).await?;
+        let template = match instructions.template {
+            Some(text) => Some(InputTemplate { text, user: name_of(&transaction, user).await? }),
             None => None,
         };
-        let role = match &assistant {
-            Some(profile) if begun.conversation.role.is_empty() => profile.role.clone(),
-            _ => begun.conversation.role.clone(),
-        };
-        let project = match begun.conversation.project_id {
-            Some(id) => projects::profile_of(&transaction, principal, id.into()).await?,
-            None => None,
-        };
-        let template = match assistant.as_ref().filter(|profile| !profile.input_template.is_empty()) {
-            Some(profile) => {
-                Some(InputTemplate { text: profile.input_template.clone(), user: name_of(&transaction, user).await? })
-            }
-            None => None,
-        };
-        let asked = assistant.as_ref().and_then(|profile| profile.history_messages);
-        let longest = asked.unwrap_or(limits.history);
-        let history = path(&transaction, conversation, begun.message, longest)
-            .await?
-            .into_iter()
-            .map(|row| message(row, Vec::new()))
-            .collect::<Result<_, _>>()?;
+        let longest = instructions.history.unwrap_or(limits.history);
+        let history = history(&transaction, &begun.conversation, End::At(begun.message), longest).await?;
+        // Whoever says how many messages are sent wants just those.
+        let by_itself = begun.conversation.auto_summary && instructions.history.is_none();
         transaction.commit().await?;
         self.notices().publish(Notice::Conversation { user, conversation }).await;
         Ok(TurnIds {
@@ -269,10 +258,11 @@ impl Database {
             user,
             model: begun.model,
             parameters: begun.parameters,
-            role: told(project.as_ref().map(|project| project.instructions.as_str()), &role),
+            role: told(&instructions.project, &instructions.role),
             template,
             base: begun.base,
             history,
+            sum_up_past: by_itself.then_some(longest),
             // Nobody reads the title of a temporary one.
             untitled: untitled && begun.conversation.expires_at.is_none(),
             lease,
@@ -611,8 +601,9 @@ impl Begun {
                 .col_expr(messages::Column::GenerationId, Expr::value(Some(generation.as_uuid())))
                 .col_expr(messages::Column::Error, Expr::value(None::<String>))
                 .col_expr(messages::Column::FinishReason, Expr::value(None::<String>))
-                // It will say more than was translated.
+                // It will say more than was translated or summed up.
                 .col_expr(messages::Column::Translation, Expr::value(None::<String>))
+                .col_expr(messages::Column::Summary, Expr::value(None::<String>))
                 .filter(messages::Column::Id.eq(self.reply.as_uuid()))
                 .exec(transaction)
                 .await?;
@@ -651,6 +642,7 @@ fn empty_message() -> messages::ActiveModel {
         removed_parent_id: Set(None),
         moved_from_id: Set(None),
         translation: Set(None),
+        summary: Set(None),
         ..Default::default()
     }
 }

@@ -133,5 +133,6 @@ fn row(conversation: ConversationId, new: &ImportedMessage) -> Result<messages::
         removed_parent_id: None,
         moved_from_id: None,
         translation: None,
+        summary: None,
     })
 }

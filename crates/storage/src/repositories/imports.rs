@@ -244,6 +244,8 @@ impl Database {
             updated_at: new.updated_at.as_millis(),
             deleted_at: None,
             expires_at: None,
+            auto_summary: true,
+            summarised_at: None,
         };
         let (id, titled) = (row.id, row.titled);
         insert(&transaction, row).await?;

@@ -287,6 +287,7 @@ pub(super) fn message(row: messages::Model, siblings: Vec<MessageId>) -> Result<
         conversation_id: row.conversation_id.into(),
         parent_id: row.parent_id.map(Into::into),
         translation: row.translation.map(|text| from_json("messages", "translation", id, &text)).transpose()?,
+        summary: row.summary.map(|text| from_json("messages", "summary", id, &text)).transpose()?,
         model: row.model,
         stand_in: row.stand_in,
         generation_id: row.generation_id.map(Into::into),

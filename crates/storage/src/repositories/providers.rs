@@ -220,6 +220,7 @@ fn model_row(
         context_window: Set(model.context_window.map(i64::from)),
         prices: Set(model.prices.map(|prices| to_json("provider_models", "prices", &prices)).transpose()?),
         stand_in: Set(model.stand_in),
+        parameters: Set(model.parameters.map(|it| to_json("provider_models", "parameters", &it)).transpose()?),
         enabled: Set(model.enabled),
         position: Set(position),
     })
@@ -248,6 +249,10 @@ fn provider_model(row: provider_models::Model) -> Result<ProviderModel, StorageE
         abilities: from_json("provider_models", "abilities", &row.name, &row.abilities)?,
         prices: row.prices.map(|text| from_json("provider_models", "prices", &row.name, &text)).transpose()?,
         stand_in: row.stand_in,
+        parameters: row
+            .parameters
+            .map(|text| from_json("provider_models", "parameters", &row.name, &text))
+            .transpose()?,
         name: row.name,
         display_name: row.display_name,
         enabled: row.enabled,

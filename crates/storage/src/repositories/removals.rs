@@ -14,6 +14,7 @@ use crate::{Database, Notice, StorageError, access};
 
 use super::conversations::update_one;
 use super::messages::{find_message, newest_leaf, path};
+use super::summaries::drop_summaries;
 
 impl Database {
     /// Takes a message out of its branch; a question takes its answers along. Refused while one of them is being written.
@@ -62,6 +63,7 @@ impl Database {
             .filter(search_entries::Column::MessageId.is_in(ids.iter().copied()))
             .exec(&transaction)
             .await?;
+        drop_summaries(&transaction, &row, now).await?;
         let conversation = row.conversation_id.into();
         if leaf.is_some_and(|leaf| ids.contains(&leaf)) {
             let leaf = match row.parent_id {

@@ -39,6 +39,7 @@ export type Parameters = Schemas['Parameters'];
 export type Think = Schemas['Think'];
 export type Conversation = Schemas['Conversation'];
 export type Message = Schemas['Message'];
+export type ContextFigures = Schemas['ContextFigures'];
 export type MessagePage = Schemas['MessageList'];
 export type Part = Schemas['Part'];
 export type NewPart = Schemas['NewPart'];

@@ -385,6 +385,23 @@ export interface paths {
 		patch: operations['change_conversation'];
 		trace?: never;
 	};
+	'/api/v1/conversations/{id}/context': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** What a model would be sent with the next question, part by part, and what the conversation has cost. */
+		get: operations['read_context'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/conversations/{id}/export': {
 		parameters: {
 			query?: never;
@@ -958,6 +975,27 @@ export interface paths {
 		/** Puts back a message that was taken out within the last hour, with what went with it, where it was. */
 		post: operations['restore_message'];
 		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/messages/{id}/summary': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Sums up a branch to this answer, which takes as long as the model needs. From then on models get the summary in the place of
+		 *     this answer and of all above it.
+		 */
+		post: operations['sum_up'];
+		/** Takes a summary back: models get the messages themselves again, and nothing more is summed up by itself in this conversation. */
+		delete: operations['forget_summary'];
 		options?: never;
 		head?: never;
 		patch?: never;
@@ -1681,6 +1719,7 @@ export interface components {
 			/** @description Runs on this very machine. */
 			local: boolean;
 			name: string;
+			parameters: components['schemas']['ParameterSchema'] | null;
 			provider: string;
 			/** @description Whether it takes pictures; `null` where nobody has said what it can. */
 			sees: boolean | null;
@@ -1748,12 +1787,58 @@ export interface components {
 			model: string | null;
 			ok: boolean;
 		};
+		/** @description What the model of a conversation would be sent with the next question, and what it was sent so far. */
+		ContextFigures: {
+			/**
+			 * Format: int64
+			 * @description In billionths of a US dollar, of all branches; nothing where no model had a price.
+			 */
+			cost: number | null;
+			/** @description There are older messages that are not sent at all. */
+			left_out: boolean;
+			/**
+			 * Format: int32
+			 * @description How many messages are sent as they are.
+			 */
+			messages: number;
+			summable: components['schemas']['MessageId'] | null;
+			/**
+			 * Format: int32
+			 * @description How many messages the summary stands for.
+			 */
+			summed_up: number;
+			tokens: components['schemas']['ContextTokens'];
+		};
+		/** @description What the model of a conversation would be sent with the next question, by estimates of tokens. */
+		ContextTokens: {
+			/**
+			 * Format: int64
+			 * @description What was said since.
+			 */
+			messages: number;
+			/** Format: int64 */
+			pictures: number;
+			/**
+			 * Format: int64
+			 * @description The instructions of the project.
+			 */
+			project: number;
+			/**
+			 * Format: int64
+			 * @description What the model is told to be.
+			 */
+			role: number;
+			/** Format: int64 */
+			summary: number;
+		};
 		Continue: Record<string, never>;
 		/** @description The conversation as the list and the header show it. */
 		Conversation: {
 			/** @description Out of the list, but kept; a new turn brings it back. */
 			archived: boolean;
 			assistant_id: components['schemas']['AssistantId'] | null;
+			/** @description Old turns are summed up by themselves when they grow past what the model gets. */
+			auto_summary: boolean;
 			created_at: components['schemas']['Timestamp'];
 			/** @description An answer is being written. */
 			generating: boolean;
@@ -1766,6 +1851,7 @@ export interface components {
 			project_id: components['schemas']['ProjectId'] | null;
 			/** @description What the model is told to be in this conversation; empty for what the assistant says, if there is one. */
 			role: string;
+			summarised_at: components['schemas']['Timestamp'] | null;
 			/** @description In alphabetical order. */
 			tags: string[];
 			temporary_until: components['schemas']['Timestamp'] | null;
@@ -1777,6 +1863,8 @@ export interface components {
 		ConversationChange: {
 			/** @description Out of the list, or back in it. */
 			archived?: boolean | null;
+			/** @description Whether old turns are summed up by themselves. */
+			auto_summary?: boolean | null;
 			/** @description `true` makes a temporary conversation one like all others. */
 			keep?: boolean;
 			leaf_id?: components['schemas']['MessageId'] | null;
@@ -2135,6 +2223,7 @@ export interface components {
 			/** @description The model that answered in the place of that one, which could not. */
 			stand_in: string | null;
 			status: components['schemas']['MessageStatus'];
+			summary: components['schemas']['Summary'] | null;
 			timings: components['schemas']['Timings'] | null;
 			translation: components['schemas']['Translation'] | null;
 			usage: components['schemas']['Usage'] | null;
@@ -2329,6 +2418,34 @@ export interface components {
 			expires_at?: components['schemas']['Timestamp'] | null;
 			leaf_id?: components['schemas']['MessageId'] | null;
 		};
+		/** @enum {string} */
+		ObjectKind: 'object';
+		/** @enum {string} */
+		OwnKind: 'number' | 'integer' | 'boolean' | 'string';
+		OwnParameter: {
+			default?: components['schemas']['OwnValue'] | null;
+			description?: string | null;
+			/** @description The only texts that are taken. */
+			enum?: string[] | null;
+			/** Format: double */
+			maximum?: number | null;
+			/** Format: double */
+			minimum?: number | null;
+			/** @description What people see; the name of the property when absent. */
+			title?: string | null;
+			type: components['schemas']['OwnKind'];
+		};
+		OwnValue: boolean | number | string;
+		/**
+		 * @description The part of JSON Schema that is understood: an object whose properties are numbers, switches, choices and texts. The name of
+		 *     a property says where in the body of a call its value goes: `top_k`, or by dots `generationConfig.topK`.
+		 */
+		ParameterSchema: {
+			properties: {
+				[key: string]: components['schemas']['OwnParameter'];
+			};
+			type: components['schemas']['ObjectKind'];
+		};
 		/** @description Sampling choices of one turn. An absent value is not sent, so that the model's own default holds. */
 		Parameters: {
 			/**
@@ -2341,6 +2458,13 @@ export interface components {
 			 * @description The longest answer, in tokens: 1 to 1,048,576.
 			 */
 			max_tokens?: number | null;
+			/**
+			 * @description Parameters that only some model has, by the names that its provider's admins gave them. Those of other models than the
+			 *     one that answers are left aside.
+			 */
+			own?: {
+				[key: string]: components['schemas']['OwnValue'];
+			};
 			/**
 			 * Format: double
 			 * @description -2 to 2.
@@ -2563,6 +2687,7 @@ export interface components {
 			enabled?: boolean;
 			/** @description The name the provider knows it by. */
 			name: string;
+			parameters: components['schemas']['ParameterSchema'] | null;
 			prices: components['schemas']['Prices'] | null;
 			/** @description The id (`slug/name`) of another model that answers when this one's provider cannot, as long as nothing was said. */
 			stand_in: string | null;
@@ -2799,6 +2924,24 @@ export interface components {
 			/** @description The smallest first. */
 			items: components['schemas']['ModelSuggestion'][];
 		};
+		SumUp: {
+			/** @description Another model than that of the conversation. */
+			model?: string | null;
+		};
+		/**
+		 * @description What a branch comes down to, up to the answer that this is kept with. Models get it in the place of that answer and of
+		 *     all that is above it.
+		 */
+		Summary: {
+			/**
+			 * Format: int32
+			 * @description How many messages it stands for.
+			 */
+			messages: number;
+			/** @description Which model wrote it. */
+			model: string;
+			text: string;
+		};
 		/** @description A tag, and how many conversations have it. */
 		TagCount: {
 			/** Format: int64 */
@@ -2808,8 +2951,20 @@ export interface components {
 		TagList: {
 			items: components['schemas']['TagCount'][];
 		};
-		/** @enum {string} */
-		Think: 'off' | 'on' | 'low' | 'medium' | 'high' | 'max';
+		Think:
+			| 'off'
+			| 'on'
+			| 'low'
+			| 'medium'
+			| 'high'
+			| 'max'
+			| {
+					/**
+					 * Format: int32
+					 * @description So many tokens, for protocols that bound it so; elsewhere the level that they come nearest to.
+					 */
+					budget: number;
+			  };
 		/** Format: date-time */
 		Timestamp: string;
 		/** @description Milliseconds of one answer. */
@@ -4172,6 +4327,35 @@ export interface operations {
 				};
 				content: {
 					'application/json': components['schemas']['Conversation'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	read_context: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['ConversationId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['ContextFigures'];
 				};
 			};
 			404: {
@@ -5574,6 +5758,82 @@ export interface operations {
 		};
 	};
 	restore_message: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	sum_up: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['MessageId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['SumUp'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Message'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			502: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	forget_summary: {
 		parameters: {
 			query?: never;
 			header?: never;

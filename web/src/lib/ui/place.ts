@@ -37,7 +37,7 @@ export function position(
 	return { left, top: Math.max(MARGIN, top), maxHeight: room, side: final };
 }
 
-/** Places `floating` beside the anchor now and whenever the page moves; returns the function that stops it. */
+/** Places `floating` beside the anchor now and whenever the page moves or it grows; returns the function that stops it. */
 export function follow(floating: HTMLElement, anchor: () => Box, placement: Placement): () => void {
 	let frame = 0;
 	const apply = () => {
@@ -59,10 +59,14 @@ export function follow(floating: HTMLElement, anchor: () => Box, placement: Plac
 		later();
 	};
 	apply();
+	// What it shows may come later, and grow.
+	const grown = new ResizeObserver(later);
+	grown.observe(floating);
 	window.addEventListener('resize', later);
 	window.addEventListener('scroll', moved, true);
 	return () => {
 		if (frame !== 0) cancelAnimationFrame(frame);
+		grown.disconnect();
 		window.removeEventListener('resize', later);
 		window.removeEventListener('scroll', moved, true);
 	};

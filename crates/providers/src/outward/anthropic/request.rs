@@ -121,7 +121,7 @@ impl Thinking {
             "enabled" => {
                 let budget = thinking.needed("budget_tokens", "a whole number above 0")?;
                 self.budget = Some(budget);
-                Think::of_budget(budget)
+                Think::Budget(budget)
             }
             "adaptive" => Think::On,
             "disabled" => Think::Off,

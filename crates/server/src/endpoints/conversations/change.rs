@@ -38,6 +38,8 @@ pub(crate) struct ConversationChange {
     role: Option<String>,
     /// Any message: the newest end below it is shown from now on.
     leaf_id: Option<MessageId>,
+    /// Whether old turns are summed up by themselves.
+    auto_summary: Option<bool>,
     /// `true` makes a temporary conversation one like all others.
     #[serde(default)]
     keep: bool,
@@ -77,6 +79,7 @@ pub(super) async fn change_conversation(
         parameters: change.parameters,
         role: change.role.map(|role| role.replace('\0', "")),
         leaf: change.leaf_id,
+        auto_summary: change.auto_summary,
         keep: change.keep,
     };
     Ok(Answer(app.database.change_conversation(&principal, id, change, app.now()).await?))

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Deserializer};
 use stoa_identity::validation::{self, Report};
+use stoa_model::own::ParameterSchema;
 use stoa_model::provider::{Ability, LOCAL_SLUG, ProviderKind, ProviderModel, split_model_id};
 use stoa_providers::{ApiKey, BaseUrl};
 use stoa_storage::Secret;
@@ -125,6 +126,8 @@ pub(in crate::endpoints) fn models(given: Vec<ProviderModel>) -> Result<Vec<Prov
             report.check::<()>(&field("prices"), Err("Use at most 100,000 dollars for a million tokens.".to_owned()));
         }
         report.check(&field("stand_in"), model.stand_in.as_deref().map_or(Ok(()), stand_in));
+        let own = model.parameters.as_ref().map_or(Ok(()), ParameterSchema::check);
+        report.check(&field("parameters"), own.map_err(|fault| format!("{fault}.")));
         model.abilities = in_order(&model.abilities);
         models.push(model);
     }

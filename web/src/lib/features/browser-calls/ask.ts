@@ -78,6 +78,7 @@ export async function listModels(connection: Connection): Promise<ProviderModel[
 		abilities: [],
 		prices: null,
 		stand_in: null,
+		parameters: null,
 		enabled: true
 	}));
 }

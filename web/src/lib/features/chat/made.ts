@@ -26,6 +26,7 @@ export const userMessage = (
 	error: null,
 	finish_reason: null,
 	translation: null,
+	summary: null,
 	siblings: [id],
 	created_at: new Date().toISOString()
 });

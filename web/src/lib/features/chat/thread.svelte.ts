@@ -1,4 +1,4 @@
-import { SvelteMap } from 'svelte/reactivity';
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import { call, client, Problem, type Conversation, type Message, type Parameters, type Turn } from '$lib/api';
 import { assistants } from '$lib/features/assistants';
 import type { Picture } from '$lib/features/attachments';
@@ -55,12 +55,16 @@ export class Thread {
 	readonly running = $derived(this.last?.status === 'running' || this.posting);
 	/** The answer that others are to be held against. */
 	comparing = $state.raw<Message | null>(null);
+	/** Messages that were taken out on this page. */
+	readonly takenOut = new SvelteSet<string>();
 	/** Counts up when the reader's own act put something at the end, so that the view goes there. */
 	sent = $state(0);
 	#active = false;
 	#reading: Promise<void> | null = null;
 	#asking: AbortController | null = null;
 	#readAgain = false;
+	/** The time of the last summary that is shown. */
+	#summarisedAt: Conversation['summarised_at'] = null;
 	#anew = false;
 	/** Counts turns as they begin and as they end: what was asked for before either does not know of it. */
 	#turns = 0;
@@ -110,7 +114,8 @@ export class Thread {
 			this.#markRead();
 			const elsewhere = conversation.leaf_id !== null && conversation.leaf_id !== (this.end ?? this.last?.id);
 			const started = conversation.generating && this.last?.status !== 'running';
-			if (this.loaded && !this.posting && (elsewhere || started)) void this.read();
+			const summed = conversation.summarised_at !== this.#summarisedAt;
+			if (this.loaded && !this.posting && (elsewhere || started || summed)) void this.read();
 		});
 		if (this.id || this.#wanted || this.project) void this.read();
 		else this.loaded = true;
@@ -294,6 +299,7 @@ export class Thread {
 			}
 			conversations.put(conversation);
 			this.settings.take(conversation);
+			this.#summarisedAt = conversation.summarised_at;
 			// Whoever reads far above the end stays there.
 			if (!this.end || this.end !== page.leaf_id) {
 				const first = this.#anew ? undefined : page.items[0]?.id;
@@ -340,7 +346,10 @@ export class Thread {
 	#ended(messageId: string, outcome: Outcome): void {
 		const done = outcome.kind === 'gone' ? null : outcome.message;
 		if (done) {
-			this.messages = this.messages.map((message) => (message.id === messageId ? done : message));
+			// It may have been read before what stood beside it was taken out.
+			const siblings = done.siblings.filter((id) => !this.takenOut.has(id));
+			const ended = { ...done, siblings };
+			this.messages = this.messages.map((message) => (message.id === messageId ? ended : message));
 			this.live.delete(messageId);
 			this.#markRead();
 			return;

@@ -37,6 +37,7 @@ const message = (id: string, parent: string | null, role: Message['role'], text:
 	error: null,
 	finish_reason: null,
 	translation: null,
+	summary: null,
 	siblings: [id],
 	created_at: '2026-01-01T00:00:00Z'
 });
@@ -56,6 +57,8 @@ const conversation: Conversation = {
 	generating: false,
 	unread: false,
 	temporary_until: null,
+	auto_summary: true,
+	summarised_at: null,
 	created_at: '2026-01-01T00:00:00Z',
 	updated_at: '2026-01-01T00:00:00Z'
 };

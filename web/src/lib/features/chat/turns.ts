@@ -63,9 +63,10 @@ async function takeOut(thread: Thread, message: Message): Promise<void> {
 		(message.role === 'user' && other.role === 'assistant' && other.parent_id === message.id);
 	// The message itself may have left the page already, when another answer took its place.
 	const ids = [message.id, ...thread.messages.filter(gone).map(({ id }) => id)];
+	for (const id of ids) thread.takenOut.add(id);
 	thread.messages = thread.messages
 		.filter((other) => !gone(other))
-		.map((other) => ({ ...other, siblings: other.siblings.filter((id) => !ids.includes(id)) }));
+		.map((other) => ({ ...other, siblings: other.siblings.filter((id) => !thread.takenOut.has(id)) }));
 }
 
 /** Puts messages back, the last that went first. */
@@ -73,6 +74,7 @@ async function putBack(thread: Thread, ids: readonly string[]): Promise<void> {
 	for (const id of ids.toReversed()) {
 		await call(client.POST('/api/v1/messages/{id}/restore', { params: { path: { id } } }));
 	}
+	thread.takenOut.clear();
 	await thread.readAnew();
 }
 
@@ -120,17 +122,34 @@ export async function translate(thread: Thread, message: Message, model: string 
 	const { translation } = await call(
 		client.POST('/api/v1/messages/{id}/translation', { params: { path }, body })
 	);
-	put(thread, message.id, translation);
+	put(thread, message.id, { translation });
 }
 
 export async function forgetTranslation(thread: Thread, message: Message): Promise<void> {
 	const path = { id: message.id };
 	await call(client.DELETE('/api/v1/messages/{id}/translation', { params: { path } }));
-	put(thread, message.id, null);
+	put(thread, message.id, { translation: null });
 }
 
-function put(thread: Thread, id: string, translation: Message['translation']): void {
+/** Has everything summed up to this answer: models get the summary in its place. */
+export async function sumUp(thread: Thread, answer: string, model: string | null): Promise<void> {
+	const path = { id: answer };
+	const { summary } = await call(
+		client.POST('/api/v1/messages/{id}/summary', { params: { path }, body: { model } })
+	);
+	put(thread, answer, { summary });
+}
+
+/** Models get the messages themselves again, and nothing more is summed up by itself here. */
+export async function forgetSummary(thread: Thread, message: Message): Promise<void> {
+	const path = { id: message.id };
+	await call(client.DELETE('/api/v1/messages/{id}/summary', { params: { path } }));
+	put(thread, message.id, { summary: null });
+	toasts.show(m.summary_undone());
+}
+
+function put(thread: Thread, id: string, change: Partial<Message>): void {
 	thread.messages = thread.messages.map((message) =>
-		message.id === id ? { ...message, translation } : message
+		message.id === id ? { ...message, ...change } : message
 	);
 }

@@ -14,7 +14,10 @@ export interface Which {
 }
 
 type Change = Partial<
-	Pick<Conversation, 'title' | 'pinned' | 'model' | 'parameters' | 'role' | 'leaf_id' | 'project_id' | 'tags'>
+	Pick<
+		Conversation,
+		'title' | 'pinned' | 'model' | 'parameters' | 'role' | 'leaf_id' | 'project_id' | 'tags' | 'auto_summary'
+	>
 > & {
 	/** A temporary one becomes one like all others. */
 	keep?: boolean;

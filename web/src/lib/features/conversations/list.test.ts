@@ -20,6 +20,8 @@ const conversation = (id: string, updated_at: string): Conversation => ({
 	generating: false,
 	unread: false,
 	temporary_until: null,
+	auto_summary: true,
+	summarised_at: null,
 	created_at: updated_at,
 	updated_at
 });

@@ -11,6 +11,7 @@ const model = (id: string, provider: string, display_name = nameOf(id)): Model =
 	context_window: null,
 	abilities: [],
 	sees: null,
+	parameters: null,
 	local: false,
 	in_browser: false
 });

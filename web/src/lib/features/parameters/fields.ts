@@ -17,10 +17,10 @@ export interface Scale {
 }
 
 export interface Field extends Scale {
-	name: Exclude<keyof Parameters, 'think'>;
+	name: Exclude<keyof Parameters, 'think' | 'own'>;
 }
 
-export const efforts: { value: Think; label: () => string }[] = [
+export const efforts: { value: Exclude<Think, object | 'on'>; label: () => string }[] = [
 	{ value: 'off', label: m.think_off },
 	{ value: 'low', label: m.think_low },
 	{ value: 'medium', label: m.think_medium },
@@ -108,3 +108,16 @@ export const fields: Field[] = [
 		format: (value) => m.tokens({ count: value, amount: formatNumber(value) })
 	}
 ];
+
+/** How many tokens a model may think. */
+export const budget: Scale = {
+	label: m.think_budget_tokens,
+	hint: m.think_budget_hint,
+	min: 4,
+	max: LENGTHS.length - 1,
+	step: 1,
+	start: 7,
+	toValue: (position) => LENGTHS[position] ?? 1024,
+	toPosition: nearestLength,
+	format: (value) => m.tokens({ count: value, amount: formatNumber(value) })
+};

@@ -10,6 +10,7 @@ function model(name: string, enabled = true): ProviderModel {
 		abilities: [],
 		prices: null,
 		stand_in: null,
+		parameters: null,
 		enabled
 	};
 }

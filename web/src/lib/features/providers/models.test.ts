@@ -10,6 +10,7 @@ function model(name: string, display_name: string | null = null): ProviderModel 
 		abilities: [],
 		prices: null,
 		stand_in: null,
+		parameters: null,
 		enabled: true
 	};
 }

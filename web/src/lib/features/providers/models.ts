@@ -46,3 +46,15 @@ export function parsePrice(text: string): number | null {
 export function priceText(micros: number | null | undefined): string {
 	return typeof micros === 'number' ? String(micros / 1e6) : '';
 }
+
+/** A JSON Schema as typed: null for nothing, undefined for what is no JSON object. The server says what else is wrong with it. */
+export function parseSchema(text: string): ProviderModel['parameters'] | undefined {
+	if (text.trim() === '') return null;
+	try {
+		const value: unknown = JSON.parse(text);
+		const object = typeof value === 'object' && value !== null && !Array.isArray(value);
+		return object ? (value as ProviderModel['parameters']) : undefined;
+	} catch {
+		return undefined;
+	}
+}
