@@ -68,7 +68,16 @@ const translator = (view) => async (all) => {
 	await card(page, 'Translator').getByText('language').waitFor();
 
 	const { items } = await api(page, all, 'GET', '/assistants');
-	const { id, pinned: _pinned, created_at: _made, updated_at: _changed, ...kept } = items[0];
+	const {
+		id,
+		pinned: _pinned,
+		folder_id: _folder,
+		picture: _picture,
+		shared: _shared,
+		created_at: _made,
+		updated_at: _changed,
+		...kept
+	} = items[0];
 	expect(kept).equals({
 		name: 'Translator',
 		description: 'Translates between English and Chinese.',

@@ -36,7 +36,16 @@ const profiles = (offers) =>
 /** In whatever order the fields come. */
 const sorted = (list) =>
 	list.map((profile) => Object.entries(profile).sort(([one], [other]) => (one < other ? -1 : 1)));
-const kept = ({ id: _id, pinned: _pinned, created_at: _made, updated_at: _changed, ...profile }) => profile;
+const kept = ({
+	id: _id,
+	pinned: _pinned,
+	folder_id: _folder,
+	picture: _picture,
+	shared: _shared,
+	created_at: _made,
+	updated_at: _changed,
+	...profile
+}) => profile;
 
 /** From nothing to a conversation with the translator, by way of the gallery. */
 const fromTheGallery = (view) => async (all) => {

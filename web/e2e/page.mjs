@@ -107,7 +107,7 @@ export const questions = (page) => page.getByRole('article', { name: 'You wrote'
 export async function chooseModel(page, name) {
 	await page.getByRole('button', { name: /^Model: / }).click();
 	await page.getByRole('combobox', { name: 'Search models' }).fill(name);
-	await page.getByRole('option').filter({ hasText: name }).first().click();
+	await page.getByRole('listbox').getByRole('option').filter({ hasText: name }).first().click();
 	await page.getByRole('button', { name: `Model: ${name}` }).waitFor();
 }
 

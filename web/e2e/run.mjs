@@ -19,6 +19,7 @@ import { resilienceTests } from './resilience.mjs';
 import { searchTests } from './search.mjs';
 import { shortcutTests } from './shortcuts.mjs';
 import { settingsTests } from './settings/index.mjs';
+import { sharedAssistantTests } from './shared-assistants.mjs';
 import { sharingTests } from './sharing.mjs';
 import { transferTests } from './transfer.mjs';
 import { temporaryTests } from './temporary.mjs';
@@ -34,6 +35,7 @@ const tests = [
 	...pictureTests,
 	...navigationTests,
 	...assistantTests,
+	...sharedAssistantTests,
 	...galleryTests,
 	...searchTests,
 	...shortcutTests,

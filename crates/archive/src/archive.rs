@@ -63,6 +63,9 @@ pub struct ArchivedAssistant {
     pub profile: AssistantProfile,
     #[serde(default)]
     pub pinned: bool,
+    /// The bytes of the picture that is its face, in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -154,10 +157,16 @@ impl From<Project> for ArchivedProject {
     }
 }
 
-impl From<Assistant> for ArchivedAssistant {
-    fn from(assistant: Assistant) -> Self {
+impl ArchivedAssistant {
+    /// An assistant with the bytes of its face.
+    pub fn new(assistant: Assistant, picture: Option<&[u8]>) -> Self {
         let Assistant { id, profile, pinned, created_at, .. } = assistant;
-        Self { id, profile, pinned, created_at }
+        Self { id, profile, pinned, picture: picture.map(|bytes| STANDARD.encode(bytes)), created_at }
+    }
+
+    /// What is no base64 is no picture.
+    pub(crate) fn picture(&self) -> Option<Vec<u8>> {
+        self.picture.as_ref().map(|text| STANDARD.decode(text).unwrap_or_default())
     }
 }
 

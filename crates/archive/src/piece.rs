@@ -22,6 +22,8 @@ pub enum Piece {
         id: AssistantId,
         original: Option<AssistantId>,
         profile: Box<AssistantProfile>,
+        /// The bytes of its face; empty ones that cannot be read.
+        picture: Option<Vec<u8>>,
         pinned: bool,
         created_at: Option<Timestamp>,
     },

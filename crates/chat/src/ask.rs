@@ -1,4 +1,4 @@
-//! A question to a model that is no turn of a conversation: for a title, a translation, a summary.
+//! A question to a model that is no turn of a conversation: for a title, a translation, a summary, the details of an assistant.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use stoa_model::Principal;
 use stoa_model::completion::{
     AnswerForm, CompletionError, CompletionEvent, LocalOptions, Parameters, PartKind, PromptMessage, Timers,
 };
+use stoa_model::format::Format;
 
 use crate::engine::{ChatError, Engine};
 
@@ -16,6 +17,8 @@ pub(crate) struct Question<'a> {
     pub(crate) model: &'a str,
     pub(crate) messages: Vec<PromptMessage>,
     pub(crate) parameters: Parameters,
+    /// What form the answer must have.
+    pub(crate) format: Option<Format>,
     /// How long the whole of it may take.
     pub(crate) within: Duration,
     /// What is said past so many bytes is left aside.
@@ -30,7 +33,7 @@ pub(crate) async fn ask(engine: &Engine, principal: &Principal, question: Questi
         parameters: question.parameters,
         stop: Vec::new(),
         seed: None,
-        form: AnswerForm::default(),
+        form: AnswerForm { format: question.format, ..AnswerForm::default() },
         timers: Timers { total: question.within, ..Timers::default() },
         local: LocalOptions::default(),
         generation: None,

@@ -80,6 +80,9 @@ pub enum ChatError {
     /// The model that was asked for something beside an answer could not do it.
     #[error(transparent)]
     Call(stoa_model::completion::CompletionError),
+    /// The model has answered, and it is nothing that was asked for.
+    #[error("the model wrote nothing that can be used")]
+    NothingUsable,
     /// The stream is closed, or has too many commands waiting.
     #[error("the event stream is not open")]
     StreamGone,

@@ -7,6 +7,7 @@
 mod aside;
 mod ask;
 mod browser;
+mod describe;
 mod engine;
 mod events;
 mod feed;

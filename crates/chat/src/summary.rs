@@ -149,6 +149,7 @@ async fn summarised(
                 max_tokens: window.map(|window| u32::try_from(window / 4).unwrap_or(u32::MAX)),
                 ..Parameters::default()
             },
+            format: None,
             within: Duration::from_mins(10),
             bytes: LONGEST_BYTES,
         };

@@ -43,6 +43,7 @@ pub(crate) async fn suggest(engine: &Engine, principal: &Principal, turn: &TurnI
         model: &turn.model,
         messages: asking(said.chain([(MessageRole::Assistant, answer)])),
         parameters: parameters(),
+        format: None,
         within: Duration::from_mins(2),
         bytes: LONGEST_BYTES,
     };

@@ -53,6 +53,7 @@ async fn translated(
         model,
         messages: question(language, text),
         parameters: Parameters::default(),
+        format: None,
         within: Duration::from_mins(10),
         bytes: LONGEST_BYTES,
     };

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::assistant::Reach;
 use crate::person::Role;
 use crate::{ApiKeyId, SessionId, ShareId, UserId};
 
@@ -62,6 +63,16 @@ pub enum Sight {
     Of(ShareId),
 }
 
+/// Which assistants a principal may use, which is to talk to them and to see who they are. It is no sight of what they are
+/// built on: that is of those whose rows they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usable {
+    All,
+    None,
+    /// Those of this person, and those whose owners share them with any of these.
+    OwnOrShared(UserId, [Reach; 3]),
+}
+
 impl Principal {
     pub const fn user_id(&self) -> Option<UserId> {
         match self {
@@ -99,8 +110,25 @@ impl Principal {
         self.own_rows()
     }
 
-    /// Assistants belong to whoever made them.
+    /// Assistants belong to whoever made them: only they see all of them, change, copy, export and share them.
     pub const fn assistants(&self) -> Predicate {
+        self.own_rows()
+    }
+
+    /// One's own, and those that reach one by a share. A share grants use alone: neither sight of the role or the
+    /// template, nor anything of its owner's, such as a provider that only the owner's browser calls.
+    pub const fn usable_assistants(&self) -> Usable {
+        match self {
+            Self::User { id, role, .. } => {
+                Usable::OwnOrShared(*id, [Reach::Everyone, Reach::Role(*role), Reach::Person(*id)])
+            }
+            Self::System(_) => Usable::All,
+            Self::AtTheMachine | Self::Shared { .. } => Usable::None,
+        }
+    }
+
+    /// Folders of assistants, and what lies in them, are everybody's own.
+    pub const fn assistant_folders(&self) -> Predicate {
         self.own_rows()
     }
 
@@ -225,6 +253,16 @@ mod tests {
     }
 
     #[test]
+    fn a_share_reaches_a_person_a_role_or_everyone_and_lets_nobody_see_the_rows() {
+        let admin = user(Role::Admin);
+        let id = admin.user_id().unwrap();
+        let reached = [Reach::Everyone, Reach::Role(Role::Admin), Reach::Person(id)];
+        assert_eq!(admin.usable_assistants(), Usable::OwnOrShared(id, reached));
+        assert_eq!(admin.assistants(), Predicate::OwnedBy(id), "not even an administrator");
+        assert_eq!(Principal::AtTheMachine.usable_assistants(), Usable::None);
+    }
+
+    #[test]
     fn members_see_no_providers_and_no_people() {
         assert_eq!(user(Role::Member).providers(), Predicate::None);
         assert_eq!(user(Role::Member).people(), Predicate::None);
@@ -259,6 +297,7 @@ mod tests {
             visitor.people(),
         ];
         assert_eq!(rows, [Predicate::None; 9]);
+        assert_eq!(visitor.usable_assistants(), Usable::None);
         assert_eq!(user(Role::Owner).sight(), Sight::None);
     }
 

@@ -3,7 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::completion::Parameters;
-use crate::{AssistantId, Timestamp};
+use crate::{AssistantFolderId, AssistantId, Timestamp};
+
+mod details;
+mod folder;
+mod sharing;
+
+pub use details::AssistantDetails;
+pub use folder::{AssistantFolder, AssistantFolderChange, MAX_ASSISTANT_FOLDERS, folder_name};
+pub use sharing::{AssistantShare, MAX_ASSISTANT_SHARES, Reach, SharedAssistant, SharedWith};
 
 /// Characters.
 pub const MAX_NAME: usize = 80;
@@ -70,6 +78,14 @@ pub struct Assistant {
     #[serde(flatten)]
     pub profile: AssistantProfile,
     pub pinned: bool,
+    /// The folder that it lies in.
+    #[schema(required)]
+    pub folder_id: Option<AssistantFolderId>,
+    /// Changes with the picture that is its face; absent where there is none.
+    #[schema(required)]
+    pub picture: Option<String>,
+    /// Somebody else may use it.
+    pub shared: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -64,7 +64,10 @@ typed_ids! {
     /// A `host:port` that an admin allowed the server to reach although it is private.
     AllowanceId,
     ApiKeyId,
+    AssistantFolderId,
     AssistantId,
+    /// That somebody else may use an assistant.
+    AssistantShareId,
     ConversationId,
     FileId,
     GenerationId,

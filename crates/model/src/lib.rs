@@ -24,10 +24,11 @@ pub mod tokens;
 pub mod tools;
 pub mod usage;
 
-pub use access::{Predicate, Principal, Scope, Sight, Via};
+pub use access::{Predicate, Principal, Scope, Sight, Usable, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
-    AllowanceId, ApiKeyId, AssistantId, ConversationId, FileId, GenerationId, IdentityId, InstanceId, MessageId,
-    PersonalProviderId, ProjectId, PromptId, ProviderId, PullId, SessionId, ShareId, StreamId, UsageId, UserId,
+    AllowanceId, ApiKeyId, AssistantFolderId, AssistantId, AssistantShareId, ConversationId, FileId, GenerationId,
+    IdentityId, InstanceId, MessageId, PersonalProviderId, ProjectId, PromptId, ProviderId, PullId, SessionId, ShareId,
+    StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

@@ -16,6 +16,12 @@ pub const MAX_ENCODED_BYTES: usize = 3_500_000;
 /// Sides of the small rendition, for lists and messages.
 pub const SMALL_SIDE: u32 = 512;
 
+/// Sides of a face.
+pub const FACE_SIDE: u32 = 192;
+
+/// Bytes of a face: many of them are shown, and taken along, at once.
+pub const MAX_FACE_BYTES: usize = 64 * 1024;
+
 /// How good a photograph stays, tried in this order until it is small enough.
 const QUALITIES: [u8; 4] = [88, 75, 60, 40];
 
@@ -45,19 +51,34 @@ pub fn prepare(bytes: &[u8]) -> Result<Prepared, PictureError> {
         let photograph = format == ImageFormat::Jpeg;
         let picture = fitted(picture, MAX_SIDE_OUT, orientation);
         let small = (picture.width().max(picture.height()) > SMALL_SIDE)
-            .then(|| encoded(fitted(picture.clone(), SMALL_SIDE, Orientation::NoTransforms), photograph))
+            .then(|| {
+                let small = fitted(picture.clone(), SMALL_SIDE, Orientation::NoTransforms);
+                encoded(small, photograph, MAX_ENCODED_BYTES)
+            })
             .transpose()?;
-        Ok(Prepared { full: encoded(picture, photograph)?, small })
+        Ok(Prepared { full: encoded(picture, photograph, MAX_ENCODED_BYTES)?, small })
     })
 }
 
-fn encoded(picture: DynamicImage, photograph: bool) -> Result<Encoded, PictureError> {
+/// The middle of a picture as a square of at most [`FACE_SIDE`], written anew in at most [`MAX_FACE_BYTES`].
+pub fn face(bytes: &[u8]) -> Result<Encoded, PictureError> {
+    unharmed(|| {
+        let Decoded { picture, orientation, format } = read(bytes)?;
+        let turned = fitted(picture, MAX_SIDE_OUT, orientation);
+        let (width, height) = (turned.width(), turned.height());
+        let side = width.min(height);
+        let middle = turned.crop_imm((width - side) / 2, (height - side) / 2, side, side);
+        encoded(fitted(middle, FACE_SIDE, Orientation::NoTransforms), format == ImageFormat::Jpeg, MAX_FACE_BYTES)
+    })
+}
+
+fn encoded(picture: DynamicImage, photograph: bool, most: usize) -> Result<Encoded, PictureError> {
     let (width, height) = (picture.width(), picture.height());
     let unwritable = |error: image::ImageError| PictureError::Damaged { detail: error.to_string() };
     if !photograph {
         let mut bytes = Vec::new();
         picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).map_err(unwritable)?;
-        if bytes.len() <= MAX_ENCODED_BYTES {
+        if bytes.len() <= most {
             return Ok(Encoded { width, height, media_type: "image/png", bytes });
         }
     }
@@ -65,7 +86,7 @@ fn encoded(picture: DynamicImage, photograph: bool) -> Result<Encoded, PictureEr
     for quality in QUALITIES {
         let mut bytes = Vec::new();
         JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(&picture).map_err(unwritable)?;
-        if bytes.len() <= MAX_ENCODED_BYTES {
+        if bytes.len() <= most {
             return Ok(Encoded { width, height, media_type: "image/jpeg", bytes });
         }
     }

@@ -11,7 +11,7 @@ use image::error::{ImageError, LimitErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-pub use encode::{Encoded, MAX_ENCODED_BYTES, Prepared, SMALL_SIDE, prepare};
+pub use encode::{Encoded, FACE_SIDE, MAX_ENCODED_BYTES, MAX_FACE_BYTES, Prepared, SMALL_SIDE, face, prepare};
 
 use scale::{fitted, opaque};
 

@@ -1,6 +1,7 @@
 //! `/api/v1`: one file an endpoint.
 
 pub(crate) mod account;
+pub(crate) mod assistant_folders;
 pub(crate) mod assistants;
 pub(crate) mod conversations;
 pub(crate) mod egress;
@@ -47,6 +48,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(sharing::routes())
         .merge(models::routes())
         .merge(assistants::routes())
+        .merge(assistant_folders::routes())
         .merge(local_models::routes())
         .merge(account::routes())
         .merge(users::routes())

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use stoa_archive::{ArchivedFile, Entry, Header, front, message_as_markdown};
+use stoa_archive::{ArchivedAssistant, ArchivedFile, Entry, Header, front, message_as_markdown};
 use stoa_identity::Revocation;
 use stoa_model::conversation::{Conversation, Message, Part};
 use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, PromptId};
@@ -142,7 +142,9 @@ impl Archive {
                 Next::Assistants(mut ids) => {
                     if let Some(id) = ids.pop_front() {
                         if let Some(assistant) = there(self.app.database.assistant(&self.principal, id).await)? {
-                            self.write(&mut out, &Entry::Assistant(Box::new(assistant.into())));
+                            let face = self.app.files.face(&self.app, &self.principal, &assistant).await?;
+                            let archived = ArchivedAssistant::new(assistant, face.as_deref());
+                            self.write(&mut out, &Entry::Assistant(Box::new(archived)));
                         }
                         self.next = Next::Assistants(ids);
                     } else {

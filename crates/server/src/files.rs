@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use stoa_model::assistant::Assistant;
 use stoa_model::file::{File, clean_name};
 use stoa_model::{FileId, Principal, UserId};
 use stoa_objects::{Digest, Objects, ObjectsError};
@@ -99,11 +100,7 @@ impl FileService {
     }
 
     async fn made_anew(&self, app: &App, name: &str, bytes: Bytes) -> Result<NewFile, Problem> {
-        if bytes.is_empty() {
-            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "picture_empty", "The file is empty.");
-            return Err(problem.hint("Choose another one."));
-        }
-        let Prepared { full, small } = self.prepare(bytes).await?;
+        let Prepared { full, small } = self.decode(bytes, stoa_pictures::prepare).await?;
         let (media_type, width, height) = (full.media_type.to_owned(), full.width, full.height);
         let size = u64::try_from(full.bytes.len()).unwrap_or(u64::MAX);
         let digest = self.put(app, full).await?;
@@ -113,6 +110,38 @@ impl FileService {
         };
         let name = clean_name(name);
         Ok(NewFile { digest: digest.to_string(), small_digest, media_type, name, bytes: size, width, height })
+    }
+
+    /// Makes the face of an assistant of a picture, puts it, and says where it lies.
+    pub(crate) async fn keep_face(&self, app: &App, bytes: Bytes) -> Result<String, Problem> {
+        let face = self.decode(bytes, stoa_pictures::face).await?;
+        Ok(self.put(app, face).await?.to_string())
+    }
+
+    /// The bytes of the face of an assistant, if it has one that is not lost.
+    pub(crate) async fn face(
+        &self,
+        app: &App,
+        principal: &Principal,
+        assistant: &Assistant,
+    ) -> Result<Option<Bytes>, Problem> {
+        if assistant.picture.is_none() {
+            return Ok(None);
+        }
+        let digest = match app.database.assistant_picture(principal, assistant.id).await {
+            Ok(digest) => digest,
+            // Taken away meanwhile.
+            Err(StorageError::NotFound) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        match self.read(&digest).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(problem) if problem.status == StatusCode::SERVICE_UNAVAILABLE => Err(problem),
+            Err(problem) => {
+                tracing::warn!(assistant = %assistant.id, cause = ?problem.more.cause, "a face is lost");
+                Ok(None)
+            }
+        }
     }
 
     /// What one person may keep and send.
@@ -139,11 +168,19 @@ impl FileService {
     }
 
     /// On a thread of its own, of which there are few: it costs time and memory.
-    async fn prepare(&self, bytes: Bytes) -> Result<Prepared, Problem> {
+    async fn decode<T: Send + 'static>(
+        &self,
+        bytes: Bytes,
+        work: fn(&[u8]) -> Result<T, PictureError>,
+    ) -> Result<T, Problem> {
+        if bytes.is_empty() {
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "picture_empty", "The file is empty.");
+            return Err(problem.hint("Choose another one."));
+        }
         let permit = tokio::time::timeout(PATIENCE, self.shared.decoding.acquire()).await;
         let _permit = permit.map_err(|_| too_many())?.map_err(|error| Problem::internal(error.to_string()))?;
-        let prepared = tokio::task::spawn_blocking(move || stoa_pictures::prepare(&bytes)).await;
-        prepared.map_err(|error| Problem::internal(error.to_string()))?.map_err(|error| not_taken(&error))
+        let done = tokio::task::spawn_blocking(move || work(&bytes)).await;
+        done.map_err(|error| Problem::internal(error.to_string()))?.map_err(|error| not_taken(&error))
     }
 
     async fn put(&self, app: &App, picture: Encoded) -> Result<Digest, Problem> {

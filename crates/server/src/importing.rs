@@ -17,7 +17,9 @@ use stoa_model::file::File;
 use stoa_model::project::ProjectProfile;
 use stoa_model::prompt::PromptProfile;
 use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, PromptId, Timestamp};
-use stoa_storage::{Brought, ImportEnd, ImportedConversation, ImportedMessage, ImportedThread, StorageError};
+use stoa_storage::{
+    Brought, ImportEnd, ImportedConversation, ImportedMessage, ImportedThread, NewAssistant, StorageError,
+};
 
 pub(crate) use self::report::ImportReport;
 use self::report::Tally;
@@ -89,6 +91,16 @@ impl Open {
     }
 }
 
+/// Why a picture is left out. The store is away, or nobody has time: then it is worth trying the whole of it again.
+fn unreadable(problem: Problem) -> Result<Why> {
+    match problem.code {
+        "no_room" => Ok(Why::NoRoom),
+        "picture_too_large" => Ok(Why::TooLarge),
+        "not_a_picture" | "picture_damaged" | "picture_empty" => Ok(Why::Unreadable),
+        _ => Err(problem),
+    }
+}
+
 impl Import<'_> {
     async fn read(&mut self, mut reader: Reader, body: Body) -> Result<stoa_archive::Source> {
         let mut body = body.into_data_stream();
@@ -127,9 +139,9 @@ impl Import<'_> {
                 let times = (self.past(created_at), self.past(updated_at));
                 self.project((id, original), *profile, times).await
             }
-            Piece::Assistant { id, original, profile, pinned, created_at } => {
+            Piece::Assistant { id, original, profile, picture, pinned, created_at } => {
                 let created_at = created_at.map_or(self.now, |at| self.past(at));
-                self.assistant((id, original), *profile, pinned, created_at).await
+                self.assistant((id, original), *profile, picture, pinned, created_at).await
             }
             Piece::Prompt { id, original, profile, created_at, updated_at } => {
                 let times = (self.past(created_at), self.past(updated_at));
@@ -189,6 +201,7 @@ impl Import<'_> {
         &mut self,
         ids: (AssistantId, Option<AssistantId>),
         profile: AssistantProfile,
+        picture: Option<Vec<u8>>,
         pinned: bool,
         created_at: Timestamp,
     ) -> Result<()> {
@@ -197,13 +210,30 @@ impl Import<'_> {
             self.leave_out(Kind::Assistant, Why::NotAllowed, &name);
             return Ok(());
         };
-        match self.app.database.import_assistant(self.principal, ids, &profile, pinned, created_at).await {
+        let picture = match picture {
+            Some(bytes) => self.face(bytes, &name).await?,
+            None => None,
+        };
+        let new = NewAssistant { profile, picture };
+        match self.app.database.import_assistant(self.principal, ids, new, pinned, created_at, self.now).await {
             Ok(Brought::Made) => self.tally.made.assistants += 1,
             Ok(Brought::Known | Brought::Own) => self.tally.known.assistants += 1,
             Err(StorageError::Refused(_)) => self.leave_out(Kind::Assistant, Why::NoRoom, &name),
             Err(error) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// The face of an assistant. Without one that can be read, it comes without.
+    async fn face(&mut self, bytes: Vec<u8>, name: &str) -> Result<Option<String>> {
+        match self.app.files.keep_face(self.app, bytes.into()).await {
+            Ok(digest) => Ok(Some(digest)),
+            Err(problem) => {
+                let why = unreadable(problem)?;
+                self.leave_out(Kind::Picture, why, name);
+                Ok(None)
+            }
+        }
     }
 
     async fn file(&mut self, id: FileId, original: Option<FileId>, name: &str, bytes: Bytes) -> Result<()> {
@@ -214,13 +244,7 @@ impl Import<'_> {
         match self.app.files.keep_imported(self.app, self.principal, id, name, bytes).await {
             Ok(_) => self.tally.made.pictures += 1,
             Err(problem) => {
-                let why = match problem.code {
-                    "no_room" => Why::NoRoom,
-                    "picture_too_large" => Why::TooLarge,
-                    "not_a_picture" | "picture_damaged" | "picture_empty" => Why::Unreadable,
-                    // The store is away, or nobody has time: it is worth trying the whole of it again.
-                    _ => return Err(problem),
-                };
+                let why = unreadable(problem)?;
                 self.leave_out(Kind::Picture, why, name);
             }
         }

@@ -180,9 +180,20 @@ impl From<StorageError> for Problem {
                     "the answer is being written" => "answer_running",
                     "a thread begins in no thread" => "thread_in_thread",
                     "a conversation has at most 200 threads" => "too_many_threads",
+                    "the assistant is no longer shared" => "assistant_gone",
+                    "a shared assistant is not handed to a browser" => "assistant_not_here",
+                    "nobody here has this e-mail address" => "no_such_person",
                     _ => "refused",
                 };
-                Self::conflict(code, sentence(why))
+                let problem = Self::conflict(code, sentence(why));
+                match code {
+                    "assistant_gone" => problem.hint("Go on without it, or ask whoever made it to share it again."),
+                    "assistant_not_here" => problem.hint("Choose a model that this server reaches."),
+                    "no_such_person" => {
+                        problem.hint("Look at the address again, or have an administrator add the person.")
+                    }
+                    _ => problem,
+                }
             }
             StorageError::Unavailable(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -270,6 +281,11 @@ impl From<ChatError> for Problem {
                     _ => StatusCode::BAD_GATEWAY,
                 };
                 Self::new(status, error.code(), sentence(&error.to_string()))
+            }
+            ChatError::NothingUsable => {
+                let detail = "The model wrote nothing that can be used.";
+                Self::new(StatusCode::BAD_GATEWAY, "nothing_usable", detail)
+                    .hint("Try again, or choose a larger model.")
             }
             ChatError::StreamGone => {
                 Self::new(StatusCode::NOT_FOUND, "stream_gone", "The event stream is not open any more.")

@@ -3,6 +3,9 @@
 #![expect(unreachable_pub, reason = "SeaORM's derives make public items")]
 
 pub mod api_keys;
+pub mod assistant_folders;
+pub mod assistant_places;
+pub mod assistant_shares;
 pub mod assistants;
 pub mod blobs;
 pub mod conversation_tags;

@@ -12,6 +12,7 @@ mod m0007_projects;
 mod m0008_personal_providers;
 mod m0009_sharing_and_imports;
 mod m0010_prompts_and_temporary_chats;
+mod m0011_shared_assistants_and_folders;
 mod m0012_threads;
 mod m0013_summaries_and_own_parameters;
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrations {
             Box::new(m0008_personal_providers::Migration),
             Box::new(m0009_sharing_and_imports::Migration),
             Box::new(m0010_prompts_and_temporary_chats::Migration),
+            Box::new(m0011_shared_assistants_and_folders::Migration),
             Box::new(m0012_threads::Migration),
             Box::new(m0013_summaries_and_own_parameters::Migration),
         ]

@@ -2,6 +2,8 @@
 
 pub(crate) mod allowances;
 pub(crate) mod api_keys;
+pub(crate) mod assistant_folders;
+pub(crate) mod assistant_shares;
 pub(crate) mod assistants;
 pub(crate) mod browser_generations;
 pub(crate) mod bulk;

@@ -72,7 +72,7 @@ on_both_engines! {
         let thesis = database.create_project(&ann, &project("Thesis", "Cite sources.", Some("mock/p")), NOW).await.unwrap();
         let poet = AssistantProfile { role: "You are a poet.".to_owned(), ..named("Poet") };
         let clerk = AssistantProfile { model: Some("mock/a".to_owned()), ..named("Clerk") };
-        let made = database.create_assistants(&ann, vec![poet, clerk], NOW).await.unwrap();
+        let made = database.create_assistants(&ann, vec![poet.into(), clerk.into()], NOW).await.unwrap();
         let begin = async |assistant, project| {
             let new = NewConversation { assistant, project, ..NewConversation::default() };
             database.create_conversation(&ann, new, NOW).await.unwrap()

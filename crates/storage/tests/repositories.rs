@@ -233,8 +233,8 @@ on_both_engines! {
     async fn assistants_are_their_owners_and_keep_the_order_that_was_given(test: TestDatabase) {
         let (_, ann, ben) = three_people(&test.database).await;
         let database = &test.database;
-        let made = database.create_assistants(&ann, ["a", "b"].map(named).to_vec(), NOW).await.unwrap();
-        let made = made.into_iter().chain(database.create_assistants(&ann, vec![named("c")], NOW).await.unwrap());
+        let made = database.create_assistants(&ann, ["a", "b"].map(|name| named(name).into()).to_vec(), NOW).await.unwrap();
+        let made = made.into_iter().chain(database.create_assistants(&ann, vec![named("c").into()], NOW).await.unwrap());
         let ids: Vec<_> = made.map(|assistant| assistant.id).collect();
         let (a, b, c) = (ids[0], ids[1], ids[2]);
         let names = async || {
@@ -278,7 +278,7 @@ on_both_engines! {
             history_messages: Some(1),
             ..named("Translator")
         };
-        let made = database.create_assistants(&ann, vec![profile.clone()], NOW).await.unwrap().remove(0);
+        let made = database.create_assistants(&ann, vec![profile.clone().into()], NOW).await.unwrap().remove(0);
         let new = NewConversation { assistant: Some(made.id), ..NewConversation::default() };
         let conversation = database.create_conversation(&ann, new, NOW).await.unwrap();
         assert_eq!(conversation.assistant_id, Some(made.id));

@@ -27,6 +27,7 @@ pub(crate) fn piece(origins: Origins, entry: Entry) -> Piece {
             original: Some(assistant.id),
             pinned: assistant.pinned,
             created_at: Some(assistant.created_at),
+            picture: assistant.picture(),
             profile: Box::new(assistant.profile),
         },
         Entry::Prompt(prompt) => Piece::Prompt {

@@ -143,3 +143,28 @@ fn what_is_no_picture_is_refused_as_before() {
     let whole = written(flag(40, 40), ImageFormat::Png);
     assert!(matches!(prepare(&whole[..whole.len() / 2]), Err(PictureError::Damaged { .. })));
 }
+
+#[test]
+fn a_face_is_the_middle_as_a_small_square() {
+    let picture =
+        RgbImage::from_fn(900, 300, |x, _| if (300..600).contains(&x) { Rgb([9, 8, 7]) } else { Rgb([255, 0, 0]) });
+    let made = face(&written(picture, ImageFormat::Png)).unwrap();
+    assert_eq!((made.width, made.height, made.media_type), (FACE_SIDE, FACE_SIDE, "image/png"));
+    assert!(decode(&made.bytes).unwrap().colours.chunks(3).all(|colour| colour == [9, 8, 7]));
+    let small = face(&written(flag(8, 4), ImageFormat::Png)).unwrap();
+    assert_eq!((small.width, small.height), (4, 4), "none is made larger");
+    assert_eq!(face(b"no picture"), Err(PictureError::Kind));
+}
+
+#[test]
+fn a_face_is_small_however_it_looks() {
+    let mut seed = 1_u32;
+    let mut noise = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        u8::try_from(seed >> 24).unwrap()
+    };
+    let picture = RgbImage::from_fn(FACE_SIDE, FACE_SIDE, |_, _| Rgb([noise(), noise(), noise()]));
+    let made = face(&written(picture, ImageFormat::Png)).unwrap();
+    assert!(made.bytes.len() <= MAX_FACE_BYTES, "{} bytes", made.bytes.len());
+    assert_eq!(made.media_type, "image/jpeg");
+}

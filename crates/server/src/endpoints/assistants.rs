@@ -1,18 +1,24 @@
-//! Assistants: the list in its owner's order, one, its changes, its copies, and its deletion with a way back.
+//! Assistants: the list in its owner's order, one, its changes, its copies, its deletion with a way back, and whom it is shared
+//! with.
 
 mod change;
 mod create;
 mod delete;
+mod describe;
 mod duplicate;
 mod export;
+mod filed;
+mod folder;
 mod get;
 mod import;
 mod list;
+mod of_others;
 mod order;
+mod picture;
 mod restore;
+mod shares;
 
-use serde::{Deserialize, Serialize};
-use stoa_model::assistant::{AssistantProfile, InvalidProfile};
+use stoa_model::assistant::InvalidProfile;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -34,17 +40,16 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get::get_assistant, change::change_assistant, delete::delete_assistant))
         .routes(routes!(duplicate::duplicate_assistant))
         .routes(routes!(restore::restore_assistant))
-}
-
-/// Assistants as a file.
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct AssistantFile {
-    /// `stoa.assistants`
-    format: String,
-    /// 1
-    version: u32,
-    assistants: Vec<AssistantProfile>,
+        .routes(routes!(describe::describe_assistant))
+        .routes(routes!(of_others::list_shared_assistants))
+        .routes(routes!(shares::list_assistant_shares, shares::share_assistant))
+        .routes(routes!(shares::unshare_assistant))
+        .routes(routes!(
+            picture::get_assistant_picture,
+            picture::put_assistant_picture,
+            picture::delete_assistant_picture
+        ))
+        .routes(routes!(folder::put_assistant_into_folder))
 }
 
 impl From<InvalidProfile> for Problem {

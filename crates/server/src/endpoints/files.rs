@@ -4,7 +4,8 @@ mod delete;
 mod get;
 mod upload;
 
-pub(crate) use get::{FileQuery, picture};
+pub(crate) use get::{FileQuery, blob, picture};
+pub(crate) use upload::received;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

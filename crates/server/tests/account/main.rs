@@ -16,6 +16,7 @@ mod profile;
 mod providers;
 mod second_user;
 mod secrets;
+mod shared_assistants;
 mod shares;
 mod sign_in;
 mod support;

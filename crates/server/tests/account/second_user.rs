@@ -20,7 +20,7 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 35] = [
+const OWN: [(&str, &str); 39] = [
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("put", "/api/v1/me/password"),
@@ -32,6 +32,10 @@ const OWN: [(&str, &str); 35] = [
     ("get", "/api/v1/assistants"),
     ("post", "/api/v1/assistants"),
     ("get", "/api/v1/assistants/export"),
+    ("get", "/api/v1/assistants/shared"),
+    ("post", "/api/v1/assistants/details"),
+    ("get", "/api/v1/assistant-folders"),
+    ("post", "/api/v1/assistant-folders"),
     ("post", "/api/v1/assistants/import"),
     ("get", "/api/v1/conversations"),
     ("post", "/api/v1/conversations"),
@@ -87,7 +91,11 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
         "/api/v1/events/{stream}/subscriptions" => {
             json!({"subscribe": [things.by_path["/api/v1/generations/"]]})
         }
-        "/api/v1/assistants" | "/api/v1/projects" | "/api/v1/projects/{id}" => json!({"name": "X"}),
+        "/api/v1/assistants" | "/api/v1/projects" | "/api/v1/projects/{id}" | "/api/v1/assistant-folders" => {
+            json!({"name": "X"})
+        }
+        "/api/v1/assistant-folders/order" => json!({"ids": [things.by_path["/api/v1/assistant-folders/"]]}),
+        "/api/v1/assistants/{id}/shares" => json!({"kind": "everyone"}),
         "/api/v1/prompts" | "/api/v1/prompts/{id}" => json!({"name": "X", "text": "x"}),
         "/api/v1/messages/{id}/threads" => json!({"with_context": true}),
         "/api/v1/messages/{id}/translation" if method == "put" => {
@@ -140,6 +148,13 @@ impl Things {
         let mine = json!({"name": title, "slug": "mine", "base_url": "http://127.0.0.1:9"});
         let personal = owner.post("/api/v1/personal-providers", mine).await.good(201).id();
         let assistant = owner.post("/api/v1/assistants", json!({"name": title})).await.good(201).id();
+        let face = crate::files::picture(40, 30, image::ImageFormat::Png);
+        let put = owner.request(Method::PUT, &format!("/api/v1/assistants/{assistant}/picture"));
+        owner.exchange(put.body(face.into()).unwrap()).await.good(200);
+        // Shared with those who are administrators alone: the second user is none.
+        let shares = format!("/api/v1/assistants/{assistant}/shares");
+        let assistant_share = owner.post(&shares, json!({"kind": "role", "role": "admin"})).await.good(201).id();
+        let folder = owner.post("/api/v1/assistant-folders", json!({"name": title})).await.good(201).id();
         let project = owner.post("/api/v1/projects", json!({"name": title})).await.good(201).id();
         let prompt = json!({"name": title, "text": "x"});
         let prompt = owner.post("/api/v1/prompts", prompt).await.good(201).id();
@@ -164,6 +179,8 @@ impl Things {
         let file_of_link = file.clone();
         let by_path = BTreeMap::from([
             ("/api/v1/assistants/", assistant),
+            ("/api/v1/assistant-shares/", assistant_share),
+            ("/api/v1/assistant-folders/", folder),
             ("/api/v1/projects/", project),
             ("/api/v1/prompts/", prompt),
             ("/api/v1/conversations/", conversation),
@@ -235,7 +252,7 @@ on_both_engines! {
             assert!(refused, "{name} {path}: {} {}", answer.status, answer.text);
             // Whether a thing is there is told to admins alone, and so is that one may not: never by what is somebody's.
             let owned = [
-                "assistants", "projects", "prompts", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events", "shares",
+                "assistants", "assistant-shares", "assistant-folders", "projects", "prompts", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events", "shares",
                 "personal-providers",
             ];
             if owned.iter().any(|kind| path.starts_with(&format!("/api/v1/{kind}/"))) {
@@ -246,7 +263,7 @@ on_both_engines! {
         assert_eq!(usage.body["days"], json!([]), "the calls of the first are none of the second's");
         member.get("/api/v1/usage?of=everybody").await.is(403, "forbidden");
         let within = format!("search?q=hello&conversation={}", things.by_path["/api/v1/conversations/"]);
-        let lists = ["personal-providers", "shares", "projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/export", "export", "search?q=hello", &within];
+        let lists = ["personal-providers", "shares", "projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/shared", "assistant-folders", "assistants/export", "export", "search?q=hello", &within];
         assert!(owner.get("/api/v1/search?q=hello").await.text.contains("hello"));
         for path in lists.into_iter().chain(["search?q=difference"]) {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);
@@ -276,6 +293,7 @@ async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
         "prompts",
         "tags",
         "assistants",
+        "assistant-folders",
         "local-models",
         "shares",
         "sharing",

@@ -10,6 +10,9 @@ pub struct Model {
     pub owner_id: Uuid,
     #[sea_orm(column_type = "Text")]
     pub profile: String,
+    /// The blob that is its face.
+    #[sea_orm(column_type = "Text")]
+    pub picture: Option<String>,
     pub pinned: bool,
     pub place: i64,
     pub created_at: i64,

@@ -1,18 +1,41 @@
 //! Assistants: the list in its owner's order, and what can be changed about one.
 
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
 use stoa_model::assistant::{Assistant, AssistantProfile};
 use stoa_model::{AssistantId, Principal, Timestamp, UserId};
 use uuid::Uuid;
 
-use crate::entities::{assistants, conversations};
+use crate::entities::{assistant_places, assistant_shares, assistants, conversations};
 use crate::{Database, StorageError, access};
 
+use super::files::touch_blob;
 use super::{from_json, insert, to_json};
 
+/// How much of a digest tells one picture from another.
+const VERSION: usize = 16;
 /// Assistants of one person.
 pub const MAX_ASSISTANTS: u64 = 1_000;
+
+/// An assistant that is to be made.
+#[derive(Clone, Debug)]
+pub struct NewAssistant {
+    /// Checked already.
+    pub profile: AssistantProfile,
+    /// The blob that is its face, claimed and put.
+    pub picture: Option<String>,
+}
+
+impl From<AssistantProfile> for NewAssistant {
+    fn from(profile: AssistantProfile) -> Self {
+        Self { profile, picture: None }
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 pub struct AssistantChange {
@@ -21,18 +44,18 @@ pub struct AssistantChange {
 }
 
 impl Database {
-    /// Makes some, of which the first comes first. `profiles` are checked already.
+    /// Makes some, of which the first comes first.
     pub async fn create_assistants(
         &self,
         principal: &Principal,
-        profiles: Vec<AssistantProfile>,
+        new: Vec<NewAssistant>,
         now: Timestamp,
     ) -> Result<Vec<Assistant>, StorageError> {
         let owner = access::person(principal)?;
         let transaction = self.begin().await?;
         let of_owner = || assistants::Entity::find().filter(assistants::Column::OwnerId.eq(owner.as_uuid()));
         let held = of_owner().filter(assistants::Column::DeletedAt.is_null()).count(&transaction).await?;
-        if held.saturating_add(profiles.len() as u64) > MAX_ASSISTANTS {
+        if held.saturating_add(new.len() as u64) > MAX_ASSISTANTS {
             return Err(StorageError::Refused("there are too many assistants already"));
         }
         let first = of_owner()
@@ -43,12 +66,14 @@ impl Database {
             .await?
             .flatten()
             .unwrap_or(0);
-        let mut made = Vec::with_capacity(profiles.len());
-        for (place, profile) in (first - i64::try_from(profiles.len()).unwrap_or(i64::MAX)..).zip(profiles) {
-            let row = row(owner, &profile, place, now)?;
+        let mut made = Vec::with_capacity(new.len());
+        for (place, new) in (first - i64::try_from(new.len()).unwrap_or(i64::MAX)..).zip(new) {
+            hold(&transaction, new.picture.as_deref(), now).await?;
+            let row = row(owner, new, place, now)?;
             insert(&transaction, row.clone()).await?;
-            made.push(assistant(&row)?);
+            made.push(row);
         }
+        let made = complete(&transaction, principal, &made).await?;
         transaction.commit().await?;
         Ok(made)
     }
@@ -62,11 +87,25 @@ impl Database {
             .limit(MAX_ASSISTANTS)
             .all(self.reader())
             .await?;
-        rows.iter().map(assistant).collect()
+        complete(self.reader(), principal, &rows).await
     }
 
+    /// One of the caller's own.
     pub async fn assistant(&self, principal: &Principal, id: AssistantId) -> Result<Assistant, StorageError> {
-        assistant(&find(self.reader(), principal, id).await?)
+        let row = find(self.reader(), principal, id).await?;
+        whole(self.reader(), principal, row).await
+    }
+
+    /// What a conversation with an assistant that the caller may use begins with.
+    pub(super) async fn beginning(
+        &self,
+        principal: &Principal,
+        id: AssistantId,
+    ) -> Result<AssistantProfile, StorageError> {
+        let row = find_usable(self.reader(), principal, id).await?;
+        let profile = profile(&row)?;
+        let model = if is_own(principal, &row) { profile.model.clone() } else { profile.model_for_others() };
+        Ok(AssistantProfile { model, ..profile })
     }
 
     pub async fn change_assistant(
@@ -90,9 +129,37 @@ impl Database {
             update = update.col_expr(assistants::Column::Pinned, Expr::value(pinned));
         }
         update.exec(&transaction).await?;
-        let changed = assistant(&find(&transaction, principal, id).await?)?;
+        let changed = find(&transaction, principal, id).await?;
+        let changed = whole(&transaction, principal, changed).await?;
         transaction.commit().await?;
         Ok(changed)
+    }
+
+    /// Gives an assistant of the caller's a face, or takes it away. The blob is claimed and put.
+    pub async fn picture_assistant(
+        &self,
+        principal: &Principal,
+        id: AssistantId,
+        picture: Option<String>,
+        now: Timestamp,
+    ) -> Result<Assistant, StorageError> {
+        let transaction = self.begin().await?;
+        find(&transaction, principal, id).await?;
+        hold(&transaction, picture.as_deref(), now).await?;
+        assistants::Entity::update_many()
+            .filter(assistants::Column::Id.eq(id.as_uuid()))
+            .col_expr(assistants::Column::Picture, Expr::value(picture))
+            .exec(&transaction)
+            .await?;
+        let changed = find(&transaction, principal, id).await?;
+        let changed = whole(&transaction, principal, changed).await?;
+        transaction.commit().await?;
+        Ok(changed)
+    }
+
+    /// The blob that is the face of an assistant that the caller may use.
+    pub async fn assistant_picture(&self, principal: &Principal, id: AssistantId) -> Result<String, StorageError> {
+        find_usable(self.reader(), principal, id).await?.picture.ok_or(StorageError::NotFound)
     }
 
     /// Puts those that are named in this order, before those that are not. Foreign ones are not found.
@@ -150,27 +217,47 @@ impl Database {
             .col_expr(assistants::Column::DeletedAt, Expr::value(None::<i64>))
             .exec(self.writer())
             .await?;
-        assistant(&find(self.writer(), principal, id).await?)
+        self.assistant(principal, id).await
     }
 
     /// Removes for good those that were deleted before `deleted_before`.
     pub async fn purge_assistants(&self, deleted_before: Timestamp) -> Result<u64, StorageError> {
-        let purged = assistants::Entity::delete_many()
-            .filter(assistants::Column::DeletedAt.lt(deleted_before.as_millis()))
-            .exec(self.writer())
+        let gone = || assistants::Column::DeletedAt.lt(deleted_before.as_millis());
+        let transaction = self.begin().await?;
+        // The conversations of its owner forget it; those of others go on knowing that there was one.
+        let of_owner = Query::select()
+            .expr(Expr::val(1))
+            .from(assistants::Entity)
+            .and_where(gone())
+            .and_where(
+                Expr::col((assistants::Entity, assistants::Column::Id))
+                    .equals((conversations::Entity, conversations::Column::AssistantId)),
+            )
+            .and_where(
+                Expr::col((assistants::Entity, assistants::Column::OwnerId))
+                    .equals((conversations::Entity, conversations::Column::OwnerId)),
+            )
+            .take();
+        conversations::Entity::update_many()
+            .filter(conversations::Column::AssistantId.is_not_null())
+            .filter(Expr::exists(of_owner))
+            .col_expr(conversations::Column::AssistantId, Expr::value(None::<Uuid>))
+            .exec(&transaction)
             .await?;
+        let purged = assistants::Entity::delete_many().filter(gone()).exec(&transaction).await?;
+        transaction.commit().await?;
         Ok(purged.rows_affected)
     }
 }
 
-/// What an assistant says of itself, unless it was deleted or is not the principal's.
+/// What the assistant of a conversation brings along. Nothing when it is gone, or no longer the principal's to use.
 pub(super) async fn profile_of<C: ConnectionTrait>(
     connection: &C,
     principal: &Principal,
     id: AssistantId,
 ) -> Result<Option<AssistantProfile>, StorageError> {
-    match find(connection, principal, id).await {
-        Ok(row) => Ok(Some(assistant(&row)?.profile)),
+    match find_usable(connection, principal, id).await {
+        Ok(row) => Ok(Some(profile(&row)?)),
         Err(StorageError::NotFound) => Ok(None),
         Err(error) => Err(error),
     }
@@ -202,8 +289,51 @@ pub(super) async fn speaker<C: ConnectionTrait>(
     Ok((profile, role))
 }
 
+/// Whether a turn may begin with the assistant of its conversation, and without one that its owner, who asks, has deleted.
+/// One of somebody else's must be shared with the principal still, and what it is built on is not handed to a browser.
+pub(super) async fn check_turn<C: ConnectionTrait>(
+    connection: &C,
+    principal: &Principal,
+    id: AssistantId,
+    by_browser: bool,
+) -> Result<(), StorageError> {
+    match find_usable(connection, principal, id).await {
+        Ok(row) if by_browser && !is_own(principal, &row) => {
+            Err(StorageError::Refused("a shared assistant is not handed to a browser"))
+        }
+        Ok(_) => Ok(()),
+        Err(StorageError::NotFound) => {
+            let own = assistants::Entity::find_by_id(id.as_uuid())
+                .filter(access::rows(principal.assistants(), assistants::Column::OwnerId));
+            match own.count(connection).await? {
+                0 => Err(StorageError::Refused("the assistant is no longer shared")),
+                _ => Ok(()),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn is_own(principal: &Principal, row: &assistants::Model) -> bool {
+    principal.user_id().is_some_and(|user| user.as_uuid() == row.owner_id)
+}
+
+/// An assistant that `principal` may talk to, whoever's it is.
+pub(super) async fn find_usable<C: ConnectionTrait>(
+    connection: &C,
+    principal: &Principal,
+    id: AssistantId,
+) -> Result<assistants::Model, StorageError> {
+    assistants::Entity::find_by_id(id.as_uuid())
+        .filter(access::usable_assistants(principal.usable_assistants()))
+        .filter(assistants::Column::DeletedAt.is_null())
+        .one(connection)
+        .await?
+        .ok_or(StorageError::NotFound)
+}
+
 /// The assistants that `principal` may see and that are not deleted.
-fn visible(principal: &Principal) -> sea_orm::Select<assistants::Entity> {
+pub(super) fn visible(principal: &Principal) -> sea_orm::Select<assistants::Entity> {
     assistants::Entity::find()
         .filter(access::rows(principal.assistants(), assistants::Column::OwnerId))
         .filter(assistants::Column::DeletedAt.is_null())
@@ -221,16 +351,26 @@ pub(super) async fn find<C: ConnectionTrait>(
         .ok_or(StorageError::NotFound)
 }
 
-fn row(
-    owner: UserId,
-    profile: &AssistantProfile,
-    place: i64,
+/// Keeps the blob of a face from going.
+pub(super) async fn hold(
+    transaction: &DatabaseTransaction,
+    picture: Option<&str>,
     now: Timestamp,
-) -> Result<assistants::Model, StorageError> {
+) -> Result<(), StorageError> {
+    match picture {
+        Some(digest) if !touch_blob(transaction, digest, now).await? => {
+            Err(StorageError::Refused("the upload took too long"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn row(owner: UserId, new: NewAssistant, place: i64, now: Timestamp) -> Result<assistants::Model, StorageError> {
     Ok(assistants::Model {
         id: AssistantId::generate(now).into(),
         owner_id: owner.into(),
-        profile: to_json("assistants", "profile", profile)?,
+        profile: to_json("assistants", "profile", &new.profile)?,
+        picture: new.picture,
         pinned: false,
         place,
         created_at: now.as_millis(),
@@ -239,12 +379,60 @@ fn row(
     })
 }
 
-fn assistant(row: &assistants::Model) -> Result<Assistant, StorageError> {
-    Ok(Assistant {
-        profile: from_json("assistants", "profile", row.id, &row.profile)?,
-        id: row.id.into(),
-        pinned: row.pinned,
-        created_at: Timestamp::from_millis(row.created_at),
-        updated_at: Timestamp::from_millis(row.updated_at),
-    })
+/// The rows with what is kept beside them: the folder of the principal's that they lie in, and whether anybody else may use
+/// them.
+pub(super) async fn complete<C: ConnectionTrait>(
+    connection: &C,
+    principal: &Principal,
+    rows: &[assistants::Model],
+) -> Result<Vec<Assistant>, StorageError> {
+    let ids = || rows.iter().map(|row| row.id);
+    let folders: HashMap<Uuid, Uuid> = match principal.user_id() {
+        Some(user) => assistant_places::Entity::find()
+            .select_only()
+            .columns([assistant_places::Column::AssistantId, assistant_places::Column::FolderId])
+            .filter(assistant_places::Column::UserId.eq(user.as_uuid()))
+            .filter(assistant_places::Column::AssistantId.is_in(ids()))
+            .into_tuple::<(Uuid, Uuid)>()
+            .all(connection)
+            .await?
+            .into_iter()
+            .collect(),
+        None => HashMap::new(),
+    };
+    let shared: HashSet<Uuid> = assistant_shares::Entity::find()
+        .select_only()
+        .distinct()
+        .column(assistant_shares::Column::AssistantId)
+        .filter(assistant_shares::Column::AssistantId.is_in(ids()))
+        .into_tuple::<Uuid>()
+        .all(connection)
+        .await?
+        .into_iter()
+        .collect();
+    let assistant = |row: &assistants::Model| {
+        Ok(Assistant {
+            profile: profile(row)?,
+            id: row.id.into(),
+            pinned: row.pinned,
+            folder_id: folders.get(&row.id).copied().map(Into::into),
+            picture: row.picture.as_ref().map(|digest| digest.chars().take(VERSION).collect()),
+            shared: shared.contains(&row.id),
+            created_at: Timestamp::from_millis(row.created_at),
+            updated_at: Timestamp::from_millis(row.updated_at),
+        })
+    };
+    rows.iter().map(assistant).collect()
+}
+
+async fn whole<C: ConnectionTrait>(
+    connection: &C,
+    principal: &Principal,
+    row: assistants::Model,
+) -> Result<Assistant, StorageError> {
+    complete(connection, principal, &[row]).await?.pop().ok_or(StorageError::NotFound)
+}
+
+fn profile(row: &assistants::Model) -> Result<AssistantProfile, StorageError> {
+    from_json("assistants", "profile", row.id, &row.profile)
 }

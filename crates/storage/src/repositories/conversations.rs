@@ -54,6 +54,8 @@ pub struct ConversationChange {
     pub archived: Option<bool>,
     /// Into this project, or out of the one it is in.
     pub project: Option<Option<ProjectId>>,
+    /// It goes on without its assistant.
+    pub without_assistant: bool,
     /// In the place of those that it has.
     pub tags: Option<Vec<String>>,
     pub model: Option<String>,
@@ -77,7 +79,7 @@ impl Database {
         let titled = new.title.is_some();
         let title = new.title.unwrap_or_default();
         let profile = match new.assistant {
-            Some(id) => self.assistant(principal, id).await?.profile,
+            Some(id) => self.beginning(principal, id).await?,
             None => AssistantProfile::default(),
         };
         let project = match new.project {
@@ -218,6 +220,9 @@ impl Database {
             }
             let project = project.map(ProjectId::as_uuid);
             update = update.col_expr(conversations::Column::ProjectId, Expr::value(project));
+        }
+        if change.without_assistant {
+            update = update.col_expr(conversations::Column::AssistantId, Expr::value(None::<Uuid>));
         }
         if let Some(tags) = &change.tags {
             set_tags(&transaction, id.into(), tags).await?;

@@ -13,7 +13,7 @@ use stoa_model::file::File;
 use stoa_model::{FileId, MessageId, Principal, Timestamp};
 use uuid::Uuid;
 
-use crate::entities::{blobs, files, message_files};
+use crate::entities::{assistants, blobs, files, message_files};
 use crate::{Database, StorageError, access};
 
 use super::insert;
@@ -206,7 +206,7 @@ impl Database {
         Ok(swept.rows_affected)
     }
 
-    /// Condemns a few blobs that no file lies in and nobody has claimed since, and takes over those that somebody
+    /// Condemns a few blobs that no file lies in, and that are no assistant's face, and nobody has claimed since, and takes over those that somebody
     /// condemned as long ago and never removed. They are the caller's alone to remove, and then to
     /// [forget](Self::forget_blob).
     pub async fn condemn_blobs(
@@ -227,11 +227,20 @@ impl Database {
                     .take();
                 Expr::exists(held)
             };
+            let face = || {
+                let picture = Expr::col((assistants::Entity, assistants::Column::Picture));
+                Query::select()
+                    .column(assistants::Column::Id)
+                    .from(assistants::Entity)
+                    .and_where(picture.equals((blobs::Entity, blobs::Column::Digest)))
+                    .take()
+            };
             let unused = Condition::all()
                 .add(blobs::Column::CondemnedAt.is_null())
                 .add(blobs::Column::TouchedAt.lt(limit))
                 .add(holds(files::Column::Digest).not())
-                .add(holds(files::Column::SmallDigest).not());
+                .add(holds(files::Column::SmallDigest).not())
+                .add(Expr::exists(face()).not());
             Condition::any().add(blobs::Column::CondemnedAt.lt(limit)).add(unused)
         };
         let digests: Vec<String> = blobs::Entity::find()
@@ -327,7 +336,11 @@ async fn check_room<C: ConnectionTrait>(
 }
 
 /// False when it is condemned, or not claimed.
-async fn touch_blob(transaction: &DatabaseTransaction, digest: &str, now: Timestamp) -> Result<bool, StorageError> {
+pub(super) async fn touch_blob(
+    transaction: &DatabaseTransaction,
+    digest: &str,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
     let touched = blobs::Entity::update_many()
         .col_expr(blobs::Column::TouchedAt, Expr::value(now.as_millis()))
         .filter(blobs::Column::Digest.eq(digest))

@@ -243,6 +243,10 @@ impl Database {
         if untitled {
             self.index_title(&transaction, conversation).await?;
         }
+        let assistants = [begun.assistant, begun.conversation.assistant_id.map(Into::into)];
+        for id in assistants.into_iter().flatten() {
+            assistants::check_turn(&transaction, principal, id, browser.is_some()).await?;
+        }
         let instructions = instructions(&transaction, principal, &begun.conversation, begun.assistant).await?;
         let template = match instructions.template {
             Some(text) => Some(InputTemplate { text, user: name_of(&transaction, user).await? }),
@@ -534,7 +538,7 @@ impl Begun {
         match turn {
             NewTurn::Message { conversation, parent, parts, model, parameters, assistant, title } => {
                 if let Some(id) = assistant {
-                    assistants::find(transaction, principal, id).await?;
+                    assistants::find_usable(transaction, principal, id).await?;
                 }
                 let conversation = find_conversation(transaction, principal, conversation).await?;
                 let parent = match parent {

@@ -5,7 +5,6 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait as _, QueryFilter, QueryOrder,
     QuerySelect, Statement,
 };
-use stoa_model::assistant::AssistantProfile;
 use stoa_model::completion::Parameters;
 use stoa_model::project::ProjectProfile;
 use stoa_model::prompt::PromptProfile;
@@ -15,6 +14,7 @@ use uuid::Uuid;
 use crate::entities::{assistants, conversations, files, generations, messages, projects, prompts};
 use crate::{Database, MAX_ASSISTANTS, MAX_PROJECTS, MAX_PROMPTS, Notice, StorageError, access};
 
+use super::assistants::{NewAssistant, hold};
 use super::bulk::set_tags;
 use super::conversations::{find, fold_title, set_title, update_one};
 use super::{insert, threads, to_json};
@@ -135,9 +135,10 @@ impl Database {
         &self,
         principal: &Principal,
         (id, original): (AssistantId, Option<AssistantId>),
-        profile: &AssistantProfile,
+        new: NewAssistant,
         pinned: bool,
         created_at: Timestamp,
+        now: Timestamp,
     ) -> Result<Brought, StorageError> {
         let owner = access::person(principal)?;
         let transaction = self.begin().await?;
@@ -157,6 +158,7 @@ impl Database {
         if own().filter(assistants::Column::DeletedAt.is_null()).count(&transaction).await? >= MAX_ASSISTANTS {
             return Err(StorageError::Refused("there are too many assistants already"));
         }
+        hold(&transaction, new.picture.as_deref(), now).await?;
         let last: Option<i64> = own()
             .select_only()
             .column_as(assistants::Column::Place.max(), "last")
@@ -167,7 +169,8 @@ impl Database {
         let row = assistants::Model {
             id: id.into(),
             owner_id: owner.into(),
-            profile: to_json("assistants", "profile", profile)?,
+            profile: to_json("assistants", "profile", &new.profile)?,
+            picture: new.picture,
             pinned,
             place: last.map_or(0, |last| last.saturating_add(1)),
             created_at: created_at.as_millis(),
@@ -230,7 +233,7 @@ impl Database {
             return Ok(if row.id == new.id.as_uuid() { Brought::Known } else { Brought::Own });
         }
         let project = first_project(&transaction, owner.into(), &new.project).await?;
-        let assistant = first_assistant(&transaction, owner.into(), &new.assistant).await?;
+        let assistant = first_assistant(&transaction, principal, &new.assistant).await?;
         let thread = match &new.thread {
             Some(thread) => threads::place(&transaction, owner.into(), thread).await?,
             None => None,
@@ -297,7 +300,7 @@ impl Database {
             transaction.commit().await?;
             return Ok(!end.chain);
         };
-        let mut update = without_what_is_gone(id);
+        let mut update = without_what_is_gone(principal, id);
         // One that went on here keeps the order and the branch that it has here.
         let went_on = generations::Entity::find().filter(generations::Column::ConversationId.eq(row.id));
         if went_on.count(&transaction).await? == 0 {
@@ -338,8 +341,8 @@ async fn chain(on: &DatabaseTransaction, conversation: Uuid) -> Result<(), Stora
     Ok(())
 }
 
-/// Takes away the assistant that never came.
-fn without_what_is_gone(id: ConversationId) -> sea_orm::UpdateMany<conversations::Entity> {
+/// Takes away the assistant that never came, or that the principal may not use.
+fn without_what_is_gone(principal: &Principal, id: ConversationId) -> sea_orm::UpdateMany<conversations::Entity> {
     let there = sea_orm::sea_query::Query::select()
         .column((assistants::Entity, assistants::Column::Id))
         .from(assistants::Entity)
@@ -347,10 +350,7 @@ fn without_what_is_gone(id: ConversationId) -> sea_orm::UpdateMany<conversations
             Expr::col((assistants::Entity, assistants::Column::Id))
                 .equals((conversations::Entity, conversations::Column::AssistantId)),
         )
-        .and_where(
-            Expr::col((assistants::Entity, assistants::Column::OwnerId))
-                .equals((conversations::Entity, conversations::Column::OwnerId)),
-        )
+        .cond_where(access::usable_assistants(principal.usable_assistants()))
         .take();
     let kept = Expr::case(Expr::exists(there), Expr::col((conversations::Entity, conversations::Column::AssistantId)));
     update_one(id).col_expr(conversations::Column::AssistantId, kept.into())
@@ -370,13 +370,13 @@ async fn first_project(on: &DatabaseTransaction, owner: Uuid, ids: &[ProjectId])
 
 async fn first_assistant(
     on: &DatabaseTransaction,
-    owner: Uuid,
+    principal: &Principal,
     ids: &[AssistantId],
 ) -> Result<Option<Uuid>, StorageError> {
     let rows: Vec<Uuid> = assistants::Entity::find()
         .select_only()
         .column(assistants::Column::Id)
-        .filter(assistants::Column::OwnerId.eq(owner))
+        .filter(access::usable_assistants(principal.usable_assistants()))
         .filter(assistants::Column::Id.is_in(ids.iter().map(|id| id.as_uuid())))
         .into_tuple()
         .all(on)

@@ -7,6 +7,7 @@ use sea_orm::{
 };
 use stoa_model::person::{Role, User};
 use stoa_model::{IdentityId, Principal, Timestamp, UserId};
+use uuid::Uuid;
 
 use crate::entities::{identities, settings, users};
 use crate::{Database, Notice, StorageError, access};
@@ -44,6 +45,18 @@ pub struct UserChange {
 pub(super) async fn name_of<C: ConnectionTrait>(connection: &C, id: UserId) -> Result<String, StorageError> {
     let row = users::Entity::find_by_id(id.as_uuid()).one(connection).await?.ok_or(StorageError::NotFound)?;
     Ok(row.name)
+}
+
+/// Whoever has this very e-mail address and an account that is not switched off.
+pub(super) async fn by_address<C: ConnectionTrait>(connection: &C, email: &str) -> Result<Option<Uuid>, StorageError> {
+    let found = identities::Entity::find()
+        .filter(identities::Column::Issuer.eq(LOCAL_ISSUER))
+        .filter(identities::Column::Subject.eq(fold_email(email)))
+        .one(connection)
+        .await?;
+    let Some(identity) = found else { return Ok(None) };
+    let person = users::Entity::find_by_id(identity.user_id).filter(users::Column::DisabledAt.is_null());
+    Ok(person.one(connection).await?.map(|person| person.id))
 }
 
 impl Database {

@@ -26,6 +26,13 @@ export type FoundRepository = Schemas['FoundRepository'];
 export type Ability = Schemas['Ability'];
 export type Model = Schemas['AvailableModel'];
 export type Assistant = Schemas['Assistant'];
+export type SharedAssistant = Schemas['SharedAssistant'];
+/** One's own, or one of somebody else's that one may talk to. */
+export type AnyAssistant = Assistant | SharedAssistant;
+export type AssistantShare = Schemas['AssistantShare'];
+export type NewAssistantShare = Schemas['NewAssistantShare'];
+export type AssistantFolder = Schemas['AssistantFolder'];
+export type AssistantDetails = Schemas['AssistantDetails'];
 export type AssistantProfile = Schemas['AssistantProfile'];
 export type AssistantFile = Schemas['AssistantFile'];
 export type Parameters = Schemas['Parameters'];

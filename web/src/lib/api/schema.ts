@@ -39,6 +39,76 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/assistant-folders': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the caller's folders of assistants, in the order that the caller gave them. */
+		get: operations['list_assistant_folders'];
+		put?: never;
+		/** Makes a folder for assistants, after those that are there. */
+		post: operations['create_assistant_folder'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/assistant-folders/order': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Puts the caller's folders of assistants in order. */
+		put: operations['order_assistant_folders'];
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/assistant-folders/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		/** Takes a folder away. Its assistants stay, in no folder. */
+		delete: operations['delete_assistant_folder'];
+		options?: never;
+		head?: never;
+		/** Changes what is given and leaves the rest. */
+		patch: operations['change_assistant_folder'];
+		trace?: never;
+	};
+	'/api/v1/assistant-shares/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		post?: never;
+		/** Takes a share back: with their next turn, those it reached can no longer use the assistant. What was said stays theirs. */
+		delete: operations['unshare_assistant'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/assistants': {
 		parameters: {
 			query?: never;
@@ -51,6 +121,26 @@ export interface paths {
 		put?: never;
 		/** Makes an assistant. It comes first in the list. */
 		post: operations['create_assistant'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/assistants/details': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Has a model write name, description, tags and the rest from a role, which takes as long as the model needs. Nothing is
+		 *     kept; whoever goes away stops it.
+		 */
+		post: operations['describe_assistant'];
 		delete?: never;
 		options?: never;
 		head?: never;
@@ -108,6 +198,23 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/assistants/shared': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the assistants of others that the caller may use, by name: who they are, and nothing of what they are built on. */
+		get: operations['list_shared_assistants'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/assistants/{id}': {
 		parameters: {
 			query?: never;
@@ -147,6 +254,45 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/assistants/{id}/folder': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Puts an assistant, the caller's or one that is shared with the caller, into a folder or out of it. Nobody else sees that. */
+		put: operations['put_assistant_into_folder'];
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/assistants/{id}/picture': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** The face of an assistant that the caller may use, as a square picture. */
+		get: operations['get_assistant_picture'];
+		/**
+		 * Gives an assistant of the caller's a picture for its face (PNG, JPEG, WebP or GIF): made anew from its pixels as a small
+		 *     square, cut from the middle.
+		 */
+		put: operations['put_assistant_picture'];
+		post?: never;
+		/** Takes the picture away: the face is the emoji again, or the first letter of the name. */
+		delete: operations['delete_assistant_picture'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/assistants/{id}/restore': {
 		parameters: {
 			query?: never;
@@ -158,6 +304,27 @@ export interface paths {
 		put?: never;
 		/** Brings a deleted assistant back. */
 		post: operations['restore_assistant'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/assistants/{id}/shares': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Whom an assistant of the caller's is shared with. */
+		get: operations['list_assistant_shares'];
+		put?: never;
+		/**
+		 * Lets others use an assistant of the caller's: they talk to it and see who it is, and neither see what it is built on nor
+		 *     change, copy, export or share it. What is shared already stays as it is.
+		 */
+		post: operations['share_assistant'];
 		delete?: never;
 		options?: never;
 		head?: never;
@@ -1515,17 +1682,32 @@ export interface components {
 		/** @description An assistant as its owner sees it. */
 		Assistant: components['schemas']['AssistantProfile'] & {
 			created_at: components['schemas']['Timestamp'];
+			folder_id: components['schemas']['AssistantFolderId'] | null;
 			id: components['schemas']['AssistantId'];
+			/** @description Changes with the picture that is its face; absent where there is none. */
+			picture: string | null;
 			pinned: boolean;
+			/** @description Somebody else may use it. */
+			shared: boolean;
 			updated_at: components['schemas']['Timestamp'];
 		};
 		AssistantChange: {
 			pinned?: boolean | null;
 			profile?: components['schemas']['AssistantProfile'] | null;
 		};
+		/** @description A suggestion for what is said of an assistant. What the model left out, or wrote wrongly, is empty. */
+		AssistantDetails: {
+			/** @description An emoji. */
+			avatar: string;
+			description: string;
+			name: string;
+			opening_message: string;
+			opening_questions: string[];
+			tags: string[];
+		};
 		/** @description Assistants as a file. */
 		AssistantFile: {
-			assistants: components['schemas']['AssistantProfile'][];
+			assistants: components['schemas']['FiledAssistant'][];
 			/** @description `stoa.assistants` */
 			format: string;
 			/**
@@ -1533,6 +1715,28 @@ export interface components {
 			 * @description 1
 			 */
 			version: number;
+		};
+		/** @description A folder as its owner sees it. */
+		AssistantFolder: {
+			collapsed: boolean;
+			id: components['schemas']['AssistantFolderId'];
+			name: string;
+		};
+		/** @description What can be changed about a folder. */
+		AssistantFolderChange: {
+			/** @description Whether its assistants are hidden in the list. */
+			collapsed?: boolean | null;
+			/** @description 1 to 80 characters. */
+			name?: string | null;
+		};
+		/** Format: uuid */
+		AssistantFolderId: string;
+		AssistantFolderList: {
+			items: components['schemas']['AssistantFolder'][];
+		};
+		AssistantFolderOrder: {
+			/** @description Each at most once. Those that are not named come after these, in the order that they have. */
+			ids: components['schemas']['AssistantFolderId'][];
 		};
 		/** Format: uuid */
 		AssistantId: string;
@@ -1542,6 +1746,9 @@ export interface components {
 		AssistantOrder: {
 			/** @description Each at most once. Those that are not named come after these, in the order that they have. */
 			ids: components['schemas']['AssistantId'][];
+		};
+		AssistantPlace: {
+			folder_id?: components['schemas']['AssistantFolderId'] | null;
 		};
 		/** @description What its maker writes of an assistant; also what is exported of it. */
 		AssistantProfile: {
@@ -1571,6 +1778,20 @@ export interface components {
 			role?: string;
 			/** @description At most 10, of 30 characters each. */
 			tags?: string[];
+		};
+		/** @description A share as the owner of the assistant sees it. */
+		AssistantShare: {
+			created_at: components['schemas']['Timestamp'];
+			id: components['schemas']['AssistantShareId'];
+			with: components['schemas']['SharedWith'];
+		};
+		/**
+		 * Format: uuid
+		 * @description That somebody else may use an assistant.
+		 */
+		AssistantShareId: string;
+		AssistantShareList: {
+			items: components['schemas']['AssistantShare'][];
 		};
 		/**
 		 * @description Who a link opens for.
@@ -1760,6 +1981,8 @@ export interface components {
 			/** @description In the place of those it has: at most 10, of 30 characters each. */
 			tags?: string[] | null;
 			title?: string | null;
+			/** @description `true` goes on without the assistant. */
+			without_assistant?: boolean;
 		};
 		/** Format: uuid */
 		ConversationId: string;
@@ -1843,6 +2066,14 @@ export interface components {
 			/** @description `slug/name` */
 			model: string;
 		};
+		DescribeAssistant: {
+			/** @description In which language. */
+			language: components['schemas']['Language'];
+			/** @description Who writes it, `slug/name`. */
+			model: string;
+			/** @description What the model is told to be; 1 byte to 64 KiB. */
+			role: string;
+		};
 		/** @description A graphics processor. */
 		DeviceFacts: {
 			/**
@@ -1914,6 +2145,11 @@ export interface components {
 		};
 		/** Format: uuid */
 		FileId: string;
+		/** @description An assistant in a file: its profile, and its picture if it has one. */
+		FiledAssistant: components['schemas']['AssistantProfile'] & {
+			/** @description The bytes of the picture for its face, in base64. */
+			picture?: string | null;
+		};
 		/**
 		 * @description Why the model itself stopped.
 		 * @enum {string}
@@ -2251,6 +2487,26 @@ export interface components {
 			 */
 			size_bytes: number;
 		};
+		NewAssistantFolder: {
+			/** @description 1 to 80 characters. */
+			name: string;
+		};
+		/** @description Who may use an assistant from now on. */
+		NewAssistantShare:
+			| {
+					/** @enum {string} */
+					kind: 'everyone';
+			  }
+			| {
+					/** @enum {string} */
+					kind: 'role';
+					role: components['schemas']['Role'];
+			  }
+			| {
+					email: string;
+					/** @enum {string} */
+					kind: 'person';
+			  };
 		NewConversation: {
 			assistant_id?: components['schemas']['AssistantId'] | null;
 			project_id?: components['schemas']['ProjectId'] | null;
@@ -2682,6 +2938,33 @@ export interface components {
 			taken_at: components['schemas']['Timestamp'];
 			title: string;
 		};
+		/**
+		 * @description An assistant of somebody else's as those see it who may use it: who it is and what it begins with, and nothing of what it
+		 *     is built on.
+		 */
+		SharedAssistant: {
+			avatar: string;
+			background: string;
+			description: string;
+			folder_id: components['schemas']['AssistantFolderId'] | null;
+			id: components['schemas']['AssistantId'];
+			/** @description What its owner is called. */
+			made_by: string;
+			/** @description With which new conversations begin. Absent for the one in use, also where its owner's browser alone reaches it. */
+			model: string | null;
+			name: string;
+			opening_message: string;
+			opening_questions: string[];
+			/** @description Those of new conversations, which show them. */
+			parameters: components['schemas']['Parameters'];
+			/** @description Changes with the picture that is its face; absent where there is none. */
+			picture: string | null;
+			tags: string[];
+			updated_at: components['schemas']['Timestamp'];
+		};
+		SharedAssistantList: {
+			items: components['schemas']['SharedAssistant'][];
+		};
 		/** @description A message as others see it: what was said, by whom, and when. */
 		SharedMessage: {
 			created_at: components['schemas']['Timestamp'];
@@ -2700,6 +2983,23 @@ export interface components {
 			/** @description Oldest first. */
 			items: components['schemas']['SharedMessage'][];
 		};
+		/** @description Who an assistant is shared with. */
+		SharedWith:
+			| {
+					/** @enum {string} */
+					kind: 'everyone';
+			  }
+			| {
+					/** @enum {string} */
+					kind: 'role';
+					role: components['schemas']['Role'];
+			  }
+			| {
+					email: string;
+					/** @enum {string} */
+					kind: 'person';
+					name: string;
+			  };
 		/** @description For whom links may be made here. */
 		Sharing: {
 			/** @description Links may open for whoever has them, signed in or not. Off, those that are there open nothing. */
@@ -3128,6 +3428,196 @@ export interface operations {
 			};
 		};
 	};
+	list_assistant_folders: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['AssistantFolderList'];
+				};
+			};
+		};
+	};
+	create_assistant_folder: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['NewAssistantFolder'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['AssistantFolder'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	order_assistant_folders: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['AssistantFolderOrder'];
+			};
+		};
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_assistant_folder: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantFolderId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_assistant_folder: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantFolderId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['AssistantFolderChange'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['AssistantFolder'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	unshare_assistant: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantShareId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	list_assistants: {
 		parameters: {
 			query?: never;
@@ -3177,6 +3667,54 @@ export interface operations {
 				};
 			};
 			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	describe_assistant: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['DescribeAssistant'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['AssistantDetails'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description Also `nothing_usable`: the model wrote something else. */
+			502: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -3288,6 +3826,25 @@ export interface operations {
 				};
 				content: {
 					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_shared_assistants: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['SharedAssistantList'];
 				};
 			};
 		};
@@ -3426,6 +3983,187 @@ export interface operations {
 			};
 		};
 	};
+	put_assistant_into_folder: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['AssistantPlace'];
+			};
+		};
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_assistant_picture: {
+		parameters: {
+			query?: {
+				/** @description The version that the caller knows of, so that a new picture has a new address. */
+				v?: string;
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'image/*': string;
+				};
+			};
+			/** @description The caller has it already. */
+			304: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	put_assistant_picture: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantId'];
+			};
+			cookie?: never;
+		};
+		/** @description The bytes, at most 20 MiB. */
+		requestBody: {
+			content: {
+				'application/octet-stream': string;
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Assistant'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			413: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			415: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			429: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_assistant_picture: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Assistant'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	restore_assistant: {
 		parameters: {
 			query?: never;
@@ -3446,6 +4184,85 @@ export interface operations {
 				};
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_assistant_shares: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['AssistantShareList'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	share_assistant: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['AssistantId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['NewAssistantShare'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['AssistantShare'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description `no_such_person`: nobody here has this address. */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -3818,6 +4635,15 @@ export interface operations {
 			};
 			/** @description Also `assistant_not_found`. */
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description Also `assistant_gone`: the assistant is somebody else's, who no longer shares it; and `assistant_not_here`: it is somebody else's, and the model is of a provider that only the caller's browser calls. */
+			409: {
 				headers: {
 					[name: string]: unknown;
 				};

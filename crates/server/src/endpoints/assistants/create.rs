@@ -24,7 +24,7 @@ pub(super) async fn create_assistant(
     Caller(principal): Caller,
     Json(profile): Json<AssistantProfile, BODY_BYTES>,
 ) -> Result<(StatusCode, Answer<Assistant>)> {
-    let made = app.database.create_assistants(&principal, vec![profile.checked()?], app.now()).await?;
+    let made = app.database.create_assistants(&principal, vec![profile.checked()?.into()], app.now()).await?;
     let made = made.into_iter().next().ok_or_else(|| Problem::internal("no assistant was made"))?;
     Ok((StatusCode::CREATED, Answer(made)))
 }

@@ -5,6 +5,7 @@ use axum::extract::State;
 use http::StatusCode;
 use stoa_model::AssistantId;
 use stoa_model::assistant::{Assistant, MAX_NAME};
+use stoa_storage::{NewAssistant, StorageError};
 
 use crate::app::App;
 use crate::extract::{Caller, Id};
@@ -25,9 +26,14 @@ pub(super) async fn duplicate_assistant(
     Id(id): Id<AssistantId>,
 ) -> Result<(StatusCode, Answer<Assistant>)> {
     let mut profile = app.database.assistant(&principal, id).await?.profile;
+    let picture = match app.database.assistant_picture(&principal, id).await {
+        Ok(digest) => Some(digest),
+        Err(StorageError::NotFound) => None,
+        Err(error) => return Err(error.into()),
+    };
     let taken = app.database.assistants(&principal).await?.into_iter().map(|assistant| assistant.profile.name);
     profile.name = another_name(&profile.name, &taken.collect::<Vec<_>>());
-    let made = app.database.create_assistants(&principal, vec![profile], app.now()).await?;
+    let made = app.database.create_assistants(&principal, vec![NewAssistant { profile, picture }], app.now()).await?;
     let made = made.into_iter().next().ok_or_else(|| Problem::internal("no assistant was made"))?;
     Ok((StatusCode::CREATED, Answer(made)))
 }

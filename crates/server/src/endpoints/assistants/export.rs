@@ -6,7 +6,8 @@ use http::header::CONTENT_DISPOSITION;
 use serde::Deserialize;
 use stoa_model::AssistantId;
 
-use super::{AssistantFile, FORMAT, VERSION};
+use super::filed::{AssistantFile, FiledAssistant};
+use super::{FORMAT, VERSION};
 use crate::app::App;
 use crate::extract::{Caller, Query};
 use crate::problem::{ProblemBody, Result};
@@ -33,10 +34,11 @@ pub(super) async fn export_assistants(
         Some(id) => vec![app.database.assistant(&principal, id).await?],
         None => app.database.assistants(&principal).await?,
     };
-    let file = AssistantFile {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        assistants: assistants.into_iter().map(|assistant| assistant.profile).collect(),
-    };
+    let mut filed = Vec::with_capacity(assistants.len());
+    for assistant in assistants {
+        let picture = app.files.face(&app, &principal, &assistant).await?;
+        filed.push(FiledAssistant::new(assistant.profile, picture.as_deref()));
+    }
+    let file = AssistantFile { format: FORMAT.to_owned(), version: VERSION, assistants: filed };
     Ok(([(CONTENT_DISPOSITION, "attachment; filename=\"assistants.json\"")], Json(file)))
 }

@@ -3,16 +3,17 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
-use stoa_model::assistant::AssistantProfile;
+use stoa_storage::{MAX_ASSISTANTS, NewAssistant};
 
+use super::filed::AssistantFile;
 use super::list::AssistantList;
-use super::{AssistantFile, FORMAT, VERSION};
+use super::{FORMAT, VERSION};
 use crate::app::App;
 use crate::extract::{Caller, Json};
 use crate::problem::{Problem, ProblemBody, Result};
 
-/// Bytes of a file. A hundred long roles.
-const FILE_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of a file. A hundred long roles, and as many pictures.
+const FILE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Makes all assistants of a file, or none of them.
 #[utoipa::path(
@@ -34,7 +35,25 @@ pub(super) async fn import_assistants(
     if file.version != VERSION {
         return Err(Problem::field("version", "the file was written by a newer Stoa"));
     }
-    let profiles = file.assistants.into_iter().map(AssistantProfile::checked).collect::<std::result::Result<_, _>>()?;
-    let items = app.database.create_assistants(&principal, profiles, app.now()).await?;
+    if file.assistants.len() as u64 > MAX_ASSISTANTS {
+        return Err(Problem::field("assistants", format!("at most {MAX_ASSISTANTS}")));
+    }
+    // Nothing is made of a file that does not fit, and no picture before that is known.
+    let mut checked = Vec::with_capacity(file.assistants.len());
+    for filed in file.assistants {
+        let picture = filed.picture()?;
+        checked.push((filed.profile.checked()?, picture));
+    }
+    let admitted = app.files.admit(&app, &principal).await?;
+    let mut new = Vec::with_capacity(checked.len());
+    for (profile, picture) in checked {
+        let picture = match picture {
+            Some(bytes) => Some(app.files.keep_face(&app, bytes.into()).await?),
+            None => None,
+        };
+        new.push(NewAssistant { profile, picture });
+    }
+    drop(admitted);
+    let items = app.database.create_assistants(&principal, new, app.now()).await?;
     Ok((StatusCode::CREATED, Answer(AssistantList { items })))
 }

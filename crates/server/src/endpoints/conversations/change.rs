@@ -26,6 +26,9 @@ pub(crate) struct ConversationChange {
     #[schema(value_type = Option<ProjectId>)]
     #[expect(clippy::option_option, reason = "absent, null and an id are three things")]
     project_id: Option<Option<ProjectId>>,
+    /// `true` goes on without the assistant.
+    #[serde(default)]
+    without_assistant: bool,
     /// In the place of those it has: at most 10, of 30 characters each.
     tags: Option<Vec<String>>,
     /// The model of the next turn, `slug/name`.
@@ -70,6 +73,7 @@ pub(super) async fn change_conversation(
         pinned: change.pinned,
         archived: change.archived,
         project: change.project_id,
+        without_assistant: change.without_assistant,
         tags: change.tags.as_deref().map(checked_tags).transpose()?,
         model,
         parameters: change.parameters,

@@ -69,15 +69,26 @@ pub(crate) async fn picture(
 ) -> Result<Response> {
     let small = stored.small_digest.filter(|_| query.size == Some(FileSize::Small));
     let digest = small.unwrap_or(stored.digest);
+    blob(app, &digest, &stored.file.name, headers, caching).await
+}
+
+/// The answer with a picture that the caller may see.
+pub(crate) async fn blob(
+    app: &App,
+    digest: &str,
+    name: &str,
+    headers: &HeaderMap,
+    caching: HeaderValue,
+) -> Result<Response> {
     let tag = HeaderValue::from_str(&format!("\"{digest}\"")).map_err(|error| Problem::internal(error.to_string()))?;
     let mut response = if has(headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        let bytes = app.files.read(&digest).await?;
+        let bytes = app.files.read(digest).await?;
         let kind = media_type(&bytes)?;
         let mut response = Body::from(bytes).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        response.headers_mut().insert(CONTENT_DISPOSITION, disposition(&stored.file.name, kind));
+        response.headers_mut().insert(CONTENT_DISPOSITION, disposition(name, kind));
         response
     };
     let headers = response.headers_mut();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
+use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
 use stoa_model::file::File;
@@ -48,12 +49,17 @@ pub(super) async fn upload_file(
     request: Request,
 ) -> Result<(StatusCode, Json<File>)> {
     let admitted = app.files.admit(&app, &principal).await?;
+    let bytes = received(request).await?;
+    let name = query.name.unwrap_or_default();
+    let file = app.files.keep(&app, &principal, &name, bytes, admitted).await?;
+    Ok((StatusCode::CREATED, Json(file)))
+}
+
+/// The bytes of a picture as they come, within their bounds.
+pub(crate) async fn received(request: Request) -> Result<Bytes> {
     let late = |_| {
         Problem::new(StatusCode::REQUEST_TIMEOUT, "upload_timed_out", "The picture took too long to come.")
             .hint("Try again with a better connection, or send a smaller picture.")
     };
-    let bytes = tokio::time::timeout(WITHIN, read_body(request, FILE_BYTES)).await.map_err(late)??;
-    let name = query.name.unwrap_or_default();
-    let file = app.files.keep(&app, &principal, &name, bytes, admitted).await?;
-    Ok((StatusCode::CREATED, Json(file)))
+    tokio::time::timeout(WITHIN, read_body(request, FILE_BYTES)).await.map_err(late)?
 }

@@ -66,6 +66,9 @@ pub(crate) enum NewPart {
         (status = 202, body = Turn),
         (status = 404, description = "Also `assistant_not_found`.",
             body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Also `assistant_gone`: the assistant is somebody else's, who no longer shares it; and \
+            `assistant_not_here`: it is somebody else's, and the model is of a provider that only the caller's browser calls.",
+            body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "Also `model_cannot_see`: the model is known to take no pictures.",
             body = ProblemBody, content_type = "application/problem+json"),

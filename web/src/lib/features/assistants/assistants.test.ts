@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Assistant } from '$lib/api';
 import { placeToGoBack } from './back';
-import { inkOn, signOf } from './face';
+import { assistantOf } from './drop';
+import { inkOn, pictureOf, signOf } from './face';
 import { fileName, read } from './files';
 import { questionsOf, tagsOf } from './lines';
 import { inOrder, matching, moved } from './order';
@@ -14,6 +15,9 @@ const assistant = (id: string, more: Partial<Assistant> = {}): Assistant => ({
 	model: null,
 	history_messages: null,
 	pinned: false,
+	folder_id: null,
+	shared: false,
+	picture: null,
 	created_at: '2026-01-01T00:00:00Z',
 	updated_at: '2026-01-01T00:00:00Z',
 	...more
@@ -26,6 +30,18 @@ describe('the order of assistants', () => {
 	it('moves one by one step and leaves the others', () => {
 		expect(ids(moved(list, 'c', -1))).toEqual(['a', 'c', 'b']);
 		expect(ids(moved(list, 'b', 1))).toEqual(['a', 'c', 'b']);
+	});
+
+	it('moves one within its folder, past what lies elsewhere', () => {
+		const mixed = [
+			assistant('a', { folder_id: 'f' }),
+			assistant('b'),
+			assistant('c', { folder_id: 'f' }),
+			assistant('d')
+		];
+		expect(ids(moved(mixed, 'c', -1))).toEqual(['c', 'b', 'a', 'd']);
+		expect(ids(moved(mixed, 'b', 1))).toEqual(['a', 'd', 'c', 'b']);
+		expect(moved(mixed, 'a', -1)).toBeNull();
 	});
 
 	it('does not lead out of the list, nor over the pinned ones', () => {
@@ -63,6 +79,12 @@ describe('the face of an assistant', () => {
 		expect(signOf({ name: '' })).toBe('?');
 	});
 
+	it('is a picture where there is one, whose address changes with it', () => {
+		expect(pictureOf({ name: 'a', id: 'x', picture: '12ab' })).toBe('/api/v1/assistants/x/picture?v=12ab');
+		expect(pictureOf({ name: 'a', id: 'x', picture: null })).toBeUndefined();
+		expect(pictureOf({ name: 'a', preview: 'blob:y' })).toBe('blob:y');
+	});
+
 	it('has letters that can be read on its colour', () => {
 		expect(inkOn('#dbe7f3')).toBe('#1d1c19');
 		expect(inkOn('#3d4a5c')).toBe('#ffffff');
@@ -90,6 +112,21 @@ describe('files of assistants', () => {
 	it('are read as JSON or refused in words', async () => {
 		expect(await read(new Blob(['{"a":1}']))).toEqual({ a: 1 });
 		await expect(read(new Blob(['no']))).rejects.toMatchObject({ code: 'unreadable_file' });
+	});
+});
+
+describe('what is dropped on a folder', () => {
+	const id = '01890000-0000-7000-8000-000000000000';
+
+	it('is an assistant of this very place', () => {
+		expect(assistantOf(`https://stoa.test/?assistant=${id}`, 'https://stoa.test')).toBe(id);
+		expect(assistantOf(`/?assistant=${id}`, 'https://stoa.test')).toBe(id);
+	});
+
+	it('is nothing else', () => {
+		for (const address of ['', `https://other.test/?assistant=${id}`, `/c/${id}`, '/?assistant=x', '/']) {
+			expect(assistantOf(address, 'https://stoa.test')).toBeNull();
+		}
 	});
 });
 

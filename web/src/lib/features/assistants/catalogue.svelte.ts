@@ -1,8 +1,10 @@
-import { call, client, Problem, type Assistant } from '$lib/api';
+import { call, client, Problem, type AnyAssistant, type Assistant, type SharedAssistant } from '$lib/api';
 
-/** The assistants of whoever is signed in, in their order. What changes them comes with the pages that do. */
+/** The assistants of whoever is signed in, in their order, and those that others share. What changes them comes with the pages that do. */
 class Assistants {
 	items = $state.raw<Assistant[]>([]);
+	/** What others share. */
+	others = $state.raw<SharedAssistant[]>([]);
 	loaded = $state(false);
 	problem = $state.raw<Problem | null>(null);
 	#loading: Promise<void> | null = null;
@@ -13,13 +15,19 @@ class Assistants {
 		return this.#loading;
 	}
 
-	find(id: string | null | undefined): Assistant | undefined {
-		return this.items.find((assistant) => assistant.id === id);
+	/** Anybody one may talk to. */
+	find(id: string | null | undefined): AnyAssistant | undefined {
+		return [...this.items, ...this.others].find((assistant) => assistant.id === id);
 	}
 
 	async #read(): Promise<void> {
 		try {
-			this.items = (await call(client.GET('/api/v1/assistants'))).items;
+			const [own, others] = await Promise.all([
+				call(client.GET('/api/v1/assistants')),
+				call(client.GET('/api/v1/assistants/shared'))
+			]);
+			this.items = own.items;
+			this.others = others.items;
 			this.loaded = true;
 			this.problem = null;
 		} catch (caught) {

@@ -51,6 +51,15 @@ export class AssistantDraft {
 	model = $state<string | null>(null);
 	parameters = $state.raw<Parameters>({});
 	historyMessages = $state<number | null>(null);
+	/** A picture that was chosen, and is not kept yet. */
+	chosen = $state.raw<Blob | null>(null);
+	/** The picture that is kept is to go. */
+	bare = $state(false);
+	/** Where the picture is that the face shows. */
+	preview = $state<string>();
+	/** Why the picture was not taken. */
+	pictureFault = $state('');
+	readonly #picture: string | undefined;
 	#kept = $state('');
 	readonly profile: AssistantProfile = $derived({
 		name: this.name.trim(),
@@ -66,9 +75,14 @@ export class AssistantDraft {
 		parameters: this.parameters,
 		history_messages: this.historyMessages
 	});
-	readonly changed = $derived(JSON.stringify(this.profile) !== this.#kept);
+	readonly changed = $derived(
+		JSON.stringify(this.profile) !== this.#kept || this.chosen !== null || this.bare
+	);
 
-	constructor(profile: Partial<AssistantProfile> = {}) {
+	/** `picture` is where the one is that is kept. */
+	constructor(profile: Partial<AssistantProfile> = {}, picture?: string) {
+		this.#picture = picture;
+		this.preview = picture;
 		this.name = profile.name ?? '';
 		this.description = profile.description ?? '';
 		this.avatar = profile.avatar ?? '';
@@ -87,6 +101,22 @@ export class AssistantDraft {
 	/** What is written now is what is kept. */
 	keep(): void {
 		this.#kept = JSON.stringify(this.profile);
+		this.chosen = null;
+		this.bare = false;
+	}
+
+	/** Shows a picture as the face, to be kept with the rest; or none. */
+	setPicture(picture: Blob | null): void {
+		this.release();
+		this.pictureFault = '';
+		this.chosen = picture;
+		this.bare = picture === null && this.#picture !== undefined;
+		this.preview = picture ? URL.createObjectURL(picture) : undefined;
+	}
+
+	/** Lets go of the picture that only this page holds. */
+	release(): void {
+		if (this.preview && this.preview !== this.#picture) URL.revokeObjectURL(this.preview);
 	}
 
 	setParameter<Name extends keyof Parameters>(name: Name, value: Parameters[Name] | null): void {
@@ -149,6 +179,15 @@ export function faultWords(field: ProfileField): string {
 
 /** What is kept of an assistant, without what belongs to the one and not to the profile. */
 export function profileOf(assistant: Assistant): AssistantProfile {
-	const { id: _id, pinned: _pinned, created_at: _made, updated_at: _changed, ...profile } = assistant;
+	const {
+		id: _id,
+		picture: _picture,
+		pinned: _pinned,
+		folder_id: _folder,
+		shared: _shared,
+		created_at: _made,
+		updated_at: _changed,
+		...profile
+	} = assistant;
 	return profile;
 }

@@ -72,7 +72,16 @@ describe('an assistant that is being written', () => {
 	});
 
 	it('takes from an assistant what is its profile', () => {
-		const kept = { ...full, id: 'a', pinned: true, created_at: '', updated_at: '' };
+		const kept = {
+			...full,
+			id: 'a',
+			pinned: true,
+			folder_id: null,
+			picture: null,
+			shared: true,
+			created_at: '',
+			updated_at: ''
+		};
 		expect(profileOf(kept)).toEqual(full);
 	});
 });

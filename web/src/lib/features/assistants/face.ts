@@ -1,6 +1,17 @@
 import type { AssistantProfile } from '$lib/api';
 
-export type Face = Pick<AssistantProfile, 'name' | 'avatar' | 'background'>;
+export type Face = Pick<AssistantProfile, 'name' | 'avatar' | 'background'> & {
+	id?: string;
+	/** The version of the picture that is the face of the assistant with this id. */
+	picture?: string | null;
+	/** The address of a picture that is not kept yet. */
+	preview?: string;
+};
+
+/** Where the picture of a face is, if it has one. */
+export function pictureOf({ id, picture, preview }: Face): string | undefined {
+	return preview ?? (id && picture ? `/api/v1/assistants/${id}/picture?v=${picture}` : undefined);
+}
 
 /** What is drawn on the colour: the emoji, or else the first letter of the name. */
 export function signOf({ avatar, name }: Face): string {

@@ -8,4 +8,4 @@ export { attempt } from './actions';
 export { create as createAssistant } from './changes';
 export { AssistantDraft } from './draft.svelte';
 export { matching } from './order';
-export { inkOn, signOf, type Face } from './face';
+export { inkOn, pictureOf, signOf, type Face } from './face';

@@ -1,20 +1,23 @@
-import type { Assistant } from '$lib/api';
+import type { AnyAssistant, Assistant } from '$lib/api';
 
 /** Pinned ones first, each part in the order that it has: as the server lists them. */
 export function inOrder(items: readonly Assistant[]): Assistant[] {
 	return [...items.filter(({ pinned }) => pinned), ...items.filter(({ pinned }) => !pinned)];
 }
 
-/** The list with one of them a step nearer to its begin (-1) or its end (1), or null: pinned and others do not mix. */
+/** The list with one of them a step nearer to the begin (-1) or the end (1) of its folder, or null: pinned and others do not mix. */
 export function moved(items: readonly Assistant[], id: string, step: -1 | 1): Assistant[] | null {
-	const from = items.findIndex((item) => item.id === id);
-	const one = items[from];
-	const other = items[from + step];
-	if (!one || !other || one.pinned !== other.pinned) return null;
-	const list = [...items];
-	list[from] = other;
-	list[from + step] = one;
-	return list;
+	const one = items.find((item) => item.id === id);
+	if (!one) return null;
+	const beside = items.filter((item) => item.pinned === one.pinned && item.folder_id === one.folder_id);
+	const other = beside[beside.indexOf(one) + step];
+	if (!other) return null;
+	return items.map((item) => (item === one ? other : item === other ? one : item));
+}
+
+/** Those that lie in this folder, or in none. */
+export function within<Item extends AnyAssistant>(items: readonly Item[], folder: string | null): Item[] {
+	return items.filter(({ folder_id }) => folder_id === folder);
 }
 
 type Findable = Pick<Assistant, 'name' | 'description' | 'tags'>;

@@ -84,6 +84,8 @@ export class Thread {
 	/** One that was deleted is nobody: the conversation goes on without it. */
 	readonly assistant = $derived(assistants.find(this.assistantId));
 
+	/** The last turn was refused, for the assistant is no longer shared. */
+	deserted = $state(false);
 	/** A new conversation is to be a temporary one. */
 	temporary = $state(false);
 
@@ -245,11 +247,14 @@ export class Thread {
 	/** Hands a turn to the server, while nothing else is read. */
 	async turn<T>(act: () => Promise<T>): Promise<T> {
 		this.posting = true;
+		this.deserted = false;
 		this.#turns += 1;
 		try {
 			return await act();
 		} catch (caught) {
-			throw Problem.from(caught);
+			const problem = Problem.from(caught);
+			this.deserted = problem.code === 'assistant_gone';
+			throw problem;
 		} finally {
 			this.posting = false;
 			this.#turns += 1;

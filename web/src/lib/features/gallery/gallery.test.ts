@@ -99,7 +99,15 @@ describe('what is made of an offer', () => {
 	};
 	const own = (more: Partial<AssistantProfile>): Assistant => ({
 		...profileOf(offer),
-		...{ id: 'a', pinned: false, created_at: '', updated_at: '' },
+		...{
+			id: 'a',
+			pinned: false,
+			folder_id: null,
+			picture: null,
+			shared: false,
+			created_at: '',
+			updated_at: ''
+		},
 		...more
 	});
 
