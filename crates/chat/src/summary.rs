@@ -234,16 +234,16 @@ mod tests {
         texts.iter().enumerate().map(message).collect()
     }
 
-    fn used(prompt_tokens: u64) -> Option<Usage> {
-        Some(Usage { prompt_tokens, ..Usage::default() })
+    fn used(prompt_tokens: u64) -> Usage {
+        Usage { prompt_tokens, ..Usage::default() }
     }
 
     #[test]
     fn what_would_be_left_out_next_is_summed_up() {
         let all = messages(&["x"; 9]);
-        assert_eq!(due(&all, 12, used(50), Some(1_000)), None);
+        assert_eq!(due(&all, 12, Some(used(50)), Some(1_000)), None);
         // Five messages stay, for that is half of what is sent; the answer before them is the last that is summed up.
-        assert_eq!(due(&all, 10, used(50), Some(1_000)), Some(all[3].id));
+        assert_eq!(due(&all, 10, Some(used(50)), Some(1_000)), Some(all[3].id));
         assert_eq!(due(&all[..1], 2, None, None), None, "there is nothing old in a first question");
     }
 
@@ -251,12 +251,12 @@ mod tests {
     fn what_fills_the_window_is_summed_up_when_that_frees_something() {
         let long = "word ".repeat(300);
         let all = messages(&[&long, "a", "b", "c", "d"]);
-        assert_eq!(due(&all, 40, used(700), Some(1_000)), None);
-        assert_eq!(due(&all, 40, used(800), Some(1_000)), Some(all[1].id));
+        assert_eq!(due(&all, 40, Some(used(700)), Some(1_000)), None);
+        assert_eq!(due(&all, 40, Some(used(800)), Some(1_000)), Some(all[1].id));
         let heavy = messages(&["a", "b", &long, "c", "d"]);
-        assert_eq!(due(&heavy, 40, used(800), Some(1_000)), Some(heavy[3].id), "what is long does not stay");
+        assert_eq!(due(&heavy, 40, Some(used(800)), Some(1_000)), Some(heavy[3].id), "what is long does not stay");
         let light = messages(&["a", "b", "c", "d", &long]);
-        assert_eq!(due(&light, 40, used(800), Some(1_000)), None, "nothing is freed");
+        assert_eq!(due(&light, 40, Some(used(800)), Some(1_000)), None, "nothing is freed");
     }
 
     #[test]

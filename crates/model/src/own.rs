@@ -275,7 +275,7 @@ mod tests {
 
     use super::*;
 
-    fn schema(properties: Value) -> ParameterSchema {
+    fn schema(properties: &Value) -> ParameterSchema {
         serde_json::from_value(json!({"type": "object", "properties": properties})).unwrap()
     }
 
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn what_is_for_another_model_is_left_aside_and_what_does_not_fit_is_refused() {
-        let schema = schema(json!({
+        let schema = schema(&json!({
             "top_k": {"type": "integer", "minimum": 1, "maximum": 100},
             "style": {"type": "string", "enum": ["plain", "rich"], "default": "plain"},
             "search": {"type": "boolean"},
@@ -321,7 +321,7 @@ mod tests {
             (json!({"a": {"type": "number", "maximum": 1, "default": 2}}), "its default must be at most 1"),
             (json!({"a": {"type": "string", "title": " "}}), "a title has"),
         ] {
-            let error = schema(wrong.clone()).check().unwrap_err().to_string();
+            let error = schema(&wrong).check().unwrap_err().to_string();
             assert!(error.contains(what), "{wrong}: {error}");
         }
         for unknown in

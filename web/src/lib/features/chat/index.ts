@@ -1,3 +1,4 @@
 export { default as ChatView } from './ChatView.svelte';
 export { partsOf, sentParts } from './parts';
-export { callFor, makeThread, threadOf } from './thread.svelte';
+export { callFor } from './thread.svelte';
+export { makeThread, threadOf } from './threads.svelte';

@@ -3,7 +3,8 @@
 import { goto } from '$app/navigation';
 import { call, client, type Message } from '$lib/api';
 import type { ConversationEvent } from '$lib/features/stream';
-import { makeThread, type Thread } from './thread.svelte';
+import type { Thread } from './thread.svelte';
+import { makeThread } from './threads.svelte';
 
 /** Opens a thread, the list of them, or a thread that is to begin at a message. */
 export type Beside = { thread: string } | { about: string };

@@ -1,34 +1,3 @@
-import { speakable } from './sentences';
-
-/** Browsers fall silent in the middle of long utterances; a few sentences at a time they read to the end. */
-const UTTERANCE = 240;
-const CHINESE = /[\u3400-\u9fff]/g;
-
-/** What is read at once: whole sentences, as many as fit. */
-export function utterances(markdown: string): string[] {
-	const spoken: string[] = [];
-	let at = 0;
-	const text = `${markdown}\n`;
-	while (at < text.length) {
-		const rest = text.slice(at);
-		const end = /[.!?…](?=\s)|[。！？\n]/.exec(rest);
-		const next = end ? at + end.index + 1 : text.length;
-		const said = speakable(text.slice(at, next));
-		at = next;
-		if (!/[\p{L}\p{N}]/u.test(said)) continue;
-		const last = spoken.at(-1);
-		if (last !== undefined && last.length + said.length < UTTERANCE)
-			spoken[spoken.length - 1] = `${last} ${said}`;
-		else spoken.push(said);
-	}
-	return spoken;
-}
-
-/** The language that most of a text is in, as far as a voice must know it; null leaves it to the browser. */
-export function voiceFor(text: string): string | null {
-	return (text.match(CHINESE)?.length ?? 0) * 3 > text.length ? 'zh-CN' : null;
-}
-
 /** Reads one message at a time aloud, by the browser's own voice: nothing leaves the machine that the browser does not send. */
 class Speech {
 	/** The message that is being read. */
@@ -37,7 +6,7 @@ class Speech {
 
 	toggle(message: string, markdown: string): void {
 		if (this.reading === message) this.stop();
-		else this.#read(message, markdown);
+		else void this.#read(message, markdown);
 	}
 
 	stop(): void {
@@ -45,12 +14,15 @@ class Speech {
 		if (this.possible) speechSynthesis.cancel();
 	}
 
-	#read(message: string, markdown: string): void {
+	async #read(message: string, markdown: string): Promise<void> {
 		this.stop();
+		this.reading = message;
+		const { utterances, voiceFor } = await import('./utterances');
+		// Stopped meanwhile, or another one is read.
+		if (this.reading !== message) return;
 		const parts = utterances(markdown).map((text) => new SpeechSynthesisUtterance(text));
 		const last = parts.at(-1);
-		if (!last) return;
-		this.reading = message;
+		if (!last) return this.stop();
 		const over = () => {
 			if (this.reading === message) this.reading = null;
 		};

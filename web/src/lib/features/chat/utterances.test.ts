@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { utterances, voiceFor } from './speech.svelte';
+import { utterances, voiceFor } from './utterances';
 
 it('is read some sentences at a time, without the marks of Markdown', () => {
 	const long = 'This sentence has about fifty letters and one more. '.repeat(12);
