@@ -5,7 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use stoa_model::assistant::{Assistant, AssistantProfile};
 use stoa_model::completion::{FinishReason, Parameters, Usage};
-use stoa_model::conversation::{Conversation, Failure, Message, MessageRole, MessageStatus, Part, Timings};
+use stoa_model::conversation::{
+    Conversation, Failure, Message, MessageRole, MessageStatus, Part, Summary, Timings, Translation,
+};
 use stoa_model::file::File;
 use stoa_model::project::{Project, ProjectProfile};
 use stoa_model::prompt::{Prompt, PromptProfile};
@@ -147,6 +149,10 @@ pub struct ArchivedMessage {
     pub timings: Option<Timings>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub translation: Option<Translation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
     pub created_at: Timestamp,
 }
 
@@ -223,6 +229,8 @@ impl From<Message> for ArchivedMessage {
             usage: message.usage,
             timings: message.timings,
             error: message.error,
+            translation: message.translation,
+            summary: message.summary,
             created_at: message.created_at,
         }
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use stoa_model::assistant::AssistantProfile;
 use stoa_model::completion::{FinishReason, Parameters, Usage};
-use stoa_model::conversation::{Failure, MessageRole, MessageStatus, Timings};
+use stoa_model::conversation::{Failure, MessageRole, MessageStatus, Summary, Timings, Translation};
 use stoa_model::project::ProjectProfile;
 use stoa_model::prompt::PromptProfile;
 use stoa_model::{AssistantId, ConversationId, FileId, MessageId, ProjectId, PromptId, Timestamp};
@@ -94,6 +94,9 @@ pub struct MessagePiece {
     pub usage: Option<Usage>,
     pub timings: Option<Timings>,
     pub error: Option<Failure>,
+    pub translation: Option<Translation>,
+    /// What the branch comes down to, up to this answer.
+    pub summary: Option<Summary>,
     pub created_at: Option<Timestamp>,
 }
 

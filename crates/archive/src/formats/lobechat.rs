@@ -246,6 +246,8 @@ impl State {
             usage: None,
             timings: None,
             error: None,
+            translation: None,
+            summary: None,
             created_at,
         })));
         pieces

@@ -106,6 +106,8 @@ fn message(origins: Origins, message: ArchivedMessage) -> MessagePiece {
         usage: message.usage,
         timings: message.timings,
         error: message.error,
+        translation: message.translation,
+        summary: message.summary,
         created_at: Some(message.created_at),
     }
 }

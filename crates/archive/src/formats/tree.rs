@@ -127,6 +127,8 @@ fn piece(of: Of<'_>, key: &str, parent: Option<MessageId>, says: Says) -> Messag
         usage: None::<Usage>,
         timings: None,
         error: None,
+        translation: None,
+        summary: None,
         created_at: says.created_at,
     }
 }

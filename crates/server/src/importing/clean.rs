@@ -8,8 +8,10 @@ use stoa_model::file::File;
 use stoa_model::{AssistantId, FileId, MessageId, Timestamp};
 use stoa_storage::ImportedMessage;
 
-use crate::endpoints::messages::{IMAGES, PARTS, TEXT_BYTES};
+use crate::endpoints::messages::{IMAGES, PARTS, TEXT_BYTES, clean_model};
 
+/// Bytes of a summary.
+const SUMMARY_BYTES: usize = 32 * 1024;
 /// Characters of what went wrong with an answer.
 const FAILURE: usize = 2_000;
 
@@ -52,6 +54,12 @@ pub(super) fn message(
             code: error.code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect(),
             detail: short(error.detail),
             authority: None,
+        }),
+        translation: piece.translation.filter(|kept| kept.text.len() <= TEXT_BYTES && clean_model(kept.model.clone()).is_ok()),
+        summary: piece.summary.filter(|kept| {
+            piece.role == MessageRole::Assistant
+                && kept.text.len() <= SUMMARY_BYTES
+                && clean_model(kept.model.clone()).is_ok()
         }),
         created_at,
     })

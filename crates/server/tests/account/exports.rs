@@ -68,8 +68,10 @@ async fn furnish(house: &House, owner: &mut Browser) -> (MockServer, String) {
     let beside = Some(first["reply_id"].clone());
     say(owner, &id, beside, json!([{"type": "text", "text": "Numbat on the new branch"}])).await;
     house.clock.forward(std::time::Duration::from_secs(5));
-    let at = format!("/api/v1/messages/{}/threads", first["reply_id"].as_str().unwrap());
-    let thread = owner.post(&at, json!({"with_context": true})).await.good(201).id();
+    let at = format!("/api/v1/messages/{}", first["reply_id"].as_str().unwrap());
+    owner.post(&format!("{at}/translation"), json!({"language": "zh"})).await.good(200);
+    owner.post(&format!("{at}/summary"), json!({})).await.good(200);
+    let thread = owner.post(&format!("{at}/threads"), json!({"with_context": true})).await.good(201).id();
     say(owner, &thread, None, json!([{"type": "text", "text": "Aside\nBilby in a thread"}])).await;
     let other = owner.post("/api/v1/conversations", json!({"title": "Put away"})).await.good(201).id();
     owner.patch(&format!("/api/v1/conversations/{other}"), json!({"archived": true})).await.good(200);

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sea_orm::{ActiveModelTrait as _, ColumnTrait, EntityTrait, IntoActiveModel as _, QueryFilter, QuerySelect};
 use stoa_model::completion::{FinishReason, Parameters, Usage};
-use stoa_model::conversation::{Failure, MessageRole, MessageStatus, Part, Timings};
+use stoa_model::conversation::{Failure, MessageRole, MessageStatus, Part, Summary, Timings, Translation};
 use stoa_model::{AssistantId, ConversationId, MessageId, Principal, Timestamp};
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ use crate::entities::messages;
 use crate::{Database, StorageError};
 
 use super::conversations::find;
+use super::summaries::touch;
 use super::{files, to_json};
 
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct ImportedMessage {
     pub usage: Option<Usage>,
     pub timings: Option<Timings>,
     pub error: Option<Failure>,
+    pub translation: Option<Translation>,
+    pub summary: Option<Summary>,
     pub created_at: Timestamp,
 }
 
@@ -102,6 +105,9 @@ impl Database {
         for new in &ready {
             files::attach(&transaction, principal, new.id, &new.parts, now).await?;
         }
+        if ready.iter().any(|new| new.summary.is_some()) {
+            touch(&transaction, conversation, now).await?;
+        }
         let ids: Vec<Uuid> = ready.iter().map(|new| new.id.as_uuid()).collect();
         self.index(&transaction, &[], &ids).await?;
         transaction.commit().await?;
@@ -134,8 +140,8 @@ fn row(conversation: ConversationId, new: &ImportedMessage) -> Result<messages::
         removed_at: None,
         removed_parent_id: None,
         moved_from_id: None,
-        translation: None,
-        summary: None,
+        translation: new.translation.as_ref().map(|it| to_json("messages", "translation", it)).transpose()?,
+        summary: new.summary.as_ref().map(|it| to_json("messages", "summary", it)).transpose()?,
         assistant_id: new.assistant.map(Into::into),
     })
 }

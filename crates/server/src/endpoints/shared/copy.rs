@@ -130,6 +130,8 @@ fn message(said: SharedMessage, id: MessageId, parent: Option<MessageId>, parts:
         usage: None,
         timings: None,
         error: None,
+        translation: None,
+        summary: None,
         created_at: said.created_at,
     }
 }
