@@ -27,6 +27,9 @@ pub(crate) const ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// What stands above a summary.
 const SUMMED_UP: &str = "A summary of our conversation so far:";
 
+/// What stands above an answer that nothing leads to.
+const EARLIER: &str = "Earlier you answered:";
+
 /// What is asked of a model when an answer is to go on.
 const GO_ON: &str = "Continue your previous answer exactly where it stopped. Do not repeat any of it.";
 
@@ -143,6 +146,9 @@ pub(crate) fn prompt(
         // Not in the role, for it holds what users and models said.
         say(MessageRole::User, format!("{SUMMED_UP}\n\n{}", summary.text), Vec::new());
     }
+    // Many services take no talk that an answer begins.
+    let earlier =
+        history.messages.first().filter(|first| history.summary.is_none() && first.role == MessageRole::Assistant);
     for message in &history.messages {
         let (text, mut images) = gallery.show(&message.parts);
         match template.filter(|_| message.role == MessageRole::User) {
@@ -154,6 +160,9 @@ pub(crate) fn prompt(
                     image.at = 0;
                 }
                 say(message.role, fill_template(&template.text, values), images);
+            }
+            None if !text.is_empty() && earlier.is_some_and(|first| first.id == message.id) => {
+                say(MessageRole::User, format!("{EARLIER}\n\n{text}"), images);
             }
             None => say(message.role, text, images),
         }

@@ -55,7 +55,9 @@ pub(super) fn message(
             detail: short(error.detail),
             authority: None,
         }),
-        translation: piece.translation.filter(|kept| kept.text.len() <= TEXT_BYTES && clean_model(kept.model.clone()).is_ok()),
+        translation: piece
+            .translation
+            .filter(|kept| kept.text.len() <= TEXT_BYTES && clean_model(kept.model.clone()).is_ok()),
         summary: piece.summary.filter(|kept| {
             piece.role == MessageRole::Assistant
                 && kept.text.len() <= SUMMARY_BYTES

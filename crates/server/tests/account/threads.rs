@@ -65,7 +65,7 @@ on_both_engines! {
         house.clock.forward(std::time::Duration::from_secs(5));
         let alone = owner.post(&at, json!({"with_context": false})).await.good(201).id();
         say(&mut owner, &alone, "quince").await;
-        assert_eq!(asked(&mock), ["Be brief.", "apple", "quince"]);
+        assert_eq!(asked(&mock), ["Be brief.", "Earlier you answered:\n\napple\n\nquince"]);
         let within = format!("/api/v1/messages/{}/threads", turn["reply_id"].as_str().unwrap());
         owner.post(&within, json!({"with_context": true})).await.is(409, "thread_in_thread");
 
