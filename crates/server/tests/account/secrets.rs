@@ -75,7 +75,7 @@ async fn secrets_stay_where_they_belong() {
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("request"), "the log was heard");
     let answers = house.answers.lock().unwrap().join("\n");
-    let secret = key.rsplit_once('_').unwrap().1;
+    let secret = crate::keys::secret_of(&key);
     for secret in
         [PASSWORD, "a new beginning", "another fine phrase", "a wrong guess here", secret, provider_key, "argon2id"]
     {
