@@ -102,7 +102,7 @@ async function thinking(all) {
 	await block.click();
 	await page.locator('.thinking .markdown').waitFor();
 	await accessible(page, 'thoughts');
-	await page.getByRole('button', { name: /tok/ }).click();
+	await lastAnswer(page).getByRole('button', { name: /tok/ }).click();
 	await page.getByText('Prompt tokens').waitFor();
 	await accessible(page, 'details');
 	await picture(page, 'details phone');
@@ -257,13 +257,15 @@ async function readAloud(all) {
 	};
 	await choose('Read aloud');
 	const words = () => page.evaluate(() => globalThis.said.map(({ text }) => text).join(' '));
-	expect(await words()).equals(
-		'Hello there. 今天天气很好，我们去公园散步吧。',
-		'the words without their marks'
+	await until(
+		'the words without their marks',
+		10_000,
+		async () => (await words()) === 'Hello there. 今天天气很好，我们去公园散步吧。'
 	);
 	await choose('Stop reading');
 	expect(await words()).equals('', 'it is silent');
 	await choose('Read aloud');
+	await until('the words again', 10_000, async () => (await words()) !== '');
 	await page.evaluate(() => globalThis.said.at(-1).dispatchEvent(new Event('end')));
 	await lastAnswer(page).getByRole('button', { name: 'More actions' }).click();
 	await page.getByRole('menuitem', { name: 'Read aloud' }).waitFor();

@@ -157,8 +157,9 @@ async function far(all) {
 	await complete(page);
 	await page.getByText('At the very end').first().waitFor();
 	const { items } = await api(page, all, 'GET', `/conversations/${id}/messages`);
-	expect(items.map(({ parts }) => parts[0].text).slice(-4)).equals([
-		`Turn ${TURNS - 1}`,
+	// What was answered far above, while much was asked at once, is nothing to go by.
+	const asked = items.filter(({ role }) => role === 'user').map(({ parts }) => parts[0].text);
+	expect([...asked.slice(-2), items.at(-1).parts[0].text]).equals([
 		`Turn ${TURNS - 1}`,
 		'At the very end',
 		'At the very end'

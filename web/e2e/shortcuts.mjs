@@ -48,6 +48,7 @@ const palette = (view) => async (all) => {
 	await picture(page, `palette models ${view}`);
 	await page.keyboard.press('Enter');
 	await page.getByRole('button', { name: 'Model: lorem' }).waitFor();
+	await page.getByRole('combobox', { name: 'Search models' }).waitFor({ state: 'hidden' });
 	await page.keyboard.press('Control+k');
 	await field(page).fill('qqqq');
 	await page.getByText('Nothing found').first().waitFor();
