@@ -136,7 +136,11 @@ async fn set(on: &DatabaseTransaction, message: Uuid, summary: Option<String>) -
 }
 
 /// Notes that the branches of a conversation may hold summaries, or other ones.
-pub(super) async fn touch(on: &DatabaseTransaction, conversation: ConversationId, now: Timestamp) -> Result<(), StorageError> {
+pub(super) async fn touch(
+    on: &DatabaseTransaction,
+    conversation: ConversationId,
+    now: Timestamp,
+) -> Result<(), StorageError> {
     update_one(conversation)
         .col_expr(conversations::Column::SummarisedAt, Expr::value(Some(now.as_millis())))
         .exec(on)
