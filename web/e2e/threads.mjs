@@ -77,7 +77,11 @@ const threaded = (view) => async (all) => {
 	// A reload keeps it open.
 	await page.reload();
 	await until('the thread again', 10_000, async () => String(await said(panel)) === 'Side one,Side two');
-	expect(await mainOf(page).evaluate((node) => node.inert)).equals(phone);
+	await until(
+		'the page below at rest',
+		5_000,
+		async () => (await mainOf(page).evaluate((node) => node.inert)) === phone
+	);
 	await panel.getByRole('button', { name: 'Close the thread panel' }).click();
 	await panel.waitFor({ state: 'detached' });
 	const line = lines(page);
@@ -85,7 +89,7 @@ const threaded = (view) => async (all) => {
 	await until('the line has the focus', 5_000, () =>
 		line.evaluate((node) => node === document.activeElement)
 	);
-	expect(String(await said(page))).equals('Alpha,Beta', 'the conversation is as it was');
+	await until('the conversation as it was', 5_000, async () => String(await said(page)) === 'Alpha,Beta');
 	await accessible(page, `a message with a thread, ${view}`);
 	await picture(page, `thread line ${view}`);
 	// It is in no list but that of its conversation.
