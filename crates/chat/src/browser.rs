@@ -3,6 +3,7 @@
 
 use stoa_model::completion::{AnswerForm, CompletionError, CompletionRequest, LocalOptions, PartKind, Timers, Usage};
 use stoa_model::conversation::{Failure, MessageStatus, Part, Timings};
+use stoa_model::own::admitted;
 use stoa_model::personal::split_personal_id;
 use stoa_model::provider::{Ability, Prices, sees};
 use stoa_model::{GenerationId, Principal, UsageId};
@@ -62,9 +63,8 @@ pub(crate) async fn call(
     let model = provider.provider.model(name);
     let abilities = model.map_or(&[][..], |model| &model.abilities);
     let mut parameters = turn.parameters.clone();
-    let own = model.and_then(|model| model.parameters.as_ref()).map(|schema| schema.admit(&parameters.own)).transpose();
-    parameters.own =
-        own.map_err(|fault| failure(&CompletionError::Invalid { detail: fault.to_string() }))?.unwrap_or_default();
+    parameters.own = admitted(model.and_then(|model| model.parameters.as_ref()), &parameters.own)
+        .map_err(|fault| failure(&CompletionError::Invalid { detail: fault.to_string() }))?;
     let gallery =
         Gallery::load(engine, principal, sees(abilities, false) == Some(false), &turn.history.messages).await?;
     let think = turn.parameters.think.filter(|_| abilities.contains(&Ability::Reasoning));

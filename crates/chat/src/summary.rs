@@ -108,7 +108,7 @@ async fn sum_up(
     model: Option<String>,
     wish: Wish,
 ) -> Result<(), ChatError> {
-    let Summable { model: usual, history, .. } = engine.database().summable(principal, answer, MOST_MESSAGES).await?;
+    let Summable { model: usual, history } = engine.database().summable(principal, answer, MOST_MESSAGES).await?;
     let model = model.or(usual).ok_or(stoa_storage::StorageError::NotFound)?;
     if is_personal(&model) {
         return Err(ChatError::Call(CompletionError::UnknownModel { model }));

@@ -9,7 +9,7 @@ use stoa_model::completion::{
 };
 use stoa_model::conversation::Timings;
 use stoa_model::embedding::{Embedded, EmbeddingRequest};
-use stoa_model::own::{OwnValues, ParameterSchema};
+use stoa_model::own::admitted;
 use stoa_model::provider::{Ability, AvailableModel};
 use stoa_model::{GenerationId, Principal, Scope, UsageId};
 use stoa_storage::UsageRow;
@@ -200,7 +200,8 @@ impl Dispatch {
             form.think = form.think.filter(|_| self.model(principal, &target.id).is_some_and(thinks));
         }
         let mut parameters = call.parameters.clone();
-        parameters.own = admitted(target.parameters.as_ref(), &parameters)?;
+        parameters.own = admitted(target.parameters.as_ref(), &parameters.own)
+            .map_err(|fault| CompletionError::Invalid { detail: fault.to_string() })?;
         Ok(CompletionRequest {
             model: target.model.clone(),
             messages: call.messages.clone(),
@@ -230,12 +231,6 @@ impl Dispatch {
             by_browser: false,
         }
     }
-}
-
-/// The parameters that only this model has, of those that were set.
-fn admitted(schema: Option<&ParameterSchema>, parameters: &Parameters) -> Result<OwnValues, CompletionError> {
-    let admitted = schema.map(|schema| schema.admit(&parameters.own)).transpose();
-    Ok(admitted.map_err(|fault| CompletionError::Invalid { detail: fault.to_string() })?.unwrap_or_default())
 }
 
 /// The stream as it was, once its first words or its end are there; what went wrong, if something did before them.

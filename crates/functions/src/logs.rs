@@ -71,9 +71,20 @@ impl LogRing {
 
     /// The last lines, together.
     pub fn tail(&self, lines: usize) -> String {
-        let from = self.lines.len().saturating_sub(lines);
-        self.lines.iter().skip(from).map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
+        last(self.lines.iter(), lines)
     }
+}
+
+impl LogPage {
+    /// Its last lines, together.
+    pub fn tail(&self, lines: usize) -> String {
+        last(self.lines.iter(), lines)
+    }
+}
+
+fn last<'l>(all: impl ExactSizeIterator<Item = &'l LogLine>, lines: usize) -> String {
+    let from = all.len().saturating_sub(lines);
+    all.skip(from).map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -223,6 +223,11 @@ impl OwnParameter {
     }
 }
 
+/// Those values that are for a model of this schema; none where it has none.
+pub fn admitted(schema: Option<&ParameterSchema>, values: &OwnValues) -> Result<OwnValues, OwnFault> {
+    schema.map_or_else(|| Ok(OwnValues::default()), |schema| schema.admit(values))
+}
+
 /// Writes values to their places in the body of a call.
 pub fn write_values(body: &mut Value, values: &OwnValues) -> Result<(), OwnFault> {
     for (name, value) in &values.0 {

@@ -34,6 +34,7 @@ pub(crate) mod users;
 use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::StorageError;
 
@@ -49,6 +50,17 @@ where
 {
     let row = row.into_active_model().reset_all();
     M::Entity::insert(row).exec_without_returning(connection).await.map(|_| ())
+}
+
+/// All of `all`, those that are `named` first and in that order. A name that is not among them is not found.
+pub(crate) fn reordered(mut all: Vec<Uuid>, named: impl IntoIterator<Item = Uuid>) -> Result<Vec<Uuid>, StorageError> {
+    let mut order = Vec::with_capacity(all.len());
+    for id in named {
+        let at = all.iter().position(|other| *other == id).ok_or(StorageError::NotFound)?;
+        order.push(all.remove(at));
+    }
+    order.append(&mut all);
+    Ok(order)
 }
 
 /// Writes a document column. The types of the model always fit JSON.

@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn places_of_a_hybrid_host_are_found() {
-        let memberships = "8:pids:/\n4:memory:/work/a\n3:cpu,cpuacct:/\n2:name=systemd:/\n0::/\n";
+        let memberships = "8:pids:/\n4:memory:/tenants/a\n3:cpu,cpuacct:/\n2:name=systemd:/\n0::/\n";
         let mounts = "25 1 0:20 / /sys/fs/cgroup rw shared:1 - tmpfs tmpfs rw\n\
                       26 25 0:21 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
                       27 25 0:22 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n\
@@ -175,7 +175,7 @@ mod tests {
             .map(|place| (place.controllers.join("+"), place.folder.display().to_string()))
             .collect();
         let expected = [
-            ("memory", "/sys/fs/cgroup/memory/work/a"),
+            ("memory", "/sys/fs/cgroup/memory/tenants/a"),
             ("cpu+cpuacct", "/sys/fs/cgroup/cpu,cpuacct/"),
             ("", "/sys/fs/cgroup/unified/"),
         ];

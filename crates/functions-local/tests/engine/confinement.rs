@@ -150,7 +150,7 @@ async fn it_reads_its_own_code_and_nothing_of_others() {
         "/code/out".into(),
         "/code/shadow".into(),
         "/etc/shadow".into(),
-        "/root/.bashrc".into(),
+        std::env::home_dir().unwrap().join(".bashrc"),
         "/var/log".into(),
         "/sys/class".into(),
         "/run".into(),

@@ -87,8 +87,7 @@ impl Keeper {
                 continue;
             }
             let page = self.lane.engine.logs(&instance.id, 0).await.unwrap_or_default();
-            let skip = page.lines.len().saturating_sub(TAIL_LINES);
-            let log = page.lines.iter().skip(skip).map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n");
+            let log = page.tail(TAIL_LINES);
             let failure = {
                 let mut state = self.lane.state();
                 let in_a_row = state.failure.as_ref().map_or(1, |failure| failure.in_a_row.saturating_add(1));

@@ -12,7 +12,7 @@ use crate::entities::{assistant_folders, assistant_places};
 use crate::{Database, StorageError, access};
 
 use super::assistants::find_usable;
-use super::insert;
+use super::{insert, reordered};
 
 impl Database {
     /// All of the caller's, in their order.
@@ -80,14 +80,8 @@ impl Database {
         ids: &[AssistantFolderId],
     ) -> Result<(), StorageError> {
         let transaction = self.begin().await?;
-        let mut all: Vec<Uuid> = in_order(principal).all(&transaction).await?.into_iter().map(|row| row.id).collect();
-        let mut order = Vec::with_capacity(all.len());
-        for id in ids {
-            let at = all.iter().position(|other| *other == id.as_uuid()).ok_or(StorageError::NotFound)?;
-            order.push(all.remove(at));
-        }
-        order.append(&mut all);
-        for (place, id) in (0_i64..).zip(order) {
+        let all: Vec<Uuid> = in_order(principal).all(&transaction).await?.into_iter().map(|row| row.id).collect();
+        for (place, id) in (0_i64..).zip(reordered(all, ids.iter().map(|id| id.as_uuid()))?) {
             assistant_folders::Entity::update_many()
                 .filter(assistant_folders::Column::Id.eq(id))
                 .col_expr(assistant_folders::Column::Place, Expr::value(place))

@@ -15,7 +15,7 @@ use crate::entities::{assistant_places, assistant_shares, assistants, conversati
 use crate::{Database, StorageError, access};
 
 use super::files::touch_blob;
-use super::{from_json, insert, to_json};
+use super::{from_json, insert, reordered, to_json};
 
 /// How much of a digest tells one picture from another.
 const VERSION: usize = 16;
@@ -165,7 +165,7 @@ impl Database {
     /// Puts those that are named in this order, before those that are not. Foreign ones are not found.
     pub async fn order_assistants(&self, principal: &Principal, ids: &[AssistantId]) -> Result<(), StorageError> {
         let transaction = self.begin().await?;
-        let mut all: Vec<Uuid> = visible(principal)
+        let all: Vec<Uuid> = visible(principal)
             .select_only()
             .column(assistants::Column::Id)
             .order_by_asc(assistants::Column::Place)
@@ -173,13 +173,7 @@ impl Database {
             .into_tuple()
             .all(&transaction)
             .await?;
-        let mut order = Vec::with_capacity(all.len());
-        for id in ids {
-            let at = all.iter().position(|other| *other == id.as_uuid()).ok_or(StorageError::NotFound)?;
-            order.push(all.remove(at));
-        }
-        order.append(&mut all);
-        for (place, id) in (0_i64..).zip(order) {
+        for (place, id) in (0_i64..).zip(reordered(all, ids.iter().map(|id| id.as_uuid()))?) {
             assistants::Entity::update_many()
                 .filter(assistants::Column::Id.eq(id))
                 .col_expr(assistants::Column::Place, Expr::value(place))

@@ -17,7 +17,6 @@ use super::to_json;
 /// What is to be summed up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summable {
-    pub conversation: ConversationId,
     /// The model of the conversation.
     pub model: Option<String>,
     pub history: History,
@@ -43,7 +42,7 @@ impl Database {
         let row = find_answer(self.reader(), principal, answer).await?;
         let conversation = find_conversation(self.reader(), principal, row.conversation_id.into()).await?;
         let history = history(self.reader(), &conversation, End::At(answer), most).await?;
-        Ok(Summable { conversation: conversation.id.into(), model: conversation.model, history })
+        Ok(Summable { model: conversation.model, history })
     }
 
     /// Keeps a summary with the last answer that it stands for. False when nobody wants it any more.
