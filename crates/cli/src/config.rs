@@ -10,31 +10,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reading::Reader;
+use stoa_functions_service::Makers;
 use stoa_models::{DeviceChoice, MemoryBound};
 
 pub(crate) use reading::ConfigError;
 pub(crate) use registries::registry_options;
-
-/// Who may make functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FunctionMakers {
-    Nobody,
-    Administrators,
-    Everybody,
-}
-
-impl std::str::FromStr for FunctionMakers {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "off" => Ok(Self::Nobody),
-            "administrators" => Ok(Self::Administrators),
-            "everyone" => Ok(Self::Everybody),
-            _ => Err(()),
-        }
-    }
-}
 
 /// One setting, as the reference shows it.
 #[derive(Debug)]
@@ -199,7 +179,7 @@ pub(crate) struct Config {
     pub(crate) objects_session_token: Option<stoa_storage::Secret>,
     /// In bytes.
     pub(crate) files_per_user: u64,
-    pub(crate) functions: FunctionMakers,
+    pub(crate) functions: Makers,
     pub(crate) functions_dir: PathBuf,
     pub(crate) function_runtimes: Vec<PathBuf>,
     pub(crate) functions_waiting: usize,

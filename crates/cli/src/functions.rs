@@ -118,7 +118,9 @@ async fn deploy(
             let canary = json!({ "version": number, "percent": percent });
             json!({ "version": before["version"], "canary": canary, "sticky": before["sticky"] })
         }
-        (_, before) => json!({ "version": number, "sticky": before.map_or(Value::Null, |before| before["sticky"].clone()) }),
+        (_, before) => {
+            json!({ "version": number, "sticky": before.map_or(Value::Null, |before| before["sticky"].clone()) })
+        }
     };
     let given = server.json(Method::PUT, &format!("{path}/aliases/{alias}"), &route).await?;
     let share = match &given["canary"] {
@@ -203,7 +205,8 @@ impl Server {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         let request = request.header(AUTHORIZATION, self.key.clone());
-        let limits = Limits { head: WITHIN, idle: WITHIN, total: WITHIN, body_bytes: ANSWER_BYTES, ..Limits::default() };
+        let limits =
+            Limits { head: WITHIN, idle: WITHIN, total: WITHIN, body_bytes: ANSWER_BYTES, ..Limits::default() };
         let answer = Box::pin(self.egress.send(request, limits)).await;
         let answer = answer.with_context(|| format!("no server answers at {}", self.base))?;
         let status = answer.status();

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::config::{Config, FunctionMakers};
+use crate::config::Config;
 use crate::data_dir::{self, DataDir};
 
 /// What is left to end when everything was told to: then the process goes all the same.
@@ -108,7 +108,6 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
             secure_cookies: config.secure_cookies || config.tls.is_some(),
             loopback_only: address.ip().is_loopback(),
             personal_providers: config.personal_providers,
-            everybody_makes_functions: config.functions == FunctionMakers::Everybody,
             trusted_proxies,
             figures,
             metrics_token: config.metrics_token.clone(),

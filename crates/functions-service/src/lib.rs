@@ -14,7 +14,8 @@ pub use inside::{HOST_SUFFIX, InsideFunctions, base_url};
 pub use metering::{ColdSums, LATENCY_BOUNDS_MS, Latencies};
 pub use routing::Target;
 pub use service::{
-    Answered, Caller, EngineStatus, FunctionService, MeteredBody, Options, ServiceError, ServingInstance, Whom,
+    Answered, Caller, EngineStatus, FunctionService, Makers, MeteredBody, NoMakers, Options, ServiceError,
+    ServingInstance, Whom,
 };
 pub use templates::{TEMPLATES, Template, TemplateKind, Words, template};
 pub use timers::{TimerError, next_run};

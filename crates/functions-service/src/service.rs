@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -32,11 +33,36 @@ const MOST_KNOWN: usize = 10_000;
 const CHOICES: u32 = 5;
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
+/// Who may make functions, which are programs that run on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Makers {
+    /// None run here.
+    Nobody,
+    Administrators,
+    Everybody,
+}
+
+impl FromStr for Makers {
+    type Err = NoMakers;
+
+    fn from_str(text: &str) -> Result<Self, NoMakers> {
+        match text {
+            "off" => Ok(Self::Nobody),
+            "administrators" => Ok(Self::Administrators),
+            "everyone" => Ok(Self::Everybody),
+            _ => Err(NoMakers),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("use `administrators`, `everyone` or `off`")]
+pub struct NoMakers;
+
 /// What an operator has chosen.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whether functions run at all.
-    pub enabled: bool,
+    pub makers: Makers,
     /// Where code lies while it runs, and the engine's own folder is. Nothing in it need be kept.
     pub folder: PathBuf,
     /// The program that runs the first process of sandboxes.
@@ -131,7 +157,7 @@ impl FunctionService {
         database: Database,
         objects: Objects,
         clock: Arc<dyn Clock>,
-        tracker: TaskTracker,
+        tracker: &TaskTracker,
         shutdown: CancellationToken,
     ) -> Self {
         let code = options.folder.join("code");
@@ -154,6 +180,14 @@ impl FunctionService {
         service
     }
 
+    pub fn may_make(&self, principal: &Principal) -> bool {
+        match self.shared.options.makers {
+            Makers::Nobody => false,
+            Makers::Administrators => principal.may_administer(),
+            Makers::Everybody => principal.user_id().is_some(),
+        }
+    }
+
     pub(crate) fn database(&self) -> &Database {
         &self.shared.database
     }
@@ -173,7 +207,7 @@ impl FunctionService {
             return Ok(Arc::clone(running));
         }
         let options = &self.shared.options;
-        if !options.enabled {
+        if options.makers == Makers::Nobody {
             return Err(ServiceError::Unavailable("they are switched off (`STOA_FUNCTIONS`)".to_owned()));
         }
         let code = options.folder.join("code");
@@ -302,9 +336,7 @@ impl FunctionService {
             }
             let Ok(seen) = running.engine.instances(&lane.version().id) else { continue };
             let all = seen.borrow().clone();
-            instances.extend(
-                all.iter().cloned().map(|instance| ServingInstance { version: key.version, instance }),
-            );
+            instances.extend(all.iter().cloned().map(|instance| ServingInstance { version: key.version, instance }));
         }
         instances
     }
@@ -379,8 +411,7 @@ impl FunctionService {
 
     fn take_account(&self, key: &Key, lane: &Lane) {
         let spec = &lane.version().spec;
-        let account =
-            Account { function: key.function, version: key.version, alias: String::new(), caller: None };
+        let account = Account { function: key.function, version: key.version, alias: String::new(), caller: None };
         let now = self.shared.clock.now();
         self.shared.meter.instances(account, lane.take_account(), spec.cpu_millis, spec.memory_mib, now);
     }

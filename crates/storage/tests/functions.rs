@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use stoa_model::function::{
-    AliasChange, AliasRoute, Canary, CodeFile, Function, FunctionProfile, HttpAccess, HttpTrigger, Language, TimerProfile,
-    TimerRun,
+    AliasChange, AliasRoute, Canary, CodeFile, Function, FunctionProfile, HttpAccess, HttpTrigger, Language,
+    TimerProfile, TimerRun,
 };
 use stoa_model::person::Role;
 use stoa_model::provider::ProviderKind;
@@ -36,7 +36,8 @@ async fn person(database: &Database, name: &str) -> Principal {
 async fn code(database: &Database, letter: char) -> StoredCode {
     let digest = letter.to_string().repeat(64);
     assert!(database.claim_blob(&digest, NOW).await.unwrap());
-    let file = CodeFile { path: format!("{letter}.py"), bytes: 1, digest: digest.clone(), executable: false, text: true };
+    let file =
+        CodeFile { path: format!("{letter}.py"), bytes: 1, digest: digest.clone(), executable: false, text: true };
     StoredCode { digest, files: vec![file] }
 }
 
@@ -52,15 +53,13 @@ async fn function(database: &Database, who: &Principal, name: &str) -> Function 
     database.create_function(who, new, NOW).await.unwrap()
 }
 
-async fn change(
-    database: &Database,
-    who: &Principal,
-    id: FunctionId,
-    letter: char,
-) -> Function {
+async fn change(database: &Database, who: &Principal, id: FunctionId, letter: char) -> Function {
     let revision = database.function(who, id).await.unwrap().revision;
-    let change =
-        FunctionChange { code: Some(code(database, letter).await), revision: Some(revision), ..FunctionChange::default() };
+    let change = FunctionChange {
+        code: Some(code(database, letter).await),
+        revision: Some(revision),
+        ..FunctionChange::default()
+    };
     database.change_function(who, id, change, NOW).await.unwrap()
 }
 

@@ -10,7 +10,7 @@ use stoa_storage::Database;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, FunctionMakers};
+use crate::config::Config;
 
 pub(super) fn start(
     config: &Config,
@@ -21,12 +21,12 @@ pub(super) fn start(
     helpers: CancellationToken,
 ) -> anyhow::Result<FunctionService> {
     let options = Options {
-        enabled: config.functions != FunctionMakers::Nobody,
+        makers: config.functions,
         folder: config.functions_dir.clone(),
         init: std::env::current_exe().context("this program's own path is not known")?,
         runtimes: config.function_runtimes.clone(),
         waiting: config.functions_waiting,
     };
     let (database, objects, clock) = (database.clone(), objects.clone(), Arc::clone(clock));
-    Ok(FunctionService::start(options, database, objects, clock, tracker.clone(), helpers))
+    Ok(FunctionService::start(options, database, objects, clock, tracker, helpers))
 }

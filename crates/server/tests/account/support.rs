@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use stoa_chat::{Engine, EngineOptions};
 use stoa_dispatch::{Dispatch, NoLocalModels, UpstreamFactory};
 use stoa_egress::{Egress, EgressOptions};
-use stoa_functions_service::FunctionService;
+use stoa_functions_service::{FunctionService, Makers};
 use stoa_identity::{Door, SetupToken};
 use stoa_listener::PeerAddress;
 use stoa_model::completion::Upstream;
@@ -134,7 +134,7 @@ impl House {
         let models = tempfile::tempdir().unwrap();
         let local_models = local_models(models.path(), &egress, &shared);
         let functions_options = stoa_functions_service::Options {
-            enabled: true,
+            makers: Makers::Administrators,
             folder: files.path().join("functions"),
             // None runs here.
             init: files.path().join("no-init"),
@@ -146,7 +146,7 @@ impl House {
             database.clone(),
             objects.clone(),
             Arc::clone(&shared),
-            TaskTracker::new(),
+            &TaskTracker::new(),
             helpers.clone(),
         );
         let app = App {

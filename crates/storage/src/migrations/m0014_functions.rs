@@ -51,7 +51,10 @@ fn functions() -> TableCreateStatement {
         .col(big_integer("updated_at"))
         .foreign_key(&mut of("functions", "owner_id", "users"))
         .foreign_key(
-            ForeignKey::create().from("functions", "provider_id").to("providers", "id").on_delete(ForeignKeyAction::SetNull),
+            ForeignKey::create()
+                .from("functions", "provider_id")
+                .to("providers", "id")
+                .on_delete(ForeignKeyAction::SetNull),
         )
         .take()
 }

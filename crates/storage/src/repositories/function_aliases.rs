@@ -111,7 +111,9 @@ impl Database {
         let is_new = old.is_none();
         let turned = turn(old)?;
         // They are there: nobody routes to what is not.
-        for number in [Some(turned.route.version), turned.route.canary.map(|canary| canary.version)].into_iter().flatten() {
+        for number in
+            [Some(turned.route.version), turned.route.canary.map(|canary| canary.version)].into_iter().flatten()
+        {
             let found = version(&transaction, row.id, number).await;
             found.map_err(|error| match error {
                 StorageError::NotFound => StorageError::Refused("there is no such version"),

@@ -302,7 +302,12 @@ impl Database {
             used_at: Set(now.as_millis()),
         };
         let replace = OnConflict::column(builds::Column::Key)
-            .update_columns([builds::Column::Output, builds::Column::Bytes, builds::Column::BuiltAt, builds::Column::UsedAt])
+            .update_columns([
+                builds::Column::Output,
+                builds::Column::Bytes,
+                builds::Column::BuiltAt,
+                builds::Column::UsedAt,
+            ])
             .to_owned();
         builds::Entity::insert(row).on_conflict(replace).exec_without_returning(&transaction).await?;
         transaction.commit().await?;
@@ -338,7 +343,8 @@ pub(super) fn secret_place(id: FunctionId, name: &str) -> String {
 }
 
 pub(super) fn http(row: &functions::Model) -> Result<HttpTrigger, StorageError> {
-    let access = HttpAccess::parse(&row.access).ok_or_else(|| StorageError::inconsistent("functions", "access", row.id))?;
+    let access =
+        HttpAccess::parse(&row.access).ok_or_else(|| StorageError::inconsistent("functions", "access", row.id))?;
     Ok(HttpTrigger { access, alias: row.access_alias.clone() })
 }
 

@@ -96,7 +96,9 @@ pub(super) async fn function_logs(
             }
         }));
     }
-    lines.sort_by(|one, other| (one.at.as_millis(), &one.instance, one.number).cmp(&(other.at.as_millis(), &other.instance, other.number)));
+    lines.sort_by(|one, other| {
+        (one.at.as_millis(), &one.instance, one.number).cmp(&(other.at.as_millis(), &other.instance, other.number))
+    });
     lines.drain(..lines.len().saturating_sub(limit));
     Ok(Json(FunctionLog { lines, lost }))
 }

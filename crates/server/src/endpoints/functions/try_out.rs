@@ -87,8 +87,10 @@ fn request(asked: &TryFunction) -> Result<Request<stoa_functions::RequestBody>> 
     }
     let mut headers = HeaderMap::new();
     for (name, value) in &asked.headers {
-        let name = name.parse::<HeaderName>().map_err(|_| Problem::field("headers", format!("`{name}` is no name.")))?;
-        let value = HeaderValue::from_str(value).map_err(|_| Problem::field("headers", format!("`{name}` has a value that no header has.")))?;
+        let name =
+            name.parse::<HeaderName>().map_err(|_| Problem::field("headers", format!("`{name}` is no name.")))?;
+        let value = HeaderValue::from_str(value)
+            .map_err(|_| Problem::field("headers", format!("`{name}` has a value that no header has.")))?;
         headers.append(name, value);
     }
     let body = Full::new(bytes::Bytes::from(asked.body.clone())).map_err(|never| match never {}).boxed_unsync();
@@ -131,9 +133,11 @@ pub(crate) fn passed_on(answer: http::Response<MeteredBody>) -> Response {
     }
     headers.insert(CONTENT_SECURITY_POLICY, ANSWER_POLICY);
     if let Some(answered) = answered {
-        let cold = answered.served.as_ref().and_then(|served| served.cold_start).map(|cold| {
-            cold.until_ready().as_millis() + cold.first_byte.map_or(0, |first| first.as_millis())
-        });
+        let cold = answered
+            .served
+            .as_ref()
+            .and_then(|served| served.cold_start)
+            .map(|cold| cold.until_ready().as_millis() + cold.first_byte.map_or(0, |first| first.as_millis()));
         let instance = answered.served.as_ref().map(|served| served.instance.as_str().to_owned());
         let said = [
             (VERSION, Some(version_name(answered.version))),
