@@ -27,4 +27,5 @@ pub use error::{EgressError, OptionsError, TargetError, describe};
 pub use proxy::ProxyOptions;
 pub use request::{Limits, Redirects, Request};
 pub use resolve::{Resolve, Resolving, SystemResolver};
+pub use stream::{BoxedStream, Stream};
 pub use target::{Host, Target};

@@ -2,8 +2,9 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// Both ways, and nothing more.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-pub(crate) type BoxedStream = Box<dyn Stream>;
+pub type BoxedStream = Box<dyn Stream>;
