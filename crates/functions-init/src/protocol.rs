@@ -38,6 +38,8 @@ pub struct Plan {
     pub needs_landlock: bool,
     /// The port that is waited for; none for an interpreter that waits for its code.
     pub port: Option<u16>,
+    /// Ports that lead out.
+    pub doors: Vec<u16>,
 }
 
 /// What the kernel holds every process of the sandbox to.
@@ -56,6 +58,7 @@ pub struct Claim {
     pub arguments: Vec<String>,
     pub environment: BTreeMap<String, String>,
     pub port: u16,
+    pub doors: Vec<u16>,
 }
 
 /// To inner.
@@ -109,6 +112,10 @@ pub enum Notice {
         ticket: u64,
         ended: Ended,
     },
+    /// Somebody connected to a door. With the connection.
+    Outward {
+        port: u16,
+    },
     /// All orders before have been carried out.
     Done,
     /// The function's command is over, and with it the sandbox.
@@ -145,4 +152,6 @@ pub enum Failure {
     NoLandlock,
     #[error("the command cannot be started (error {errno}): is it there, and may it be executed?")]
     Command { errno: i32 },
+    #[error("the port {port}, which leads out, cannot be listened at (error {errno})")]
+    Door { port: u16, errno: i32 },
 }

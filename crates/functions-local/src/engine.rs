@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use stoa_functions::spec::Network;
 use stoa_functions::{
     Capabilities, Connection, Engine, EngineError, Instance, InstanceId, LogPage, Scale, Version, VersionId,
 };
@@ -159,8 +158,8 @@ impl Engine for LocalEngine {
         if !missing.is_empty() {
             return Err(EngineError::Isolation { missing });
         }
-        if version.spec.network != Network::None {
-            return Err(EngineError::Unsupported { what: "a network" });
+        if version.spec.needs_a_way_out() && self.host.options.way_out.is_none() {
+            return Err(EngineError::Unsupported { what: "a way out" });
         }
         if version.volumes.len() != version.spec.volumes.len() {
             return Err(EngineError::Unsupported { what: "a volume without a folder" });

@@ -18,6 +18,7 @@ use crate::host::Host;
 use crate::output;
 use crate::pool::Pool;
 use crate::sandbox::{Gone, MakeError, Sandbox};
+use crate::ways::Ways;
 
 pub(crate) use plan::environment;
 
@@ -220,6 +221,9 @@ impl Handle {
         }
         // Its processes are only this instance's from here on: whatever happens, `live` ends them.
         let sandbox = Arc::clone(self.sandbox.get_or_init(|| Arc::new(sandbox)));
+        if let Some(ways) = Ways::of(&self.host, version, &sandbox.log) {
+            sandbox.let_out(ways);
+        }
         let started = Instant::now();
         tokio::select! {
             biased;

@@ -14,7 +14,10 @@ mod pool;
 mod processes;
 mod sandbox;
 mod users;
+mod way_out;
+mod ways;
 
 pub use engine::LocalEngine;
 pub use host::StartError;
-pub use options::Options;
+pub use options::{Options, Outward};
+pub use way_out::{WayOut, WayOutError};

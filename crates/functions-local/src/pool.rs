@@ -16,6 +16,7 @@ use crate::host::{self, Host};
 use crate::instance::environment;
 use crate::instance::plan::{CODE, WRITABLE, base};
 use crate::sandbox::{MakeError, Request, Sandbox};
+use crate::ways::doors;
 
 /// What a waiting interpreter has for `/tmp`: a size cannot be changed any more. That of a spec which says nothing.
 const DISK_MIB: u32 = 512;
@@ -161,6 +162,7 @@ impl Pool {
             // Whoever claims it may demand it.
             needs_landlock: false,
             port: None,
+            doors: Vec::new(),
         };
         let request = Request {
             name,
@@ -192,8 +194,12 @@ impl Pool {
             let place = shelves.waiting.iter().position(fits)?;
             shelves.waiting.remove(place)?.1
         };
-        let claim =
-            Claim { arguments: arguments.to_vec(), environment: environment(&self.host, version), port: spec.port };
+        let claim = Claim {
+            arguments: arguments.to_vec(),
+            environment: environment(&self.host, version),
+            port: spec.port,
+            doors: doors::of(spec),
+        };
         let claimed = async {
             code::link(&version.code, &sandbox.folder())?;
             sandbox.claim(&claim, spec.memory_bytes()).await

@@ -18,12 +18,14 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::channel::Channel;
 use crate::groups::Group;
 use crate::host::Host;
 use crate::output::{self, Log};
 use crate::users::User;
+use crate::ways::Ways;
 
 pub(crate) use arguments::Volume;
 pub(crate) use link::{Gone, Link};
@@ -69,6 +71,10 @@ pub(crate) struct Sandbox {
     pub(crate) locked_after: Duration,
     pub(crate) started_after: Duration,
     notices: AsyncMutex<mpsc::Receiver<(Notice, Option<TcpStream>)>>,
+    /// Until somebody looks after them.
+    outward: Mutex<Option<mpsc::Receiver<(u16, TcpStream)>>>,
+    /// Cancelled as it ends.
+    over: CancellationToken,
     parts: Mutex<Option<Parts>>,
     host: Arc<Host>,
 }
@@ -106,7 +112,7 @@ impl Sandbox {
         }
         let user_id = user.as_ref().map(|user| user.id);
         let process = child.id().unwrap_or(0);
-        let (link, notices) = Link::start(Channel::new(socket)?, &host.tracker);
+        let (link, received) = Link::start(Channel::new(socket)?, &host.tracker);
         let mut sandbox = Self {
             name: request.name.clone(),
             link,
@@ -115,7 +121,9 @@ impl Sandbox {
             landlock: Landlock::Absent,
             locked_after: Duration::ZERO,
             started_after: Duration::ZERO,
-            notices: AsyncMutex::new(notices),
+            notices: AsyncMutex::new(received.notices),
+            outward: Mutex::new(Some(received.outward)),
+            over: CancellationToken::new(),
             parts: Mutex::new(Some(Parts { child, _user: user })),
             host: Arc::clone(host),
         };
@@ -228,10 +236,19 @@ impl Sandbox {
         output::locked(&self.log).tail(TAIL_LINES)
     }
 
+    /// What connects to its doors goes the way that `ways` say, until it ends. The first call counts.
+    pub(crate) fn let_out(&self, ways: Ways) {
+        let outward = self.outward.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(outward) = outward {
+            self.host.tracker.spawn(ways.serve(outward, self.over.clone()));
+        }
+    }
+
     /// Kills everything in it and takes away what it was made of. Again is nothing.
     pub(crate) async fn end(&self) {
         let parts = self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let Some(mut parts) = parts else { return };
+        self.over.cancel();
         // With its monitor, the first process in it is killed, and with that all others.
         let killed = parts.child.kill().await;
         let removed = self.group.remove().await;

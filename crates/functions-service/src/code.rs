@@ -191,7 +191,7 @@ mod tests {
     fn code(files: &[(&str, &str)]) -> Code {
         let mut code = Code::default();
         for (path, text) in files {
-            code.put(path, Bytes::copy_from_slice(text.as_bytes()), path.ends_with(".sh")).unwrap();
+            code.put(path, Bytes::copy_from_slice(text.as_bytes()), path.starts_with("run")).unwrap();
         }
         code
     }

@@ -8,6 +8,7 @@ mod routing;
 mod service;
 mod templates;
 mod timers;
+mod ways;
 
 pub use code::{Code, CodeError, Entry, version_digest};
 pub use inside::{HOST_SUFFIX, InsideFunctions, base_url};
@@ -19,3 +20,4 @@ pub use service::{
 };
 pub use templates::{TEMPLATES, Template, TemplateKind, Words, template};
 pub use timers::{TimerError, next_run};
+pub use ways::{HOME, Home};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -13,9 +13,10 @@ use bytes::Bytes;
 use http::header::COOKIE;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
+use stoa_egress::Egress;
 use stoa_functions::activator::{Activator, Lane, Options as ActivatorOptions, Refusal, Rejected, Served};
 use stoa_functions::{Body, Capabilities, ColdStart, Engine, Instance, LogPage, RequestBody, SpecError};
-use stoa_functions_local::{LocalEngine, Options as EngineOptions};
+use stoa_functions_local::{LocalEngine, Options as EngineOptions, WayOut};
 use stoa_model::{Clock, FunctionId, InstanceId, Principal, UserId};
 use stoa_objects::{Objects, ObjectsError};
 use stoa_storage::{CallableFunction, Database, Notice, StorageError};
@@ -26,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::deployments::{Deployments, Key};
 use crate::metering::{Account, Done, Meter};
 use crate::routing::{Place, Target};
+use crate::ways::{Home, Ways};
 
 /// Functions whose routes are at hand.
 const MOST_KNOWN: usize = 10_000;
@@ -137,6 +139,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     tracker: TaskTracker,
     deployments: Deployments,
+    ways: Arc<Ways>,
     meter: Meter,
     running: tokio::sync::Mutex<Option<Arc<Running>>>,
     known: Mutex<HashMap<String, Arc<CallableFunction>>>,
@@ -156,6 +159,7 @@ impl FunctionService {
         options: Options,
         database: Database,
         objects: Objects,
+        egress: Egress,
         clock: Arc<dyn Clock>,
         tracker: &TaskTracker,
         shutdown: CancellationToken,
@@ -168,6 +172,7 @@ impl FunctionService {
             database,
             clock,
             tracker: tracker.clone(),
+            ways: Arc::new(Ways { egress, home: OnceLock::new() }),
             running: tokio::sync::Mutex::default(),
             known: Mutex::default(),
             changes: AtomicU64::new(0),
@@ -178,6 +183,12 @@ impl FunctionService {
         tracker.spawn(account(service.clone(), shutdown.clone()));
         tracker.spawn(crate::timers::keep(service.clone(), shutdown));
         service
+    }
+
+    /// Says where the server itself is reached, as soon as it is. Once.
+    pub fn set_home(&self, home: Arc<dyn Home>) {
+        // Whoever says it twice has said the same.
+        let _ = self.shared.ways.home.set(home);
     }
 
     pub fn may_make(&self, principal: &Principal) -> bool {
@@ -220,6 +231,8 @@ impl FunctionService {
         let mut engine = EngineOptions::new(options.folder.join("engine"), options.init.clone());
         engine.runtimes.clone_from(&options.runtimes);
         engine.waiting = options.waiting;
+        let way_out: Arc<dyn WayOut> = Arc::<Ways>::clone(&self.shared.ways);
+        engine.way_out = Some(way_out);
         let engine = LocalEngine::start(engine, Arc::clone(&self.shared.clock)).await;
         let engine = engine.map_err(|error| {
             let mut text = error.to_string();

@@ -9,6 +9,7 @@ use stoa_functions_init::protocol::Plan;
 
 use crate::host::{self, Host};
 use crate::sandbox::{Request, Volume};
+use crate::ways::doors;
 
 /// Where the code is, and where commands run.
 pub(crate) const CODE: &str = "/code";
@@ -35,6 +36,7 @@ pub(crate) fn request(host: &Host, version: &Version, name: &str) -> io::Result<
         limits: host.limits(spec.disk_bytes()),
         needs_landlock: spec.isolation.landlock,
         port: Some(spec.port),
+        doors: doors::of(spec),
     };
     Ok(Request {
         name: name.to_owned(),
@@ -53,6 +55,7 @@ pub(crate) fn environment(host: &Host, version: &Version) -> BTreeMap<String, St
     for name in ["PORT", "FC_SERVER_PORT"] {
         environment.insert(name.to_owned(), version.spec.port.to_string());
     }
+    environment.extend(doors::variables(&version.spec));
     environment
 }
 

@@ -10,3 +10,4 @@ mod pool;
 mod requests;
 mod serving;
 mod support;
+mod ways;

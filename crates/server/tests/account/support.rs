@@ -145,6 +145,7 @@ impl House {
             functions_options,
             database.clone(),
             objects.clone(),
+            egress.clone(),
             Arc::clone(&shared),
             &TaskTracker::new(),
             helpers.clone(),

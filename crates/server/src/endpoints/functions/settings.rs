@@ -32,7 +32,8 @@ fn field(error: &SpecError) -> String {
         SpecError::HealthPath => "health",
         SpecError::Volumes | SpecError::VolumePath { .. } | SpecError::VolumeTwice { .. } => "volumes",
         SpecError::Idle => "idle",
-        SpecError::Allowed => "network",
+        SpecError::AllowedCount | SpecError::Allowed { .. } => "network",
+        _ => "bindings",
     };
     format!("settings.{field}")
 }
