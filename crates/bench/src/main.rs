@@ -2,6 +2,7 @@
 
 mod api;
 mod chat;
+mod functions;
 mod local;
 mod machine;
 mod models;
@@ -63,6 +64,8 @@ enum Bench {
     /// The page in a real browser: frames and long tasks while an answer is streamed into 2,000 messages, and while 10,000
     /// are opened and scrolled.
     Web,
+    /// Functions: cold starts, claims, thaws, warm requests and many of them, beside bare processes.
+    Functions,
     /// The floor: a bare hyper server that relays event streams.
     #[command(hide = true)]
     Relay { upstream: SocketAddr },
@@ -84,12 +87,14 @@ fn main() -> ExitCode {
         Some(Bench::Search { messages }) => {
             measure_within(SEARCH_AT_MOST, arguments.json, async |report| search::run(messages, report).await)
         }
+        Some(Bench::Functions) => measure(arguments.json, async |report| functions::run(report).await),
         Some(Bench::Web) => measure(arguments.json, async |report| web::run(report).await),
         None => measure(arguments.json, async |report| {
             let chat = chat::run(Vec::new(), report).await;
             let search = search::run(search::FEW_MESSAGES, report).await;
             let web = web::run(report).await;
-            models::run(Vec::new(), report).await.and(chat).and(search).and(web)
+            let functions = functions::run(report).await;
+            models::run(Vec::new(), report).await.and(chat).and(search).and(web).and(functions)
         }),
     };
     match done {

@@ -299,3 +299,113 @@ async fn a_timer_calls_its_function_and_says_what_came_of_it() {
     assert_eq!(log["lines"].as_array().unwrap().len(), 1, "{log}");
     server.stop();
 }
+
+/// Echoes the frames of a WebSocket, by hand (RFC 6455).
+const SOCKET: &str = r#"
+import { createServer } from 'node:http';
+import { createHash } from 'node:crypto';
+const server = createServer((_, response) => response.end('plain'));
+server.on('upgrade', (request, socket) => {
+	const key = createHash('sha1').update(request.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64');
+	socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${key}\r\nX-Path: ${request.url}\r\n\r\n`);
+	socket.on('data', (data) => socket.write(data));
+});
+server.listen(Number(process.env.PORT), '0.0.0.0');
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_passes_both_ways() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&[("STOA_DATA_DIR", directory.path().to_str().unwrap())]);
+    let owner = Browser::sign_in(server.address).await;
+    let echo = made(&owner, "echo", "node-agent").await;
+    write(&owner, &echo, "index.mjs", SOCKET).await;
+    publish(&owner, &echo).await;
+    owner.send(Method::PATCH, &echo, Some(&json!({ "http": { "access": "public", "alias": "live" } }))).await;
+
+    let mut socket = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let request = "GET /fn/echo/chat HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    assert!(head.starts_with("http/1.1 101"), "{head}");
+    assert!(head.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
+    assert!(head.contains("x-path: /chat"), "{head}");
+    for word in ["hello", "again"] {
+        socket.write_all(word.as_bytes()).await.unwrap();
+        let mut back = [0; 5];
+        socket.read_exact(&mut back).await.unwrap();
+        assert_eq!(back, word.as_bytes());
+    }
+    drop(socket);
+    let metrics = metrics(&owner, &echo, 1).await;
+    assert_eq!(metrics["totals"]["errors"], 0, "on the account when it is over: {metrics}");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_asks_a_model_through_the_server_with_a_key_and_not_without() {
+    let mock = stoa_mock_openai::Mock::start().await.unwrap();
+    let authority = mock.base_url().trim_start_matches("http://").split('/').next().unwrap().to_owned();
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().to_str().unwrap();
+    let server = Server::start(&[("STOA_DATA_DIR", data), ("STOA_EGRESS_ALLOW", &authority)]);
+    let owner = Browser::sign_in(server.address).await;
+    owner.add_mock(&mock.base_url(), "lorem-5").await;
+    for template in ["python-model-agent", "node-model-agent"] {
+        let agent = made(&owner, template, template).await;
+        let (_, _, answer) = call(&owner, &agent, "latest", "/v1/chat/completions", &question("hi")).await;
+        assert!(said(&answer).contains("add the secret STOA_API_KEY"), "{answer}");
+        let secret = json!({ "value": "stoa_wrong" });
+        owner.send(Method::PUT, &format!("{agent}/secrets/STOA_API_KEY"), Some(&secret)).await;
+        let (_, _, answer) = call(&owner, &agent, "latest", "/v1/chat/completions", &question("hi")).await;
+        assert!(said(&answer).contains("(401)"), "{answer}");
+        let key = owner.post("/api/v1/api-keys", json!({ "name": "k", "scopes": ["infer"] })).await["key"].clone();
+        owner.send(Method::PUT, &format!("{agent}/secrets/STOA_API_KEY"), Some(&json!({ "value": key }))).await;
+        let model = json!({ "value": "mock/lorem-5" });
+        owner.send(Method::PUT, &format!("{agent}/secrets/MODEL"), Some(&model)).await;
+        let (_, _, answer) = call(&owner, &agent, "latest", "/v1/chat/completions", &question("hi")).await;
+        assert_eq!(said(&answer).split_whitespace().count(), 5, "{answer}");
+    }
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_is_deployed_from_the_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&[("STOA_DATA_DIR", directory.path().to_str().unwrap())]);
+    let owner = Browser::sign_in(server.address).await;
+    let key = owner.post("/api/v1/api-keys", json!({ "name": "k", "scopes": ["account"] })).await;
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let address = format!("http://{}", server.address);
+    let deploy = |more: &[&str]| {
+        let mut command = crate::support::stoa(&[("STOA_API_KEY", key["key"].as_str().unwrap())]);
+        command.args(["function", "deploy", folder.path().to_str().unwrap(), "--name", "hello", "--server", &address]);
+        let output = command.args(more).output().unwrap();
+        let said =
+            String::from_utf8_lossy(if output.status.success() { &output.stdout } else { &output.stderr }).into_owned();
+        (output.status.success(), said)
+    };
+    write("app.py", &answering("first"));
+    let (done, said) = deploy(&[]);
+    assert!(!done && said.contains("function.toml"), "{said}");
+    write("function.toml", "command = [\"python3\", \"app.py\"]\n");
+    let (done, said) = deploy(&["--note", "from the terminal"]);
+    assert!(done && said.contains("version 1, which answers for `live`"), "{said}");
+    write("app.py", &answering("second"));
+    let (done, said) = deploy(&["--canary", "10"]);
+    assert!(done && said.contains("version 2, which answers 10 % of the calls of `live`"), "{said}");
+    let (done, said) = deploy(&[]);
+    assert!(!done && said.contains("Nothing has changed"), "{said}");
+    let list = owner.get("/api/v1/functions").await;
+    let hello = format!("/api/v1/functions/{}", list["items"][0]["id"].as_str().unwrap());
+    let (_, _, answer) = call(&owner, &hello, "2", "/", &Value::Null).await;
+    assert_eq!(answer, "second");
+    server.stop();
+}

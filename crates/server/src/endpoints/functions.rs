@@ -27,7 +27,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 
 pub(crate) use problem::refused;
-pub(crate) use try_out::{own_hop, passed_on};
+pub(crate) use try_out::{own_hop, passed_on, passed_on_head};
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()

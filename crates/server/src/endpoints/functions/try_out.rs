@@ -120,9 +120,15 @@ pub(crate) fn own_hop(headers: &mut HeaderMap) {
 
 /// The answer of a function to whoever called it. It sets no cookie, as those would be the application's.
 pub(crate) fn passed_on(answer: http::Response<MeteredBody>) -> Response {
-    let answered = answer.extensions().get::<Answered>().cloned();
     let (head, body) = answer.into_parts();
-    let mut response = Body::new(body).into_response();
+    let (head, ()) = passed_on_head(head).map(|_| ()).into_parts();
+    Response::from_parts(head, Body::new(body))
+}
+
+/// Without its body.
+pub(crate) fn passed_on_head(head: http::response::Parts) -> Response {
+    let answered = head.extensions.get::<Answered>().cloned();
+    let mut response = Body::empty().into_response();
     *response.status_mut() = head.status;
     let headers = response.headers_mut();
     *headers = head.headers;
