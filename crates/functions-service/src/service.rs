@@ -34,6 +34,8 @@ const MOST_KNOWN: usize = 10_000;
 /// How often a call is given to another version because the one it had is served no more.
 const CHOICES: u32 = 5;
 const WRITE_EVERY: Duration = Duration::from_secs(1);
+/// Of idle instances, every so often.
+const IDLE_TICKS: u32 = 15;
 
 /// Who may make functions, which are programs that run on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -429,9 +431,12 @@ impl FunctionService {
         self.shared.meter.instances(account, lane.take_account(), spec.cpu_millis, spec.memory_mib, now);
     }
 
-    async fn write_account(&self) {
+    /// What is idle takes memory alone, and is looked at seldom, so that it costs no writing every second.
+    async fn write_account(&self, idle: bool) {
         for (key, lane) in self.shared.deployments.all() {
-            self.take_account(&key, &lane);
+            if idle || lane.load() != (0, 0) {
+                self.take_account(&key, &lane);
+            }
         }
         if let Err(error) = self.shared.meter.write(&self.shared.database, self.shared.clock.now()).await {
             tracing::warn!(%error, "what functions took is written later");
@@ -444,14 +449,14 @@ impl FunctionService {
         if let Some(running) = running {
             running.engine.shut_down().await;
         }
-        self.write_account().await;
+        self.write_account(true).await;
     }
 }
 
 async fn account(service: FunctionService, shutdown: CancellationToken) {
-    loop {
+    for tick in 0_u32.. {
         tokio::select! {
-            () = tokio::time::sleep(WRITE_EVERY) => service.write_account().await,
+            () = tokio::time::sleep(WRITE_EVERY) => service.write_account(tick % IDLE_TICKS == 0).await,
             () = shutdown.cancelled() => return,
         }
     }
