@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::{Component, Path};
 
 use super::network::is_host;
-use super::{Draft, Hook, HostPattern, Network, PROXY_VARIABLES, PatternError};
+use super::{Binding, Draft, Hook, HostPattern, Network, PROXY_VARIABLES, PatternError};
 
 const CPU_MILLIS: RangeInclusive<u32> = 50..=16_000;
 const CPU_STEP: u32 = 50;
@@ -165,7 +165,7 @@ fn environment(draft: &Draft) -> Result<(), SpecError> {
             return Err(SpecError::VariableName { name: name.clone() });
         }
         let proxied = draft.network != Network::None && PROXY_VARIABLES.contains(&name.as_str());
-        let bound = || draft.bindings.iter().flat_map(|binding| binding.variables()).any(|(taken, _)| taken == *name);
+        let bound = || draft.bindings.iter().flat_map(Binding::variables).any(|(taken, _)| taken == *name);
         if RESERVED.contains(&name.as_str()) || proxied || bound() {
             return Err(SpecError::VariableReserved { name: name.clone() });
         }
@@ -240,7 +240,7 @@ fn volumes(draft: &Draft) -> Result<(), SpecError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Binding, Spec, Volume};
+    use super::super::{Spec, Volume};
     use super::*;
 
     fn draft() -> Draft {
