@@ -41,7 +41,8 @@ pub struct Dependencies {
     manifests: BTreeMap<String, Vec<u8>>,
 }
 
-/// How an administrator lets functions be built.
+/// How an administrator lets functions be built. What is in an address, also a password, is seen by what packages run as
+/// they are installed.
 #[derive(Clone, Debug, Default)]
 pub struct BuildOptions {
     /// In the place of pip's own: the URL of an index (PEP 503), `https://index.example/simple`.
@@ -121,7 +122,7 @@ impl Dependencies {
             sum.update((bytes.len() as u64).to_be_bytes());
             sum.update(bytes);
         };
-        part(self.folder().as_bytes());
+        part(self.ecosystem.script().as_bytes());
         part(client.version.as_bytes());
         part(index.unwrap_or_default().as_bytes());
         for (name, bytes) in &self.manifests {
@@ -155,6 +156,15 @@ if [ -f package-lock.json ] || [ -f npm-shrinkwrap.json ]; then npm ci "$@"; els
 mkdir -p /out/node_modules
 "#;
 
+impl Ecosystem {
+    fn script(self) -> &'static str {
+        match self {
+            Self::Python => PIP,
+            Self::Node => NPM,
+        }
+    }
+}
+
 impl LocalEngine {
     /// By which the result of a build can be kept and found again.
     pub async fn build_key(&self, dependencies: &Dependencies, options: &BuildOptions) -> Result<String, BuildError> {
@@ -177,13 +187,13 @@ impl LocalEngine {
             None => client.hosts.clone(),
         };
         let cache = if target.cache.is_some() { Job::CACHE } else { Job::WORK };
-        let (script, environment) = match ecosystem {
-            Ecosystem::Python => (PIP, pip(index, cache)?),
-            Ecosystem::Node => (NPM, npm(index, cache)),
+        let environment = match ecosystem {
+            Ecosystem::Python => pip(index, cache)?,
+            Ecosystem::Node => npm(index, cache),
         };
         let job = Job {
             name: target.name,
-            command: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
+            command: ["/bin/sh", "-c", ecosystem.script()].map(str::to_owned).to_vec(),
             files: JobFiles::These(dependencies.manifests.clone()),
             output: target.output,
             cache: target.cache,

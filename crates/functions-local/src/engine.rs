@@ -18,6 +18,7 @@ use crate::instance::Handle;
 use crate::jobs::Jobs;
 use crate::options::Options;
 use crate::pool::Pool;
+use crate::ways::Wanted;
 
 /// Instances that have ended are shown, with their logs, until so many more of the version have.
 const ENDED_SHOWN: usize = 16;
@@ -180,6 +181,9 @@ impl Engine for LocalEngine {
         }
         if version.spec.needs_a_way_out() && self.host.options.way_out.is_none() {
             return Err(EngineError::Unsupported { what: "a way out" });
+        }
+        if Wanted::by_spec(&version.spec).nowhere().is_some() {
+            return Err(EngineError::Unsupported { what: "a binding to a host that no name can lead to" });
         }
         if version.volumes.len() != version.spec.volumes.len() {
             return Err(EngineError::Unsupported { what: "a volume without a folder" });

@@ -76,12 +76,12 @@ impl Ways {
                 },
                 () = over.cancelled() => return,
             };
-            let seats = [&ways.seats, &ways.seats_in_all].map(|seats| Arc::clone(seats).try_acquire_owned());
-            let [Ok(seat), Ok(seat_in_all)] = seats else {
-                ways.complain(&format!(
-                    "a connection was closed: {} are open, or too many of all functions",
-                    ways.limits.connections
-                ));
+            let Ok(seat) = Arc::clone(&ways.seats).try_acquire_owned() else {
+                ways.complain(&format!("a connection was closed: {} are open", ways.limits.connections));
+                continue;
+            };
+            let Ok(seat_in_all) = Arc::clone(&ways.seats_in_all).try_acquire_owned() else {
+                ways.complain("a connection was closed: all functions of this server together have too many open");
                 continue;
             };
             let (task, over) = (Arc::clone(&ways), over.clone());

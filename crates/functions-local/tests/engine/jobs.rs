@@ -120,7 +120,7 @@ async fn what_fails_takes_too_long_or_is_cancelled_says_so() {
     );
 
     let mut slow = house.job("slow", "echo waiting; sleep 600 & sleep 600");
-    slow.limits.deadline = Duration::from_secs(2);
+    slow.limits.deadline = Duration::from_secs(5);
     let slow = house.begin(slow);
     assert_eq!(outcome(&slow).await, JobOutcome::Deadline);
     assert_eq!(text(&slow), "waiting\n");
@@ -174,16 +174,20 @@ async fn what_needs_more_memory_or_disk_than_it_has_ends() {
 
 #[tokio::test]
 async fn a_cache_is_one_jobs_at_a_time_and_its_files_are_the_next_ones() {
-    let house = House::new().await;
+    let house = House::with(|options| options.jobs_at_once = 2).await;
     let cache = house.empty("cache");
     symlink("/etc", cache.join("out")).unwrap();
     let with_cache = |name: &str, script: &str| Job { cache: Some(cache.clone()), ..house.job(name, script) };
-    let first = house.begin(with_cache("first", "umask 077; mkdir /cache/in; echo kept > /cache/in/file; sleep 1"));
+    let first = house.begin(with_cache(
+        "first",
+        "umask 077; mkdir /cache/in; echo kept > /cache/in/file; until [ -e /cache/go ]; do sleep 0.05; done",
+    ));
     let second =
         house.begin(with_cache("second", "cat /cache/in/file; echo more >> /cache/in/file; ls /cache/out/shadow"));
     let other = house.begin(house.job("other", "echo at once"));
     assert_eq!(outcome(&other).await, JobOutcome::Done);
     assert_eq!(*second.state().borrow(), JobState::Waiting);
+    std::fs::write(cache.join("go"), "").unwrap();
     assert_eq!(outcome(&first).await, JobOutcome::Done, "{}", text(&first));
     assert!(matches!(outcome(&second).await, JobOutcome::Failed { .. }), "no shadow");
     assert!(text(&second).starts_with("kept\n"), "{}", text(&second));
