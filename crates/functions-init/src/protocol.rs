@@ -36,8 +36,10 @@ pub struct Plan {
     pub limits: Limits,
     /// Without Landlock nothing is started.
     pub needs_landlock: bool,
-    /// The port that is waited for; none for an interpreter that waits for its code.
+    /// The port that is waited for.
     pub port: Option<u16>,
+    /// Whether it is an interpreter that waits for its code, at its standard input.
+    pub takes_code: bool,
     /// Ports that lead out.
     pub doors: Vec<u16>,
 }

@@ -114,6 +114,7 @@ impl Host {
             limits: self.limits(1024 * 1024),
             needs_landlock: false,
             port: None,
+            takes_code: false,
             doors: Vec::new(),
         };
         let request = Request {
@@ -121,6 +122,7 @@ impl Host {
             plan,
             code,
             volumes: Vec::new(),
+            user: None,
             disk_bytes: 1024 * 1024,
             memory_bytes: 64 * 1024 * 1024,
         };

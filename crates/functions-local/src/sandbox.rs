@@ -19,6 +19,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::channel::Channel;
 use crate::groups::Group;
@@ -36,6 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long processes may take to stand still. Only those that wait for a disk take any time.
 const TO_FREEZE: Duration = Duration::from_secs(10);
 
+/// How long it may take to read what it wrote last.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Of the log, what an error shows.
 const TAIL_LINES: usize = 20;
 
@@ -45,6 +49,8 @@ pub(crate) struct Request {
     pub(crate) plan: Plan,
     pub(crate) code: OwnedFd,
     pub(crate) volumes: Vec<Volume>,
+    /// Who it is, where whoever asks has taken one already.
+    pub(crate) user: Option<User>,
     /// What fits into `/tmp`.
     pub(crate) disk_bytes: u64,
     pub(crate) memory_bytes: u64,
@@ -82,16 +88,18 @@ pub(crate) struct Sandbox {
 /// What its end takes away.
 struct Parts {
     child: Child,
+    /// Those who read what it writes.
+    written: TaskTracker,
     _user: Option<User>,
 }
 
 impl Sandbox {
     /// Returns when the command of the plan runs, behind its lock.
-    pub(crate) async fn make(host: &Arc<Host>, request: Request) -> Result<Self, MakeError> {
+    pub(crate) async fn make(host: &Arc<Host>, mut request: Request) -> Result<Self, MakeError> {
         let began = Instant::now();
-        let user = match &host.users {
-            Some(users) => Some(users.take().ok_or(MakeError::NoUser)?),
-            None => None,
+        let user = match (request.user.take(), &host.users) {
+            (None, Some(users)) => Some(users.take().ok_or(MakeError::NoUser)?),
+            (taken, _) => taken,
         };
         let group = Arc::new(host.groups.make_group(&request.name)?);
         let (socket, theirs) = packets::pair()?;
@@ -104,11 +112,12 @@ impl Sandbox {
             }
         };
         let log: Log = Arc::new(Mutex::new(LogRing::new(host.options.log_bytes)));
+        let written = TaskTracker::new();
         if let Some(output) = child.stdout.take() {
-            host.tracker.spawn(output::keep(output, Stream::Output, Arc::clone(&log), Arc::clone(&host.clock)));
+            written.spawn(output::keep(output, Stream::Output, Arc::clone(&log), Arc::clone(&host.clock)));
         }
         if let Some(output) = child.stderr.take() {
-            host.tracker.spawn(output::keep(output, Stream::Error, Arc::clone(&log), Arc::clone(&host.clock)));
+            written.spawn(output::keep(output, Stream::Error, Arc::clone(&log), Arc::clone(&host.clock)));
         }
         let user_id = user.as_ref().map(|user| user.id);
         let process = child.id().unwrap_or(0);
@@ -124,7 +133,7 @@ impl Sandbox {
             notices: AsyncMutex::new(received.notices),
             outward: Mutex::new(Some(received.outward)),
             over: CancellationToken::new(),
-            parts: Mutex::new(Some(Parts { child, _user: user })),
+            parts: Mutex::new(Some(Parts { child, written, _user: user })),
             host: Arc::clone(host),
         };
         let outcome = tokio::time::timeout(PATIENCE, sandbox.begin(process, user_id, request, began)).await;
@@ -252,6 +261,9 @@ impl Sandbox {
         // With its monitor, the first process in it is killed, and with that all others.
         let killed = parts.child.kill().await;
         let removed = self.group.remove().await;
+        // What it wrote last is in its log. Whoever wrote too much to be read by now has lost it.
+        parts.written.close();
+        let _ = tokio::time::timeout(LAST_WORDS, parts.written.wait()).await;
         self.host.home.forget_process(&self.name);
         let folder = self.folder();
         if folder.exists() {

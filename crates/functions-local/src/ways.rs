@@ -4,14 +4,14 @@
 //! what it wants, that is looked up in the version's list, and the rest is bytes.
 
 mod carry;
-pub(crate) mod doors;
+mod doors;
 mod proxy;
 
 use std::sync::Arc;
 
 use stoa_egress::{Authority, Host as Named, Target};
+use stoa_functions::Connection;
 use stoa_functions::spec::{self, HostPattern};
-use stoa_functions::{Connection, Version};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,8 @@ use crate::output::{Complaints, Log};
 use crate::way_out::{WayOut, WayOutError};
 use carry::{Moved, Watched};
 use doors::Door;
+
+pub(crate) use doors::Wanted;
 
 pub(crate) struct Ways {
     who: String,
@@ -45,14 +47,12 @@ enum Refusal {
 }
 
 impl Ways {
-    /// None where the version asks for none.
-    pub(crate) fn of(host: &Arc<Host>, version: &Version, log: &Log) -> Option<Self> {
-        let doors = doors::open(&version.spec);
-        if doors.is_empty() { None } else { Self::through(host, version.id.as_str(), doors, log) }
-    }
-
-    /// None where the engine has no way out; then nothing that asks for one is run.
-    fn through(host: &Arc<Host>, who: &str, doors: Vec<(u16, Door)>, log: &Log) -> Option<Self> {
+    /// None where none are wanted, or where the engine has no way out; then nothing that wants one is run.
+    pub(crate) fn of(host: &Host, who: &str, wanted: Wanted<'_>, log: &Log) -> Option<Self> {
+        let doors = wanted.doors();
+        if doors.is_empty() {
+            return None;
+        }
         let limits = host.options.outward;
         Some(Self {
             who: who.to_owned(),
@@ -76,12 +76,12 @@ impl Ways {
                 },
                 () = over.cancelled() => return,
             };
-            let seats = [&ways.seats, &ways.seats_in_all].map(|seats| Arc::clone(seats).try_acquire_owned());
-            let [Ok(seat), Ok(seat_in_all)] = seats else {
-                ways.complain(&format!(
-                    "a connection was closed: {} are open, or too many of all functions",
-                    ways.limits.connections
-                ));
+            let Ok(seat) = Arc::clone(&ways.seats).try_acquire_owned() else {
+                ways.complain(&format!("a connection was closed: {} are open", ways.limits.connections));
+                continue;
+            };
+            let Ok(seat_in_all) = Arc::clone(&ways.seats_in_all).try_acquire_owned() else {
+                ways.complain("a connection was closed: all functions of this server together have too many open");
                 continue;
             };
             let (task, over) = (Arc::clone(&ways), over.clone());

@@ -51,11 +51,11 @@ impl Link {
     /// Listens until the sandbox ends. What is no answer comes out of the receivers.
     pub(crate) fn start(channel: Channel, tracker: &TaskTracker) -> (Arc<Self>, Received) {
         let link = Arc::new(Self { channel, waiting: Mutex::default(), gone: watch::Sender::new(None) });
-        let (notices, noticed) = mpsc::channel(16);
+        let (notices, remarks) = mpsc::channel(16);
         let (outward, leaving) = mpsc::channel(WAITING_TO_LEAVE);
         let listening = Arc::clone(&link);
         tracker.spawn(async move { listening.listen(notices, outward).await });
-        (link, Received { notices: noticed, outward: leaving })
+        (link, Received { notices: remarks, outward: leaving })
     }
 
     async fn listen(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stoa_egress::Authority;
 use stoa_functions::Draft;
-use stoa_functions::spec::{HostPattern, Network, PROXY_VARIABLES};
+use stoa_functions::spec::{Binding, HostPattern, Network, PROXY_VARIABLES};
 
 /// Where a proxy is looked for first: the port that proxies have by custom.
 const PROXY_PORT: u16 = 3128;
@@ -16,34 +16,62 @@ pub(crate) enum Door {
     Binding(String, Authority),
 }
 
-/// The port of the proxy, if there is one: one that nothing else of the spec has.
-fn proxy_port(spec: &Draft) -> Option<u16> {
-    let taken = |port: u16| spec.port == port || spec.bindings.iter().any(|binding| binding.local_port == port);
-    match spec.network {
-        Network::None => None,
-        Network::Proxy { .. } => (PROXY_PORT..).find(|port| !taken(*port)),
+/// What doors are asked for by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'w> {
+    network: &'w Network,
+    bindings: &'w [Binding],
+    /// Taken by the function itself.
+    port: Option<u16>,
+}
+
+impl<'w> Wanted<'w> {
+    pub(crate) fn by_spec(spec: &'w Draft) -> Self {
+        Self { network: &spec.network, bindings: &spec.bindings, port: Some(spec.port) }
+    }
+
+    pub(crate) fn by_network(network: &'w Network) -> Self {
+        Self { network, bindings: &[], port: None }
+    }
+
+    /// The port of the proxy, if there is one: one that nothing else has.
+    fn proxy_port(self) -> Option<u16> {
+        let taken =
+            |port: u16| self.port == Some(port) || self.bindings.iter().any(|binding| binding.local_port == port);
+        match self.network {
+            Network::None => None,
+            Network::Proxy { .. } => (PROXY_PORT..=u16::MAX).find(|port| !taken(*port)),
+        }
+    }
+
+    pub(crate) fn doors(self) -> Vec<(u16, Door)> {
+        let proxy = self.proxy_port().map(|port| (port, Door::Proxy(self.network.patterns().into())));
+        let bindings = self.bindings.iter().filter_map(|binding| {
+            let to = destination(binding)?;
+            Some((binding.local_port, Door::Binding(binding.name.clone(), to)))
+        });
+        proxy.into_iter().chain(bindings).collect()
+    }
+
+    /// The first binding, if there is one, whose host looks like one and is none: by the rules of the URL standard, which
+    /// know more of names than a spec does.
+    pub(crate) fn nowhere(self) -> Option<&'w Binding> {
+        self.bindings.iter().find(|binding| destination(binding).is_none())
+    }
+
+    pub(crate) fn ports(self) -> Vec<u16> {
+        self.doors().into_iter().map(|(port, _)| port).collect()
+    }
+
+    /// What the environment says of them.
+    pub(crate) fn variables(self) -> Vec<(String, String)> {
+        let proxy = self.proxy_port().into_iter().flat_map(proxy_variables);
+        proxy.chain(self.bindings.iter().flat_map(Binding::variables)).collect()
     }
 }
 
-pub(crate) fn open(spec: &Draft) -> Vec<(u16, Door)> {
-    let proxy = proxy_port(spec).map(|port| (port, Door::Proxy(spec.network.patterns().into())));
-    // A checked spec names hosts that can be named.
-    let bindings = spec.bindings.iter().filter_map(|binding| {
-        let to = format!("{}:{}", binding.host, binding.port).parse().ok()?;
-        Some((binding.local_port, Door::Binding(binding.name.clone(), to)))
-    });
-    proxy.into_iter().chain(bindings).collect()
-}
-
-/// Their ports alone.
-pub(crate) fn of(spec: &Draft) -> Vec<u16> {
-    open(spec).into_iter().map(|(port, _)| port).collect()
-}
-
-/// What the environment says of them.
-pub(crate) fn variables(spec: &Draft) -> impl Iterator<Item = (String, String)> {
-    let proxy = proxy_port(spec).into_iter().flat_map(proxy_variables);
-    proxy.chain(spec.bindings.iter().flat_map(|binding| binding.variables()))
+fn destination(binding: &Binding) -> Option<Authority> {
+    format!("{}:{}", binding.host, binding.port).parse().ok()
 }
 
 fn proxy_variables(port: u16) -> impl Iterator<Item = (String, String)> {
@@ -61,17 +89,51 @@ const NOT_PROXIED: &str = "127.0.0.1,localhost,::1";
 
 #[cfg(test)]
 mod tests {
-    use stoa_functions::spec::Binding;
+    use proptest::prelude::*;
+    use stoa_functions::spec::Host;
 
     use super::*;
 
+    fn bound(host: &str) -> Binding {
+        Binding { name: "db".into(), host: host.into(), port: 5432, local_port: 3129 }
+    }
+
+    #[test]
+    fn a_binding_to_no_host_is_found() {
+        let spec = |host: &str| Draft { bindings: vec![bound(host)], ..Draft::default() };
+        for host in ["db.test", "a_b", "10.0.0.1", "[2001:db8::1]"] {
+            assert_eq!(Wanted::by_spec(&spec(host)).nowhere(), None, "{host}");
+        }
+        let broken = spec("xn--a.test");
+        assert_eq!(Wanted::by_spec(&broken).nowhere().map(|binding| binding.name.as_str()), Some("db"));
+    }
+
+    proptest! {
+        /// The spec's reading of a host and that of the connections are one.
+        #[test]
+        fn what_is_allowed_by_its_name_is_what_a_url_calls_so(
+            text in "[a-z0-9_.*\\[\\]:-]{1,12}|[0-9]{1,3}(\\.[0-9]{1,3}){3}|[A-Za-z]{1,4}(\\.[A-Za-z0-9-]{1,4}){0,3}",
+        ) {
+            if let Ok(pattern) = format!("{text}:8443").parse::<HostPattern>()
+                && !text.contains('*')
+                && let Ok(target) = stoa_egress::Target::parse(&format!("https://{text}:8443/"))
+            {
+                let host = match target.host() {
+                    stoa_egress::Host::Name(name) => Host::Name(name),
+                    stoa_egress::Host::Address(address) => Host::Address(*address),
+                };
+                prop_assert!(pattern.allows(host, 8443), "{text} is not {host:?}");
+            }
+        }
+    }
+
     #[test]
     fn the_proxy_takes_a_port_that_nothing_else_has() {
-        let binding = Binding { name: "db".into(), host: "[::1]".into(), port: 5432, local_port: 3129 };
         let network = Network::Proxy { allowed: vec!["example.org".into()] };
-        let spec = Draft { port: 3128, network, bindings: vec![binding], ..Draft::default() };
-        assert_eq!(of(&spec), [3130, 3129]);
-        let variables: Vec<_> = variables(&spec).collect();
+        let spec = Draft { port: 3128, network, bindings: vec![bound("[::1]")], ..Draft::default() };
+        let wanted = Wanted::by_spec(&spec);
+        assert_eq!(wanted.ports(), [3130, 3129]);
+        let variables = wanted.variables();
         for (name, value) in [
             ("HTTP_PROXY", "http://127.0.0.1:3130"),
             ("https_proxy", "http://127.0.0.1:3130"),
@@ -81,7 +143,7 @@ mod tests {
         ] {
             assert!(variables.contains(&(name.to_owned(), value.to_owned())), "{name} in {variables:?}");
         }
-        assert_eq!(of(&Draft::default()), Vec::<u16>::new());
-        assert_eq!(super::variables(&Draft::default()).count(), 0);
+        let none = Draft::default();
+        assert_eq!((Wanted::by_spec(&none).ports(), Wanted::by_spec(&none).variables()), (Vec::new(), Vec::new()));
     }
 }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
 
+mod build;
 mod confinement;
+mod jobs;
 mod lifecycle;
 mod limits;
 mod orphans;

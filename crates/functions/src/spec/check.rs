@@ -240,7 +240,7 @@ fn volumes(draft: &Draft) -> Result<(), SpecError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Binding, Spec, Volume};
+    use super::super::{Spec, Volume};
     use super::*;
 
     fn draft() -> Draft {
