@@ -301,7 +301,7 @@ async fn a_timer_calls_its_function_and_says_what_came_of_it() {
 }
 
 /// Echoes the frames of a WebSocket, by hand (RFC 6455).
-const SOCKET: &str = r#"
+const SOCKET: &str = r"
 import { createServer } from 'node:http';
 import { createHash } from 'node:crypto';
 const server = createServer((_, response) => response.end('plain'));
@@ -311,7 +311,7 @@ server.on('upgrade', (request, socket) => {
 	socket.on('data', (data) => socket.write(data));
 });
 server.listen(Number(process.env.PORT), '0.0.0.0');
-"#;
+";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_passes_both_ways() {

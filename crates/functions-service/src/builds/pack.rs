@@ -46,7 +46,7 @@ fn write(tree: &Tree, parts: Parts) -> io::Result<Vec<Bytes>> {
             }
         }
     }
-    builder.into_inner()?.finish()?.finish()
+    Ok(builder.into_inner()?.finish()?.finish())
 }
 
 /// Bytes as they come, cut to the size of blobs.
@@ -57,9 +57,9 @@ struct Parts {
 }
 
 impl Parts {
-    fn finish(mut self) -> io::Result<Vec<Bytes>> {
+    fn finish(mut self) -> Vec<Bytes> {
         self.done.push(self.open.into());
-        Ok(self.done)
+        self.done
     }
 }
 
