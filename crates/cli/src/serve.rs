@@ -1,8 +1,10 @@
 //! `stoa serve`: puts the parts together, serves, and takes them apart again in the opposite order.
 
+mod functions;
 mod local_models;
 mod metrics;
 pub(crate) mod network;
+
 mod objects;
 mod ollama;
 
@@ -12,6 +14,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use stoa_chat::{Engine, EngineOptions};
 use stoa_dispatch::Dispatch;
+use stoa_functions_service::InsideFunctions;
 use stoa_identity::{Door, SetupToken};
 use stoa_listener::{Listener, ListenerOptions, RequestBody, Tls};
 use stoa_model::{Clock, SystemClock};
@@ -65,26 +68,21 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let runtime = local_runtime(&config, &tracker, &clock)?;
     let local = local_models::follow(Arc::clone(&runtime), &tracker, helpers.clone()).await;
     tracker.spawn(local_models::collect(Arc::clone(runtime.store()), helpers.clone()));
-    let factory = Box::new(network::Providers { egress: egress.clone() });
+    let functions = functions::start(&config, &database, &objects, &egress, &clock, &tracker, helpers.clone())?;
+    // Providers reach functions as well, without a network.
+    let providers = egress.with_inside(Arc::new(InsideFunctions(functions.clone())));
+    let factory = Box::new(network::Providers { egress: providers.clone() });
     let local_models = local_models::service(&config, &egress, &runtime, &local, &clock, &tracker)?;
     let registries = local_models.registries.clone();
     let dispatch =
         Dispatch::start(database.clone(), factory, local, Arc::clone(&clock), &tracker, helpers.clone()).await?;
-    let chat_options = EngineOptions {
-        history_messages: config.history_messages,
-        titles: config.titles,
-        summaries: config.summaries,
-        answers_per_user: config.answers_per_user,
-        streams_per_user: config.streams_per_user,
-        personal_providers: config.personal_providers,
-    };
     let chat = Engine::start(
         database.clone(),
         dispatch.clone(),
         objects.clone(),
         Arc::clone(&clock),
         tracker.clone(),
-        chat_options,
+        chat_options(&config),
     )
     .await?;
     let figures = metrics::gather(&dispatch, &runtime);
@@ -93,7 +91,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         door,
         chat: chat.clone(),
         dispatch,
-        egress,
+        egress: providers,
+        functions: functions.clone(),
         files: FileService::new(objects, config.files_per_user),
         local_models,
         clock,
@@ -110,6 +109,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(listener) = ollama_listener {
         ollama::serve(listener, app.clone(), config.ollama_hosts.clone(), stop.clone(), &tracker);
     }
+    let routes = stoa_server::model_routes(app.clone());
+    functions.set_home(Arc::new(functions::Models { routes, tracker: tracker.clone() }));
     let service = stoa_server::application(app).map_request(bounded);
 
     let serving = tracker.spawn(listener.serve(service, stop.clone(), tracker.clone()));
@@ -124,6 +125,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::debug!(?drained, "the listener has ended");
     registries.shutdown().await;
     runtime.shutdown().await;
+    functions.shutdown().await;
     helpers.cancel();
     tracker.close();
     database.close().await;
@@ -132,6 +134,17 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+fn chat_options(config: &Config) -> EngineOptions {
+    EngineOptions {
+        history_messages: config.history_messages,
+        titles: config.titles,
+        summaries: config.summaries,
+        answers_per_user: config.answers_per_user,
+        streams_per_user: config.streams_per_user,
+        personal_providers: config.personal_providers,
+    }
 }
 
 /// The body under the caps that its path has.

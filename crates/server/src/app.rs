@@ -5,6 +5,7 @@ use std::sync::Arc;
 use stoa_chat::Engine;
 use stoa_dispatch::Dispatch;
 use stoa_egress::Egress;
+use stoa_functions_service::FunctionService;
 use stoa_identity::Door;
 use stoa_model::{Clock, Timestamp};
 use stoa_storage::{Database, Secret};
@@ -23,6 +24,7 @@ pub struct App {
     pub dispatch: Dispatch,
     pub egress: Egress,
     pub files: FileService,
+    pub functions: FunctionService,
     pub local_models: LocalModelService,
     pub clock: Arc<dyn Clock>,
     pub options: Arc<AppOptions>,

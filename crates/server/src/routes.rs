@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::documentation::Document;
 use crate::problem::Problem;
-use crate::{endpoints, openai, pages, same_origin, security_headers, to_the_end, trace};
+use crate::{endpoints, function_door, openai, pages, same_origin, security_headers, to_the_end, trace};
 
 /// The application as a tower service.
 pub fn application(app: App) -> Router {
@@ -19,6 +19,7 @@ pub fn application(app: App) -> Router {
     Router::new()
         .merge(api)
         .merge(openai::routes())
+        .merge(function_door::routes())
         .merge(endpoints::health::routes())
         .merge(endpoints::metrics::routes())
         .fallback(pages::pages)
@@ -26,6 +27,11 @@ pub fn application(app: App) -> Router {
         .layer(from_fn(security_headers::security_headers))
         .layer(from_fn_with_state(app.clone(), trace::trace))
         .with_state(app)
+}
+
+/// `/v1` alone, for programs that this server runs itself.
+pub fn model_routes(app: App) -> Router {
+    Router::new().merge(openai::routes()).layer(from_fn_with_state(app.clone(), trace::trace)).with_state(app)
 }
 
 /// `/api/v1`, with its document.

@@ -1,0 +1,61 @@
+//! The service of functions, as the operator wants it.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use stoa_egress::{BoxedStream, Egress};
+use stoa_functions_service::{FunctionService, Home, Options};
+use stoa_model::Clock;
+use stoa_objects::Objects;
+use stoa_storage::Database;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+
+pub(super) fn start(
+    config: &Config,
+    database: &Database,
+    objects: &Objects,
+    egress: &Egress,
+    clock: &Arc<dyn Clock>,
+    tracker: &TaskTracker,
+    helpers: CancellationToken,
+) -> anyhow::Result<FunctionService> {
+    let options = Options {
+        makers: config.functions,
+        folder: config.functions_dir.clone(),
+        init: std::env::current_exe().context("this program's own path is not known")?,
+        runtimes: config.function_runtimes.clone(),
+        waiting: config.functions_waiting,
+    };
+    let (database, objects, egress) = (database.clone(), objects.clone(), egress.clone());
+    Ok(FunctionService::start(options, database, objects, egress, Arc::clone(clock), tracker, helpers))
+}
+
+/// What waits in the pipe in either direction.
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// The server for its own functions: the protocols of models, and nothing else. They show an API key like anybody.
+pub(super) struct Models {
+    pub(super) routes: Router,
+    pub(super) tracker: TaskTracker,
+}
+
+impl Home for Models {
+    fn connect(&self) -> BoxedStream {
+        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+        let service = TowerToHyperService::new(self.routes.clone());
+        self.tracker.spawn(async move {
+            let served =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service).await;
+            if let Err(error) = served {
+                tracing::debug!(%error, "a connection of a function has ended early");
+            }
+        });
+        Box::new(ours)
+    }
+}
