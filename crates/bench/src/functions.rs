@@ -45,8 +45,8 @@ const NODE: &str = "
 require('http').createServer((request, response) => response.end('ok')).listen(process.env.PORT, '127.0.0.1');
 ";
 
-/// An interpreter, and the names and targets of what is measured with it (design, numbers to design for).
-pub(crate) struct Kind {
+/// An interpreter, and the names and targets of what is measured with it.
+struct Kind {
     program: &'static str,
     file: &'static str,
     text: &'static str,
@@ -119,7 +119,7 @@ fn add(
     let runs = times.len();
     report.add(&Line::new(middle, (median(times), "ms"), floor, Better::Lower, runs).of("functions"))?;
     let value = (percentile(times, 0.95), "ms");
-    report.add(&Line::new(slow, value, ("target", target), Better::Lower, runs).of("functions"))
+    Ok(report.add(&Line::new(slow, value, ("target", target), Better::Lower, runs).of("functions"))?)
 }
 
 struct Bench {
@@ -272,7 +272,7 @@ async fn warm(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     activator.retire(&version.id).await?;
     let floor = ("bare process", median(&floor));
     let line = Line::new("warm-request", (median(&whole), "ms"), floor, Better::Lower, WARM_REQUESTS);
-    report.add(&line.of("functions"))
+    Ok(report.add(&line.of("functions"))?)
 }
 
 /// Twenty at once, and a hundred that are frozen beside three hundred that are only deployed.
@@ -309,7 +309,7 @@ async fn many(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     }
     let each = (memory::of([std::process::id()])? - before).max(0.0) * 1_024.0 / 300.0;
     let line = Line::new("deployed-memory-each", (each, "KiB"), ("target", 64.0), Better::Lower, DEPLOYED);
-    report.add(&line.of("functions"))
+    Ok(report.add(&line.of("functions"))?)
 }
 
 async fn exchange(connection: &mut (impl Connection + ?Sized)) -> anyhow::Result<()> {

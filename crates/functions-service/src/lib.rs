@@ -1,5 +1,6 @@
 //! Functions as this server offers them: their code, what is served of them, who gets which version, and what that takes.
 
+mod builds;
 mod code;
 mod deployments;
 mod inside;
@@ -10,6 +11,7 @@ mod templates;
 mod timers;
 mod ways;
 
+pub use builds::BuildStatus;
 pub use code::{Code, CodeError, Entry, version_digest};
 pub use inside::{HOST_SUFFIX, InsideFunctions, base_url};
 pub use metering::{ColdSums, LATENCY_BOUNDS_MS, Latencies};
@@ -18,6 +20,8 @@ pub use service::{
     Answered, Caller, EngineStatus, FunctionService, Makers, MeteredBody, NoMakers, Options, ServiceError,
     ServingInstance, Whom,
 };
+pub use stoa_functions_local::build::BuildOptions;
+pub use stoa_functions_local::{JobLimits, JobOutcome, JobState};
 pub use templates::{TEMPLATES, Template, TemplateKind, Words, template};
 pub use timers::{TimerError, next_run};
 pub use ways::{HOME, Home};

@@ -16,7 +16,8 @@ use http_body::{Frame, SizeHint};
 use stoa_egress::Egress;
 use stoa_functions::activator::{Activator, Lane, Options as ActivatorOptions, Refusal, Rejected, Served};
 use stoa_functions::{Body, Capabilities, ColdStart, Engine, Instance, LogPage, RequestBody, SpecError};
-use stoa_functions_local::{LocalEngine, Options as EngineOptions, WayOut};
+use stoa_functions_local::build::{BuildError, BuildOptions};
+use stoa_functions_local::{JobOutcome, LocalEngine, Options as EngineOptions, WayOut};
 use stoa_model::{Clock, FunctionId, InstanceId, Principal, UserId};
 use stoa_objects::{Objects, ObjectsError};
 use stoa_storage::{CallableFunction, Database, Notice, StorageError};
@@ -24,6 +25,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::builds::{BuildStatus, Builds};
 use crate::deployments::{Deployments, Key};
 use crate::metering::{Account, Done, Meter};
 use crate::routing::{Place, Target};
@@ -75,6 +77,8 @@ pub struct Options {
     pub runtimes: Vec<PathBuf>,
     /// Interpreters of each kind that wait for code.
     pub waiting: usize,
+    /// How packages are installed.
+    pub builds: BuildOptions,
 }
 
 /// Who is asked for by a call.
@@ -100,6 +104,14 @@ pub enum ServiceError {
     NotFound,
     #[error("functions do not run on this server: {0}")]
     Unavailable(String),
+    #[error("its packages could not be installed: {outcome}")]
+    Build {
+        outcome: JobOutcome,
+        /// The end of what was written meanwhile.
+        log: String,
+    },
+    #[error("its packages cannot be installed")]
+    Builder(#[from] BuildError),
     #[error("the settings cannot be used: {0}")]
     Spec(#[source] SpecError),
     #[error(transparent)]
@@ -141,6 +153,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     tracker: TaskTracker,
     deployments: Deployments,
+    builds: Arc<Builds>,
     ways: Arc<Ways>,
     meter: Meter,
     running: tokio::sync::Mutex<Option<Arc<Running>>>,
@@ -166,9 +179,17 @@ impl FunctionService {
         tracker: &TaskTracker,
         shutdown: CancellationToken,
     ) -> Self {
+        let builds = Arc::new(Builds::new(
+            database.clone(),
+            objects.clone(),
+            Arc::clone(&clock),
+            options.builds.clone(),
+            options.folder.join("packages"),
+        ));
         let code = options.folder.join("code");
         let shared = Shared {
-            deployments: Deployments::new(database.clone(), objects, code),
+            deployments: Deployments::new(database.clone(), objects, Arc::clone(&builds), code),
+            builds,
             meter: Meter::new(InstanceId::generate(clock.now())),
             options,
             database,
@@ -334,7 +355,7 @@ impl FunctionService {
     async fn lane(&self, function: &CallableFunction, version: Option<u32>) -> Result<Arc<Lane>, ServiceError> {
         let running = self.running().await?;
         let key = Key::new(function, version);
-        let lane = self.shared.deployments.lane(&running.activator, &key).await;
+        let lane = self.shared.deployments.lane(&running.engine, &running.activator, &key).await;
         lane.map_err(|error| match error {
             ServiceError::Storage(StorageError::NotFound) => ServiceError::NotFound,
             error => error,
@@ -365,6 +386,11 @@ impl FunctionService {
             counts.insert(id, running);
         }
         counts
+    }
+
+    /// The latest installation of packages for a function, with its log after a line.
+    pub fn build(&self, function: FunctionId, after: u64) -> Option<BuildStatus> {
+        self.shared.builds.status(function, after)
     }
 
     /// What an instance of a function has written after a line.

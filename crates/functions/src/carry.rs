@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy, split};
 use tokio::time::Instant;
 
-/// Carries bytes between two connections. Returns when one has ended, has failed, or nothing went for `idle`.
+/// Carries bytes between two connections. Returns when one has ended or failed and what it said has gone to the other, or
+/// when nothing went for `idle`.
 pub async fn carry(
     one: impl AsyncRead + AsyncWrite + Unpin,
-    mut other: impl AsyncRead + AsyncWrite + Unpin,
+    other: impl AsyncRead + AsyncWrite + Unpin,
     idle: Duration,
 ) {
     let moved = Arc::new(Mutex::new(Instant::now()));
-    let mut one = Watched { stream: one, moved: Arc::clone(&moved) };
+    let (mut from_one, mut to_one) = split(Watched { stream: one, moved: Arc::clone(&moved) });
+    let (mut from_other, mut to_other) = split(other);
     let last = || *moved.lock().unwrap_or_else(PoisonError::into_inner);
     let stands_still = async {
         while last() + idle > Instant::now() {
@@ -25,9 +27,11 @@ pub async fn carry(
     };
     tokio::select! {
         // How it ended, both sides see for themselves.
-        _ = tokio::io::copy_bidirectional(&mut one, &mut other) => {}
+        _ = copy(&mut from_one, &mut to_other) => {}
+        _ = copy(&mut from_other, &mut to_one) => {}
         () = stands_still => {}
     }
+    let _ = tokio::join!(to_one.shutdown(), to_other.shutdown());
 }
 
 /// The end through which everything goes, whichever way.
@@ -73,9 +77,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+    use tokio::io::{AsyncReadExt as _, duplex};
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_one_side_said_last_arrives_and_its_end_is_the_end() {
+        let ((mut near, one), (other, mut far)) = (duplex(64), duplex(64));
+        far.write_all(b"bye").await.unwrap();
+        drop(far);
+        carry(one, other, Duration::from_mins(1)).await;
+        let mut last = Vec::new();
+        near.read_to_end(&mut last).await.unwrap();
+        assert_eq!(last, b"bye");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn bytes_go_both_ways_and_silence_ends_it() {

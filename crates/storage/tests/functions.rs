@@ -197,9 +197,17 @@ on_both_engines! {
         publish(database, &ann, &made).await;
         change(database, &ann, made.id, 'b').await;
         change(database, &ann, made.id, 'c').await;
+        for letter in ['d', 'e'] {
+            database.claim_blob(&letter.to_string().repeat(64), NOW).await.unwrap();
+        }
+        let parts = ['d', 'e'].map(|letter| letter.to_string().repeat(64));
+        database.keep_function_build("key", &parts, NOW).await.unwrap();
+        database.keep_function_build("key", &parts[..1], NOW).await.unwrap();
+        assert_eq!(database.function_build("key").await.unwrap(), parts, "the first one stays");
+        assert!(database.function_build("other").await.unwrap().is_empty());
         let later = NOW.plus(Duration::from_hours(2));
         let condemned = database.condemn_blobs(later, later, 100).await.unwrap();
-        assert_eq!(condemned, ["b".repeat(64)], "`a` is version 1, `c` the next");
+        assert_eq!(condemned, ["b".repeat(64)], "`a` is version 1, `c` the next, `d` and `e` are packages");
     }
 
     async fn an_account_written_twice_counts_once(test: TestDatabase) {

@@ -7,7 +7,7 @@ use axum::Router;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use stoa_egress::{BoxedStream, Egress};
-use stoa_functions_service::{FunctionService, Home, Options};
+use stoa_functions_service::{BuildOptions, FunctionService, Home, JobLimits, Options};
 use stoa_model::Clock;
 use stoa_objects::Objects;
 use stoa_storage::Database;
@@ -31,10 +31,20 @@ pub(super) fn start(
         init: std::env::current_exe().context("this program's own path is not known")?,
         runtimes: config.function_runtimes.clone(),
         waiting: config.functions_waiting,
+        builds: BuildOptions {
+            pip_index: config.pip_index.clone(),
+            npm_registry: config.npm_registry.clone(),
+            hosts: config.build_hosts.clone(),
+            limits: JobLimits { disk_bytes: PACKAGES_BYTES, ..JobLimits::default() },
+            ..BuildOptions::default()
+        },
     };
     let (database, objects, egress) = (database.clone(), objects.clone(), egress.clone());
     Ok(FunctionService::start(options, database, objects, egress, Arc::clone(clock), tracker, helpers))
 }
+
+/// Of the packages of one function.
+const PACKAGES_BYTES: u64 = 1 << 30;
 
 /// What waits in the pipe in either direction.
 const PIPE_BYTES: usize = 64 * 1024;

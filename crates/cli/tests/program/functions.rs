@@ -382,10 +382,12 @@ async fn a_folder_is_deployed_from_the_terminal() {
     let owner = Browser::sign_in(server.address).await;
     let key = owner.post("/api/v1/api-keys", json!({ "name": "k", "scopes": ["account"] })).await;
     let folder = tempfile::tempdir().unwrap();
+    let data = directory.path().to_str().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     let address = format!("http://{}", server.address);
     let deploy = |more: &[&str]| {
-        let mut command = crate::support::stoa(&[("STOA_API_KEY", key["key"].as_str().unwrap())]);
+        let mut command =
+            crate::support::stoa(&[("STOA_API_KEY", key["key"].as_str().unwrap()), ("STOA_DATA_DIR", data)]);
         command.args(["function", "deploy", folder.path().to_str().unwrap(), "--name", "hello", "--server", &address]);
         let output = command.args(more).output().unwrap();
         let said =
@@ -407,5 +409,101 @@ async fn a_folder_is_deployed_from_the_terminal() {
     let hello = format!("/api/v1/functions/{}", list["items"][0]["id"].as_str().unwrap());
     let (_, _, answer) = call(&owner, &hello, "2", "/", &Value::Null).await;
     assert_eq!(answer, "second");
+    server.stop();
+}
+
+/// A package that says what it is told to, as pip installs it.
+fn wheel(version: &str, says: &str) -> Vec<u8> {
+    use std::io::Write as _;
+    let about = format!("greeting-{version}.dist-info");
+    let files = [
+        ("greeting.py".to_owned(), format!("SAYS = {says:?}\n")),
+        (format!("{about}/METADATA"), format!("Metadata-Version: 2.1\nName: greeting\nVersion: {version}\n")),
+        (format!("{about}/WHEEL"), "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned()),
+        (format!("{about}/RECORD"), format!("greeting.py,,\n{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n")),
+    ];
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in files {
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// An index of packages, at an address that ends with this.
+struct Index {
+    folder: tempfile::TempDir,
+    server: std::process::Child,
+    port: u16,
+}
+
+impl Index {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let packages = folder.path().join("simple/greeting");
+        std::fs::create_dir_all(&packages).unwrap();
+        std::fs::write(packages.join("greeting-1.0-py3-none-any.whl"), wheel("1.0", "good morning")).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = std::process::Command::new("/usr/bin/python3")
+            .args(["-m", "http.server", &port.to_string(), "--bind", "127.0.0.1"])
+            .current_dir(folder.path())
+            .stderr(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Self { folder, server, port }
+    }
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packages_are_installed_once_and_kept_with_the_version() {
+    let index = Index::start().await;
+    let (authority, url) = (format!("127.0.0.1:{}", index.port), format!("http://127.0.0.1:{}/simple", index.port));
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().to_str().unwrap();
+    let variables = [("STOA_DATA_DIR", data), ("STOA_EGRESS_ALLOW", &authority), ("STOA_PIP_INDEX", &url)];
+    let server = Server::start(&variables);
+    let owner = Browser::sign_in(server.address).await;
+    let agent = made(&owner, "agent", "python-agent").await;
+    let source = owner.get(&format!("{agent}/code/file?path=app.py")).await["text"].as_str().unwrap().to_owned();
+    let source = source.replace("import json", "import json\nimport greeting");
+    write(&owner, &agent, "app.py", &source.replace("\"Hello from your own agent! \"", "greeting.SAYS + \" \"")).await;
+    assert_eq!(owner.get(&format!("{agent}/build")).await["state"], "none");
+
+    write(&owner, &agent, "requirements.txt", "greeting==2.0\n").await;
+    let (status, _, problem) = call(&owner, &agent, "latest", "/", &Value::Null).await;
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (StatusCode::BAD_GATEWAY, Some("function_build_failed")),
+        "{problem}"
+    );
+    assert!(problem["log"].as_str().unwrap().contains("greeting==2.0"), "{problem}");
+
+    write(&owner, &agent, "requirements.txt", "greeting==1.0\n").await;
+    let (status, _, answer) = call(&owner, &agent, "latest", "/v1/chat/completions", &question("hi")).await;
+    assert_eq!((status, said(&answer)), (StatusCode::OK, "good morning You said: hi"), "{answer}");
+    let build = owner.get(&format!("{agent}/build")).await;
+    assert_eq!(build["state"], "done");
+    assert!(build["lines"].to_string().contains("Successfully installed greeting-1.0"), "{build}");
+    publish(&owner, &agent).await;
+
+    // The index is gone, and so is all that was unpacked: the version is what it was.
+    server.stop();
+    std::fs::remove_dir_all(directory.path().join("functions")).unwrap();
+    std::fs::remove_dir_all(index.folder.path().join("simple")).unwrap();
+    let server = Server::start(&variables);
+    let owner = Browser::sign_in(server.address).await;
+    let (status, _, answer) = call(&owner, &agent, "live", "/v1/chat/completions", &question("hi")).await;
+    assert_eq!((status, said(&answer)), (StatusCode::OK, "good morning You said: hi"), "{answer}");
     server.stop();
 }

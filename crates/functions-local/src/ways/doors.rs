@@ -65,7 +65,9 @@ impl<'w> Wanted<'w> {
 
     /// What the environment says of them.
     pub(crate) fn variables(self) -> Vec<(String, String)> {
-        let proxy = self.proxy_port().into_iter().flat_map(proxy_variables);
+        // A job has nothing of its own on its loopback, and an index may be on the server's.
+        let exceptions = if self.port.is_some() { NOT_PROXIED } else { "" };
+        let proxy = self.proxy_port().into_iter().flat_map(|port| proxy_variables(port, exceptions));
         proxy.chain(self.bindings.iter().flat_map(Binding::variables)).collect()
     }
 }
@@ -74,10 +76,10 @@ fn destination(binding: &Binding) -> Option<Authority> {
     format!("{}:{}", binding.host, binding.port).parse().ok()
 }
 
-fn proxy_variables(port: u16) -> impl Iterator<Item = (String, String)> {
+fn proxy_variables(port: u16, exceptions: &str) -> impl Iterator<Item = (String, String)> {
     let proxies = PROXY_VARIABLES.into_iter().map(move |name| {
         let is_exception = name.eq_ignore_ascii_case("no_proxy");
-        let value = if is_exception { NOT_PROXIED.to_owned() } else { format!("http://127.0.0.1:{port}") };
+        let value = if is_exception { exceptions.to_owned() } else { format!("http://127.0.0.1:{port}") };
         (name.to_owned(), value)
     });
     // Later releases of Node.js look at the variables if they are told to.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use stoa_chat::{Engine, EngineOptions};
 use stoa_dispatch::{Dispatch, NoLocalModels, UpstreamFactory};
 use stoa_egress::{Egress, EgressOptions};
-use stoa_functions_service::{FunctionService, Makers};
+use stoa_functions_service::{BuildOptions, FunctionService, Makers};
 use stoa_identity::{Door, SetupToken};
 use stoa_listener::PeerAddress;
 use stoa_model::completion::Upstream;
@@ -140,6 +140,7 @@ impl House {
             init: files.path().join("no-init"),
             runtimes: Vec::new(),
             waiting: 0,
+            builds: BuildOptions::default(),
         };
         let functions = FunctionService::start(
             functions_options,

@@ -1,4 +1,4 @@
-//! Functions: their code and settings, versions, aliases, secrets, timers, and what they took.
+//! Functions: their code and settings, versions, aliases, secrets, timers, packages, and what they took.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, big_integer_null, boolean, integer, text, text_null, uuid, uuid_null};
@@ -9,7 +9,7 @@ pub(super) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in [functions(), versions(), aliases(), secrets(), timers(), usage()] {
+        for table in [functions(), versions(), aliases(), secrets(), timers(), builds(), usage()] {
             manager.create_table(table).await?;
         }
         let index = |name: &'static str, table: &'static str, column: &'static str| {
@@ -21,6 +21,7 @@ impl MigrationTrait for Migration {
             ("function_versions_code", "function_versions", "code"),
             ("function_timers_function_id", "function_timers", "function_id"),
             ("function_timers_next_at", "function_timers", "next_at"),
+            ("function_builds_blob", "function_builds", "blob"),
         ] {
             manager.create_index(index(name, table, column)).await?;
         }
@@ -110,6 +111,18 @@ fn timers() -> TableCreateStatement {
         .col(big_integer_null("next_at"))
         .col(text_null("last"))
         .foreign_key(&mut of("function_timers", "function_id", "functions"))
+        .take()
+}
+
+/// What packages lie in, by what was asked for.
+fn builds() -> TableCreateStatement {
+    Table::create()
+        .table("function_builds")
+        .col(text("key"))
+        .col(integer("part"))
+        .col(text("blob"))
+        .col(big_integer("built_at"))
+        .primary_key(Index::create().col("key").col("part"))
         .take()
 }
 

@@ -13,7 +13,7 @@ use stoa_model::file::File;
 use stoa_model::{FileId, MessageId, Principal, Timestamp};
 use uuid::Uuid;
 
-use crate::entities::{assistants, blobs, files, function_versions, functions, message_files};
+use crate::entities::{assistants, blobs, files, function_builds, function_versions, functions, message_files};
 use crate::{Database, StorageError, access};
 
 use super::insert;
@@ -243,7 +243,8 @@ impl Database {
                 .add(holds(files::Column::SmallDigest).not())
                 .add(Expr::exists(face()).not())
                 .add(code(lies_in(functions::Entity, functions::Column::Code)))
-                .add(code(lies_in(function_versions::Entity, function_versions::Column::Code)));
+                .add(code(lies_in(function_versions::Entity, function_versions::Column::Code)))
+                .add(code(lies_in(function_builds::Entity, function_builds::Column::Blob)));
             Condition::any().add(blobs::Column::CondemnedAt.lt(limit)).add(unused)
         };
         let digests: Vec<String> = blobs::Entity::find()

@@ -78,11 +78,11 @@ impl Database {
         id: FunctionId,
         name: &str,
     ) -> Result<(), StorageError> {
+        let transaction = self.begin().await?;
+        let row = locked(&transaction, principal, id).await?;
         if name == LIVE {
             return Err(StorageError::Refused("the alias `live` stays"));
         }
-        let transaction = self.begin().await?;
-        let row = locked(&transaction, principal, id).await?;
         if row.access_alias == name || row.model_alias.as_deref() == Some(name) {
             return Err(StorageError::Refused("the alias is in use"));
         }

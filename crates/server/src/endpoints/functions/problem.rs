@@ -49,6 +49,22 @@ fn told(error: ServiceError, owner: bool) -> Problem {
             let hint = if owner { reason.clone() } else { "Tell whoever runs this server.".to_owned() };
             problem.hint(hint).cause(reason)
         }
+        ServiceError::Build { outcome, log } => {
+            let problem = gateway(
+                StatusCode::BAD_GATEWAY,
+                "function_build_failed",
+                "The function's packages could not be installed.",
+            );
+            if owner { problem.hint(format!("{}.", sentence(&outcome))).log(log) } else { problem }
+        }
+        ServiceError::Builder(error) => {
+            let problem = gateway(
+                StatusCode::BAD_GATEWAY,
+                "function_build_failed",
+                "The function's packages cannot be installed.",
+            );
+            if owner { problem.hint(format!("{}.", sentence(&error))) } else { problem }.cause(chain(&error))
+        }
         ServiceError::Spec(error) => {
             let problem = gateway(StatusCode::BAD_GATEWAY, "function_start_failed", "The function does not start.");
             if owner { problem.hint(format!("{}.", sentence(&error))) } else { problem }
