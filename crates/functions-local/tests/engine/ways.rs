@@ -376,6 +376,40 @@ except ConnectionResetError:
     .await;
 }
 
+/// The start-up message, a simple query and the first row (PostgreSQL documentation, "Message Formats").
+const QUERY: &str = r"
+import os, socket, struct
+connection = socket.create_connection((os.environ['DB_HOST'], int(os.environ['DB_PORT'])), 10)
+stream = connection.makefile('rb')
+start = struct.pack('!i', 196608) + b'user\0postgres\0database\0postgres\0\0'
+connection.sendall(struct.pack('!i', len(start) + 4) + start)
+def message():
+    kind, length = struct.unpack('!ci', stream.read(5))
+    return kind, stream.read(length - 4)
+def until(wanted):
+    while True:
+        kind, body = message()
+        if kind == wanted: return body
+        if kind == b'E': raise RuntimeError(body)
+until(b'Z')
+query = b'select 40 + 2\0'
+connection.sendall(b'Q' + struct.pack('!i', len(query) + 4) + query)
+row = until(b'D')
+answer = row[6:].decode()
+";
+
+#[tokio::test]
+async fn a_function_asks_the_database_that_is_bound_to_it() {
+    let server = std::env::var("STOA_TEST_POSTGRES").unwrap();
+    let place = server.split(['@', '/']).nth(3).unwrap();
+    let (host, port) = place.rsplit_once(':').unwrap();
+    let house = House::with(egress(&[], &[place])).await;
+    let (_, instance) =
+        house.start_app("asks", |draft| draft.bindings = vec![binding("db", host, port.parse().unwrap(), 5_432)]).await;
+    assert_eq!(house.run(&instance, QUERY).await, "42", "{}", house.log(&instance).await);
+    house.end().await;
+}
+
 #[tokio::test]
 async fn a_flood_of_connections_is_cut_and_what_stands_still_is_closed() {
     let echo = Outside::echo().await;
