@@ -271,8 +271,8 @@ async fn warm(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     }
     activator.retire(&version.id).await?;
     let floor = ("bare process", median(&floor));
-    let line = Line::new("warm-request", (median(&whole), "ms"), floor, Better::Lower, WARM_REQUESTS);
-    Ok(report.add(&line.of("functions"))?)
+    let measured = Line::new("warm-request", (median(&whole), "ms"), floor, Better::Lower, WARM_REQUESTS);
+    Ok(report.add(&measured.of("functions"))?)
 }
 
 /// Twenty at once, and a hundred that are frozen beside three hundred that are only deployed.
