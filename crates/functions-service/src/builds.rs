@@ -6,6 +6,7 @@ mod pack;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use stoa_functions_local::build::{BuildOptions, BuildTarget, Dependencies, MANIFESTS};
 use stoa_functions_local::{JobHandle, JobOutcome, JobState, LocalEngine};
@@ -23,7 +24,8 @@ use crate::service::ServiceError;
 const TAIL_LINES: usize = 30;
 /// Tries, and the pause between them, while the same bytes are just being removed.
 const CLAIMS: u32 = 20;
-const CLAIM_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+const CLAIM_PAUSE: Duration = Duration::from_millis(200);
+const NOT_AGAIN_FOR: Duration = Duration::from_secs(15);
 
 /// How a build of a function stands.
 #[derive(Clone, Debug)]
@@ -43,8 +45,16 @@ pub(crate) struct Builds {
     folder: PathBuf,
     /// By key; whoever comes second waits for the first.
     made: Mutex<HashMap<String, Arc<OnceCell<PathBuf>>>>,
+    /// What failed lately by its key, which is not tried again for a while however often somebody calls.
+    failed: Mutex<HashMap<String, Failed>>,
     /// The latest of each function.
     latest: Mutex<HashMap<FunctionId, (JobHandle, Timestamp)>>,
+}
+
+struct Failed {
+    at: Instant,
+    outcome: JobOutcome,
+    log: String,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -59,7 +69,16 @@ impl Builds {
         options: BuildOptions,
         folder: PathBuf,
     ) -> Self {
-        Self { database, objects, clock, options, folder, made: Mutex::default(), latest: Mutex::default() }
+        Self {
+            database,
+            objects,
+            clock,
+            options,
+            folder,
+            made: Mutex::default(),
+            failed: Mutex::default(),
+            latest: Mutex::default(),
+        }
     }
 
     /// The latest build of a function since this server has started.
@@ -81,11 +100,19 @@ impl Builds {
         let mut folders = Vec::new();
         for dependencies in Dependencies::of(&manifests)? {
             let key = engine.build_key(&dependencies, &self.options).await?;
+            self.check_failed(&key)?;
             let cell = Arc::clone(locked(&self.made).entry(key.clone()).or_default());
             let made = cell.get_or_try_init(|| self.obtain(engine, function, &dependencies, &key)).await;
             folders.push(made?.clone());
         }
         Ok(folders)
+    }
+
+    fn check_failed(&self, key: &str) -> Result<(), ServiceError> {
+        let mut failed = locked(&self.failed);
+        failed.retain(|_, failed| failed.at.elapsed() < NOT_AGAIN_FOR);
+        let Some(Failed { outcome, log, .. }) = failed.get(key) else { return Ok(()) };
+        Err(ServiceError::Build { outcome: outcome.clone(), log: log.clone() })
     }
 
     /// From this disk, from the object store, or by a build.
@@ -141,7 +168,10 @@ impl Builds {
         locked(&self.latest).insert(function, (job.clone(), self.clock.now()));
         let outcome = job.outcome().await;
         if outcome != JobOutcome::Done {
-            return Err(ServiceError::Build { outcome, log: job.logs(0).tail(TAIL_LINES) });
+            let log = job.logs(0).tail(TAIL_LINES);
+            let failed = Failed { at: Instant::now(), outcome: outcome.clone(), log: log.clone() };
+            locked(&self.failed).insert(key.to_owned(), failed);
+            return Err(ServiceError::Build { outcome, log });
         }
         let (output, limits) = (output.to_owned(), self.options.limits);
         let packed = blocking(move || pack::pack(&output, limits)).await?;
