@@ -536,7 +536,7 @@ impl Engine {
                 Ok(Notice::Stop { generation }) => self.stop_local(generation),
                 Ok(Notice::Subscribe { stream, user, body, .. }) => self.relay(stream, user, &body).await,
                 Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => self.shared.feeds.resync(None),
-                Ok(Notice::Identity { .. } | Notice::Settings | Notice::Finished { .. }) => {}
+                Ok(Notice::Identity { .. } | Notice::Settings | Notice::Function { .. } | Notice::Finished { .. }) => {}
                 Err(RecvError::Closed) => return,
             }
         }

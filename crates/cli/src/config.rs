@@ -15,6 +15,27 @@ use stoa_models::{DeviceChoice, MemoryBound};
 pub(crate) use reading::ConfigError;
 pub(crate) use registries::registry_options;
 
+/// Who may make functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FunctionMakers {
+    Nobody,
+    Administrators,
+    Everybody,
+}
+
+impl std::str::FromStr for FunctionMakers {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "off" => Ok(Self::Nobody),
+            "administrators" => Ok(Self::Administrators),
+            "everyone" => Ok(Self::Everybody),
+            _ => Err(()),
+        }
+    }
+}
+
 /// One setting, as the reference shows it.
 #[derive(Debug)]
 pub(crate) struct Setting {
@@ -74,6 +95,16 @@ settings! {
         "The token that goes with both, where they are temporary.";
     FILES_PER_USER: "files_per_user_mib", "STOA_FILES_PER_USER_MIB", "1024", false,
         "How much room the pictures of one person may take, in MiB.";
+    FUNCTIONS: "functions", "STOA_FUNCTIONS", "administrators", false,
+        "Who may make functions, which are programs that run on this machine in sandboxes: `administrators`, `everyone`, or \
+         `off` where none shall run.";
+    FUNCTIONS_DIR: "functions_dir", "STOA_FUNCTIONS_DIR", "DATA_DIR/functions", false,
+        "Where functions are unpacked while they run. Nothing in it need be kept; each server needs its own.";
+    FUNCTION_RUNTIMES: "function_runtimes", "STOA_FUNCTION_RUNTIMES", "", false,
+        "Folders beside `/usr` that every function may read, separated by commas, such as further interpreters; programs in \
+         their `bin` are found by their names.";
+    FUNCTIONS_WAITING: "functions_waiting", "STOA_FUNCTIONS_WAITING", "1", false,
+        "How many interpreters of each kind (Python, Node.js) wait in their sandboxes for the next function that starts.";
     MASTER_KEY: "master_key", "STOA_MASTER_KEY", "", true,
         "The key that seals stored secrets: 32 bytes in hexadecimal or base64. With SQLite one is made at the first start \
          and kept in `DATA_DIR/master.key`; with PostgreSQL it must be given.";
@@ -168,6 +199,10 @@ pub(crate) struct Config {
     pub(crate) objects_session_token: Option<stoa_storage::Secret>,
     /// In bytes.
     pub(crate) files_per_user: u64,
+    pub(crate) functions: FunctionMakers,
+    pub(crate) functions_dir: PathBuf,
+    pub(crate) function_runtimes: Vec<PathBuf>,
+    pub(crate) functions_waiting: usize,
     pub(crate) master_key: Option<stoa_storage::Secret>,
     pub(crate) master_key_file: Option<PathBuf>,
     pub(crate) owner_email: Option<String>,
@@ -237,6 +272,10 @@ impl Config {
             objects_secret_access_key: reader.secret(&OBJECTS_SECRET_ACCESS_KEY)?,
             objects_session_token: reader.secret(&OBJECTS_SESSION_TOKEN)?,
             files_per_user: reader.parse::<u64>(&FILES_PER_USER, "a number of MiB")?.saturating_mul(1 << 20),
+            functions: reader.parse(&FUNCTIONS, "`administrators`, `everyone` or `off`")?,
+            functions_dir: reader.path(&FUNCTIONS_DIR).unwrap_or_else(|| data_dir.join("functions")),
+            function_runtimes: reader.list(&FUNCTION_RUNTIMES)?.into_iter().map(PathBuf::from).collect(),
+            functions_waiting: reader.parse(&FUNCTIONS_WAITING, "a number")?,
             master_key: reader.secret(&MASTER_KEY)?,
             master_key_file: reader.path(&MASTER_KEY_FILE),
             owner_email: reader.text(&OWNER_EMAIL)?,

@@ -2,6 +2,7 @@
 
 mod config;
 mod data_dir;
+mod functions;
 mod models;
 mod serve;
 
@@ -38,6 +39,11 @@ enum Command {
         #[command(subcommand)]
         command: models::ModelCommand,
     },
+    /// Functions of a running server.
+    Function {
+        #[command(subcommand)]
+        command: functions::FunctionCommand,
+    },
     /// Prints the OpenAPI document.
     Openapi,
     /// The settings there are.
@@ -55,6 +61,11 @@ enum ConfigCommand {
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
+    // The first process of a function's sandbox.
+    let words = [stoa_functions_init::OUTER, stoa_functions_init::INNER];
+    if std::env::args_os().nth(1).is_some_and(|first| words.iter().any(|word| first == *word)) {
+        return stoa_functions_init::run(arguments);
+    }
     if arguments.next().is_some_and(|first| first == MODEL_WORKER) {
         return stoa_models_llama::run_worker(arguments.collect::<Vec<OsString>>());
     }
@@ -75,6 +86,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Model { command } => {
             let config = Config::load(arguments.config.as_deref())?;
             print(&models::run(command, &config)?)
+        }
+        Command::Function { command } => {
+            let config = Config::load(arguments.config.as_deref())?;
+            print(&functions::run(command, &config)?)
         }
         Command::Serve => {
             let config = Config::load(arguments.config.as_deref())?;

@@ -1,8 +1,10 @@
 //! `stoa serve`: puts the parts together, serves, and takes them apart again in the opposite order.
 
+mod functions;
 mod local_models;
 mod metrics;
 pub(crate) mod network;
+
 mod objects;
 mod ollama;
 
@@ -12,6 +14,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use stoa_chat::{Engine, EngineOptions};
 use stoa_dispatch::Dispatch;
+use stoa_functions_service::InsideFunctions;
 use stoa_identity::{Door, SetupToken};
 use stoa_listener::{Listener, ListenerOptions, RequestBody, Tls};
 use stoa_model::{Clock, SystemClock};
@@ -23,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::config::Config;
+use crate::config::{Config, FunctionMakers};
 use crate::data_dir::{self, DataDir};
 
 /// What is left to end when everything was told to: then the process goes all the same.
@@ -65,7 +68,10 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let runtime = local_runtime(&config, &tracker, &clock)?;
     let local = local_models::follow(Arc::clone(&runtime), &tracker, helpers.clone()).await;
     tracker.spawn(local_models::collect(Arc::clone(runtime.store()), helpers.clone()));
-    let factory = Box::new(network::Providers { egress: egress.clone() });
+    let functions = functions::start(&config, &database, &objects, &clock, &tracker, helpers.clone())?;
+    // Providers reach functions as well, without a network.
+    let providers = egress.with_inside(Arc::new(InsideFunctions(functions.clone())));
+    let factory = Box::new(network::Providers { egress: providers.clone() });
     let local_models = local_models::service(&config, &egress, &runtime, &local, &clock, &tracker)?;
     let registries = local_models.registries.clone();
     let dispatch =
@@ -93,7 +99,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
         door,
         chat: chat.clone(),
         dispatch,
-        egress,
+        egress: providers,
+        functions: functions.clone(),
         files: FileService::new(objects, config.files_per_user),
         local_models,
         clock,
@@ -101,6 +108,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
             secure_cookies: config.secure_cookies || config.tls.is_some(),
             loopback_only: address.ip().is_loopback(),
             personal_providers: config.personal_providers,
+            everybody_makes_functions: config.functions == FunctionMakers::Everybody,
             trusted_proxies,
             figures,
             metrics_token: config.metrics_token.clone(),
@@ -124,6 +132,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::debug!(?drained, "the listener has ended");
     registries.shutdown().await;
     runtime.shutdown().await;
+    functions.shutdown().await;
     helpers.cancel();
     tracker.close();
     database.close().await;

@@ -14,6 +14,7 @@ use crate::allowances::{Allowances, Authority};
 use crate::body::CappedBody;
 use crate::connect::Connector;
 use crate::error::{EgressError, OptionsError};
+use crate::inside::Inside;
 use crate::pool::{Lease, MAX_HEAD_BYTES, Outgoing, Pool};
 use crate::proxy::{Proxies, ProxyOptions};
 use crate::request::{Limits, Redirects, Request, moment};
@@ -58,13 +59,22 @@ impl Egress {
     pub fn new(options: EgressOptions) -> Result<Self, OptionsError> {
         let connector = Connector {
             allowances: options.allowances,
-            exempt: options.exempt.into_iter().collect::<HashSet<_>>(),
+            exempt: Arc::new(options.exempt.into_iter().collect::<HashSet<_>>()),
             resolver: options.resolver,
-            proxies: Proxies::new(&options.proxies)?,
-            tls: Tls::new(options.extra_roots.as_ref())?,
+            proxies: Arc::new(Proxies::new(&options.proxies)?),
+            tls: Arc::new(Tls::new(options.extra_roots.as_ref())?),
+            inside: None,
         };
         let tasks = TaskTracker::new();
         Ok(Self { connector: Arc::new(connector), pool: Pool::new(tasks.clone()), tasks })
+    }
+
+    /// The same way out, by which hosts that `inside` knows are reached within this process. Whoever holds it decides who
+    /// may name such hosts.
+    #[must_use]
+    pub fn with_inside(&self, inside: Arc<dyn Inside>) -> Self {
+        let connector = Arc::new(Connector { inside: Some(inside), ..Connector::clone(&self.connector) });
+        Self { connector, pool: Pool::new(self.tasks.clone()), tasks: self.tasks.clone() }
     }
 
     pub fn allowances(&self) -> &Arc<Allowances> {

@@ -271,7 +271,7 @@ async fn warm(bench: &Bench, requests: usize) -> Outcome<()> {
         let body: RequestBody = Empty::<Bytes>::new().map_err(Into::into).boxed_unsync();
         let request = http::Request::get("/").header("host", "f").body(body)?;
         let began = Instant::now();
-        let response = lane.call("bench", request).await?;
+        let response = lane.call("bench", request).await.map_err(|rejected| rejected.refusal)?;
         response.into_body().collect().await?;
         whole.add(began);
         let began = Instant::now();

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{CallError, Engine, EngineError, StopReason, Version, VersionId};
 
-pub use lane::{Lane, Lease, Served};
+pub use lane::{Lane, Lease, Rejected, Served, Taken};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -105,6 +105,11 @@ impl Activator {
 
     pub fn lane(&self, version: &VersionId) -> Option<Arc<Lane>> {
         self.lanes().get(version).map(Arc::clone)
+    }
+
+    /// All that are served.
+    pub fn all(&self) -> Vec<Arc<Lane>> {
+        self.lanes().values().map(Arc::clone).collect()
     }
 
     /// Takes no new request for a version, serves those that it has, those that wait included, and then deletes it.

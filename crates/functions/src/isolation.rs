@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What keeps an instance from others and from the host, beside what always does: namespaces of its own for files,
 /// processes, network and the rest, and a filter of system calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Isolation {
     /// Landlock, as a second layer over the mounts.

@@ -232,7 +232,8 @@ impl House {
 
 async fn get(lane: &Arc<Lane>, caller: &str) -> Result<String, Refusal> {
     let body: RequestBody = Empty::<Bytes>::new().map_err(Into::into).boxed_unsync();
-    let response = lane.call(caller, http::Request::get("/").header("host", "f").body(body).unwrap()).await?;
+    let response = lane.call(caller, http::Request::get("/").header("host", "f").body(body).unwrap()).await;
+    let response = response.map_err(|rejected| rejected.refusal)?;
     Ok(String::from_utf8(response.into_body().collect().await?.to_bytes().to_vec()).unwrap())
 }
 

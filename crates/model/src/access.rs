@@ -142,6 +142,11 @@ impl Principal {
         self.own_rows()
     }
 
+    /// Functions belong to whoever made them; who may call them is for the function to say.
+    pub const fn functions(&self) -> Predicate {
+        self.own_rows()
+    }
+
     /// Links belong to whoever made them.
     pub const fn shares(&self) -> Predicate {
         self.own_rows()

@@ -70,6 +70,8 @@ typed_ids! {
     AssistantShareId,
     ConversationId,
     FileId,
+    FunctionId,
+    FunctionTimerId,
     GenerationId,
     IdentityId,
     /// One running server process.

@@ -8,6 +8,7 @@ pub mod conversation;
 pub mod embedding;
 pub mod file;
 pub mod format;
+pub mod function;
 pub mod ids;
 pub mod image;
 pub mod json;
@@ -27,7 +28,8 @@ pub mod usage;
 pub use access::{Predicate, Principal, Scope, Sight, Usable, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
-    AllowanceId, ApiKeyId, AssistantFolderId, AssistantId, AssistantShareId, ConversationId, FileId, GenerationId,
+    AllowanceId, ApiKeyId, AssistantFolderId, AssistantId, AssistantShareId, ConversationId, FileId, FunctionId,
+    FunctionTimerId, GenerationId,
     IdentityId, InstanceId, MessageId, PersonalProviderId, ProjectId, PromptId, ProviderId, PullId, SessionId, ShareId,
     StreamId, UsageId, UserId,
 };

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use stoa_chat::Engine;
 use stoa_dispatch::Dispatch;
 use stoa_egress::Egress;
+use stoa_functions_service::FunctionService;
 use stoa_identity::Door;
-use stoa_model::{Clock, Timestamp};
+use stoa_model::{Clock, Principal, Timestamp};
 use stoa_storage::{Database, Secret};
 
 use crate::figures::Figures;
@@ -23,6 +24,7 @@ pub struct App {
     pub dispatch: Dispatch,
     pub egress: Egress,
     pub files: FileService,
+    pub functions: FunctionService,
     pub local_models: LocalModelService,
     pub clock: Arc<dyn Clock>,
     pub options: Arc<AppOptions>,
@@ -38,6 +40,8 @@ pub struct AppOptions {
     pub trusted_proxies: TrustedProxies,
     /// Whether people may have their browsers call providers of their own.
     pub personal_providers: bool,
+    /// Whether everybody may make functions, and not administrators alone.
+    pub everybody_makes_functions: bool,
     /// Has everybody's figures, for `GET /metrics`.
     pub figures: Figures,
     /// Whoever shows it may read them from elsewhere than this machine.
@@ -45,6 +49,11 @@ pub struct AppOptions {
 }
 
 impl App {
+    /// Functions are programs that run on this machine: not everybody's to make, unless the operator says so.
+    pub(crate) fn may_make_functions(&self, principal: &Principal) -> bool {
+        principal.may_administer() || self.options.everybody_makes_functions && principal.user_id().is_some()
+    }
+
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -10,12 +10,19 @@ const IMPORT_TIME: Duration = Duration::from_hours(6);
 /// A picture; the endpoint says so itself.
 const FILE_BYTES: u64 = 24 * 1024 * 1024;
 
+/// The code of a function; the endpoints say so themselves.
+const CODE_BYTES: u64 = 34 * 1024 * 1024;
+/// What a function is sent. It goes through in pieces, and what it costs to take is the function's matter.
+const CALL_BYTES: u64 = 256 * 1024 * 1024;
+
 /// The caps of the listener for a request to `path`.
 pub fn body_limits(path: &str) -> BodyLimits {
     let usual = BodyLimits::default();
     match path {
         "/api/v1/import" => BodyLimits { max_bytes: IMPORT_BYTES, total_timeout: IMPORT_TIME, ..usual },
         "/api/v1/files" => BodyLimits { max_bytes: FILE_BYTES, ..usual },
+        _ if path.starts_with("/api/v1/functions/") => BodyLimits { max_bytes: CODE_BYTES, ..usual },
+        _ if path.starts_with("/fn/") => BodyLimits { max_bytes: CALL_BYTES, ..usual },
         _ => usual,
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod egress;
 pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod files;
+pub(crate) mod functions;
 pub(crate) mod generations;
 pub(crate) mod health;
 pub(crate) mod import;
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(conversations::routes())
         .merge(messages::routes())
         .merge(files::routes())
+        .merge(functions::routes())
         .merge(generations::routes())
         .merge(events::routes())
         .merge(export::routes())

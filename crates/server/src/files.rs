@@ -10,7 +10,7 @@ use stoa_model::assistant::Assistant;
 use stoa_model::file::{File, clean_name};
 use stoa_model::{FileId, Principal, UserId};
 use stoa_objects::{Digest, Objects, ObjectsError};
-use stoa_pictures::{Encoded, PictureError, Prepared};
+use stoa_pictures::{PictureError, Prepared};
 use stoa_storage::{FileLimits, NewFile, StorageError};
 use tokio::sync::Semaphore;
 
@@ -103,9 +103,9 @@ impl FileService {
         let Prepared { full, small } = self.decode(bytes, stoa_pictures::prepare).await?;
         let (media_type, width, height) = (full.media_type.to_owned(), full.width, full.height);
         let size = u64::try_from(full.bytes.len()).unwrap_or(u64::MAX);
-        let digest = self.put(app, full).await?;
+        let digest = self.put(app, full.bytes.into()).await?;
         let small_digest = match small {
-            Some(small) => Some(self.put(app, small).await?.to_string()),
+            Some(small) => Some(self.put(app, small.bytes.into()).await?.to_string()),
             None => None,
         };
         let name = clean_name(name);
@@ -115,7 +115,7 @@ impl FileService {
     /// Makes the face of an assistant of a picture, puts it, and says where it lies.
     pub(crate) async fn keep_face(&self, app: &App, bytes: Bytes) -> Result<String, Problem> {
         let face = self.decode(bytes, stoa_pictures::face).await?;
-        Ok(self.put(app, face).await?.to_string())
+        Ok(self.put(app, face.bytes.into()).await?.to_string())
     }
 
     /// The bytes of the face of an assistant, if it has one that is not lost.
@@ -183,8 +183,8 @@ impl FileService {
         done.map_err(|error| Problem::internal(error.to_string()))?.map_err(|error| not_taken(&error))
     }
 
-    async fn put(&self, app: &App, picture: Encoded) -> Result<Digest, Problem> {
-        let bytes = Bytes::from(picture.bytes);
+    /// Puts a blob that somebody is about to count on.
+    pub(crate) async fn put(&self, app: &App, bytes: Bytes) -> Result<Digest, Problem> {
         let digest = Digest::of(&bytes);
         let name = digest.to_string();
         // Claimed before it is put, so that nobody who removes unused blobs removes it between that and its row.
@@ -194,7 +194,7 @@ impl FileService {
             }
             tokio::time::sleep(CLAIM_PAUSE).await;
         }
-        let detail = "An older copy of this picture is just being removed.";
+        let detail = "An older copy of this file is just being removed.";
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "file_busy", detail);
         Err(problem.hint("Try again in a moment.").retry_after(Duration::from_secs(5)))
     }
@@ -290,7 +290,7 @@ fn unavailable(error: &ObjectsError) -> Problem {
     if matches!(error, ObjectsError::NotFound | ObjectsError::Damaged { .. }) {
         return Problem::internal(chain(error));
     }
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "files_unavailable", "Pictures cannot be kept or read now.")
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "files_unavailable", "Files cannot be kept or read now.")
         .hint("Try again in a moment; if it stays, tell whoever runs this server.")
         .retry_after(Duration::from_secs(5))
         .cause(chain(error))

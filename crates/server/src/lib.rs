@@ -13,6 +13,7 @@ mod exporting;
 mod extract;
 mod figures;
 mod files;
+mod function_door;
 mod importing;
 mod local_models;
 mod ollama;

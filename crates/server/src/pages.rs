@@ -18,7 +18,7 @@ pub(crate) const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 pub(crate) async fn pages(State(app): State<App>, request: Request) -> Response {
     let (request, _) = request.into_parts();
     let path = request.uri.path();
-    if path.starts_with("/api/") {
+    if path.starts_with("/api/") || path.starts_with("/fn/") {
         return Problem::not_found().into_response();
     }
     if path.starts_with("/v1/") {

@@ -29,6 +29,8 @@ pub(crate) struct More {
     pub(crate) authority: Option<String>,
     pub(crate) errors: Vec<FieldError>,
     pub(crate) retry_after: Option<Duration>,
+    /// The end of what a program wrote that did not start, for its owner.
+    pub(crate) log: Option<String>,
     /// What the log says beside it and the client does not see.
     pub(crate) cause: Option<String>,
 }
@@ -54,6 +56,9 @@ pub struct ProblemBody {
     /// The private `host:port` that an admin may allow, where that is what stands in the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authority: Option<String>,
+    /// The end of what a function wrote that did not start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     /// Fields that cannot be taken.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -110,6 +115,11 @@ impl Problem {
         self
     }
 
+    pub(crate) fn log(mut self, log: impl Into<String>) -> Self {
+        self.more.log = Some(log.into()).filter(|log: &String| !log.is_empty());
+        self
+    }
+
     pub(crate) fn cause(mut self, cause: impl Into<String>) -> Self {
         self.more.cause = Some(cause.into());
         self
@@ -130,6 +140,7 @@ impl Problem {
             request_id: request_id.to_owned(),
             hint: self.more.hint.clone(),
             authority: self.more.authority.clone(),
+            log: self.more.log.clone(),
             errors: self.more.errors.clone(),
         }
     }
@@ -165,6 +176,7 @@ impl From<StorageError> for Problem {
                 let code = match *what {
                     "email" => "email_taken",
                     "slug" => "slug_taken",
+                    "name" => "name_taken",
                     _ => "taken",
                 };
                 Self::conflict(code, format!("This {what} is in use already."))
@@ -183,6 +195,12 @@ impl From<StorageError> for Problem {
                     "the assistant is no longer shared" => "assistant_gone",
                     "a shared assistant is not handed to a browser" => "assistant_not_here",
                     "nobody here has this e-mail address" => "no_such_person",
+                    "the function was changed meanwhile" => "function_changed",
+                    "nothing has changed since the latest version" => "nothing_changed",
+                    "there is no such version" => "no_such_version",
+                    "the alias tries no version" => "nothing_tried",
+                    "the alias was nothing else before" => "nothing_before",
+                    "the alias is in use" | "the alias `live` stays" => "alias_in_use",
                     _ => "refused",
                 };
                 let problem = Self::conflict(code, sentence(why));

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::documentation::Document;
 use crate::problem::Problem;
-use crate::{endpoints, openai, pages, same_origin, security_headers, to_the_end, trace};
+use crate::{endpoints, function_door, openai, pages, same_origin, security_headers, to_the_end, trace};
 
 /// The application as a tower service.
 pub fn application(app: App) -> Router {
@@ -19,6 +19,7 @@ pub fn application(app: App) -> Router {
     Router::new()
         .merge(api)
         .merge(openai::routes())
+        .merge(function_door::routes())
         .merge(endpoints::health::routes())
         .merge(endpoints::metrics::routes())
         .fallback(pages::pages)

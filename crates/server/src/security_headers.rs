@@ -16,7 +16,7 @@ const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; fr
 
 pub(crate) async fn security_headers(request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let api = path.starts_with("/api/") || path.starts_with("/v1/");
+    let api = ["/api/", "/v1/", "/fn/"].iter().any(|start| path.starts_with(start));
     let mut response = next.run(request).await;
     let page = PagePolicy::header(&response);
     let headers = response.headers_mut();

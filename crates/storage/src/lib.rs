@@ -29,6 +29,10 @@ pub use repositories::bulk::{BulkChange, MAX_AT_ONCE};
 pub use repositories::context::History;
 pub use repositories::conversations::{ConversationChange, ConversationFilter, NewConversation};
 pub use repositories::files::{FileLimits, NewFile, StoredFile};
+pub use repositories::function_timers::DueTimer;
+pub use repositories::function_usage::FunctionUsage;
+pub use repositories::function_versions::{CallableFunction, RunnableVersion};
+pub use repositories::functions::{FunctionChange, FunctionLine, NewFunction, StoredCode};
 pub use repositories::generations::{
     Append, AppendOutcome, Chunk, GenerationRow, GenerationState, InputTemplate, Lease, NewTurn, Outcome, TurnIds,
     TurnLimits, TurnParent,

@@ -15,6 +15,7 @@ mod m0010_prompts_and_temporary_chats;
 mod m0011_shared_assistants_and_folders;
 mod m0012_threads;
 mod m0013_summaries_and_own_parameters;
+mod m0014_functions;
 
 pub(crate) struct Migrations;
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrations {
             Box::new(m0011_shared_assistants_and_folders::Migration),
             Box::new(m0012_threads::Migration),
             Box::new(m0013_summaries_and_own_parameters::Migration),
+            Box::new(m0014_functions::Migration),
         ]
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::PgListener;
 use sea_orm::sqlx::{self, PgPool};
 use serde::{Deserialize, Serialize};
-use stoa_model::{ConversationId, GenerationId, InstanceId, StreamId, UserId};
+use stoa_model::{ConversationId, FunctionId, GenerationId, InstanceId, StreamId, UserId};
 use tokio::sync::broadcast;
 use tokio_util::task::TaskTracker;
 
@@ -23,6 +23,8 @@ pub enum Notice {
     Identity { user: UserId },
     /// Providers, their models, or allowances have changed.
     Settings,
+    /// A function was made, changed or deleted.
+    Function { function: FunctionId },
     /// A conversation of this user was made, changed or deleted.
     Conversation { user: UserId, conversation: ConversationId },
     /// Many conversations of this user have changed at once.

@@ -74,7 +74,7 @@ async fn call(lane: &Arc<Lane>, method: &str, body: &str) -> Result<String, Refu
         Full::new(Bytes::from(body.to_owned())).map_err(Into::into).boxed_unsync()
     };
     let request = http::Request::builder().method(method).uri("/a").header("host", "f").body(body).unwrap();
-    let response = lane.call("test", request).await?;
+    let response = lane.call("test", request).await.map_err(|rejected| rejected.refusal)?;
     Ok(String::from_utf8(response.into_body().collect().await?.to_bytes().to_vec()).unwrap())
 }
 

@@ -41,6 +41,33 @@ pub(super) struct LaneState {
     pub(super) failure: Option<Failure>,
     pub(super) retired: bool,
     numbers: u64,
+    account: Account,
+}
+
+/// What a lane has taken, up to a moment. From there on it takes what stands in `busy` and `held`.
+struct Account {
+    at: Instant,
+    busy: u32,
+    held: u32,
+    taken: Taken,
+}
+
+/// What instances have taken since somebody last asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// How long instances had something to do, each for itself.
+    pub busy: Duration,
+    /// How long there were instances, each for itself, those included that were starting or frozen.
+    pub held: Duration,
+}
+
+impl Account {
+    fn turn(&mut self, now: Instant, busy: u32, held: u32) {
+        let passed = now.saturating_duration_since(self.at);
+        self.taken.busy += passed * self.busy;
+        self.taken.held += passed * self.held;
+        (self.at, self.busy, self.held) = (now, busy, held);
+    }
 }
 
 /// The latest start that failed, while it counts.
@@ -66,6 +93,13 @@ pub struct Served {
     pub cold_start: Option<ColdStart>,
 }
 
+/// A request that was not answered. Where it has reached no instance, it comes back.
+#[derive(Debug)]
+pub struct Rejected {
+    pub refusal: Refusal,
+    pub request: Option<Request<RequestBody>>,
+}
+
 /// A place at an instance, given back when dropped.
 pub struct Lease {
     lane: Arc<Lane>,
@@ -88,6 +122,7 @@ impl Lane {
             failure: None,
             retired: false,
             numbers: 0,
+            account: Account { at: Instant::now(), busy: 0, held: 0, taken: Taken::default() },
         };
         Arc::new(Self {
             version,
@@ -150,11 +185,14 @@ impl Lane {
         self: &Arc<Self>,
         caller: &str,
         mut request: Request<RequestBody>,
-    ) -> Result<Response<Body>, Refusal> {
+    ) -> Result<Response<Body>, Box<Rejected>> {
         let limits = Limits::from(self.version.spec.timeouts);
         let mut tries = 0;
         loop {
-            let lease = self.admit(caller).await?;
+            let lease = match self.admit(caller).await {
+                Ok(lease) => lease,
+                Err(refusal) => return Err(Box::new(Rejected { refusal, request: Some(request) })),
+            };
             tries += 1;
             match lease.connections.send(&*self.engine, request, limits).await {
                 Ok(mut response) => {
@@ -168,7 +206,10 @@ impl Lane {
                     tokio::time::sleep(PAUSE * tries).await;
                     request = *unsent;
                 }
-                Err(Failed { error, .. }) => return Err(error.into()),
+                Err(Failed { error, request }) => {
+                    let request = request.map(|unsent| *unsent);
+                    return Err(Box::new(Rejected { refusal: error.into(), request }));
+                }
             }
         }
     }
@@ -241,6 +282,18 @@ impl Lane {
         }
     }
 
+    /// What its instances have taken since this was last asked.
+    pub fn take_account(&self) -> Taken {
+        let mut state = self.state();
+        state.record(Instant::now());
+        std::mem::take(&mut state.account.taken)
+    }
+
+    /// The version that it serves.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
     /// Requests that are served, and those that wait.
     pub fn load(&self) -> (u32, usize) {
         let state = self.state();
@@ -256,6 +309,8 @@ impl LaneState {
     pub(super) fn record(&mut self, now: Instant) {
         let demand = self.demand();
         self.window.record(now, demand);
+        let (busy, held) = self.seats.taken();
+        self.account.turn(now, busy, held);
     }
 }
 

@@ -100,6 +100,13 @@ impl Seats {
         self.all.values().map(|seat| seat.busy).sum()
     }
 
+    /// Instances that have something to do, and all that there are.
+    pub(super) fn taken(&self) -> (u32, u32) {
+        let busy = self.all.values().filter(|seat| seat.busy > 0).count();
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        (count(busy), count(self.all.len()))
+    }
+
     /// The frozen ones, the latest first: most of what it needs is still at hand.
     pub(super) fn frozen(&self) -> Vec<InstanceId> {
         let mut frozen: Vec<_> = self.all.iter().filter(|(_, seat)| seat.state == SeatState::Frozen).collect();

@@ -1,7 +1,7 @@
 //! Providers of models, for owners and admins: their settings, their models, and whether they answer.
 
 mod check;
-mod client;
+pub(in crate::endpoints) mod client;
 mod create;
 mod delete;
 mod fetch_models;
@@ -26,7 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 }
 
 /// Puts a change in force here before it is answered; other replicas hear of it by the feed.
-async fn in_force(app: &App) {
+pub(in crate::endpoints) async fn in_force(app: &App) {
     if let Err(error) = app.dispatch.reload().await {
         tracing::warn!(%error, "providers could not be read again; the feed brings them");
     }

@@ -20,7 +20,11 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 39] = [
+const OWN: [(&str, &str); 42] = [
+    // Only administrators make functions: `functions.rs` has that.
+    ("get", "/api/v1/functions"),
+    ("get", "/api/v1/functions/engine"),
+    ("get", "/api/v1/function-templates"),
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("put", "/api/v1/me/password"),
@@ -103,6 +107,12 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
         }
         "/api/v1/messages/{id}/translation" => json!({"language": "en"}),
         "/api/v1/messages/{id}/translation/call" => json!({"language": "en", "model": "~mine/x"}),
+        "/api/v1/functions" => json!({"name": "x", "template": "python-agent"}),
+        "/api/v1/functions/{id}/code" => json!({"revision": 1, "changes": []}),
+        "/api/v1/functions/{id}/aliases/{alias}" => json!({"version": 1}),
+        "/api/v1/functions/{id}/secrets/{name}" => json!({"value": "x"}),
+        "/api/v1/functions/{id}/try" => json!({"target": "latest", "method": "GET", "path": "/"}),
+        "/api/v1/functions/{id}/timers" | "/api/v1/functions/{id}/timers/{timer}" => timer(),
         "/api/v1/conversations/{id}/title" => json!({"text": "x"}),
         "/api/v1/conversations/bulk" => {
             json!({"ids": [things.by_path["/api/v1/conversations/"]], "archived": true, "add_tags": ["x"]})
@@ -126,11 +136,17 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
     })
 }
 
+fn timer() -> Value {
+    json!({"cron": "0 7 * * *", "time_zone": "UTC", "alias": "live", "path": "/run", "enabled": true})
+}
+
 /// The owner's things, by the path that names them.
 struct Things {
     by_path: BTreeMap<&'static str, String>,
     /// What opens the owner's link.
     token: String,
+    /// A timer of the owner's function.
+    timer: String,
     title: &'static str,
     _mock: MockServer,
 }
@@ -176,6 +192,11 @@ impl Things {
         let me = owner.get("/api/v1/me").await.id();
         let pull = json!({"name": "127.0.0.1:9/library/tiny:1b"});
         let pull = owner.post("/api/v1/local-models/pulls", pull).await.good(202).id();
+        let function = json!({"name": "engine", "title": title, "template": "python-agent"});
+        let function = owner.post("/api/v1/functions", function).await.good(201).id();
+        owner.post(&format!("/api/v1/functions/{function}/versions"), json!({})).await.good(201);
+        owner.put(&format!("/api/v1/functions/{function}/secrets/TOKEN"), json!({"value": "x"})).await.good(204);
+        let timer = owner.post(&format!("/api/v1/functions/{function}/timers"), timer()).await.good(201).id();
         let file_of_link = file.clone();
         let by_path = BTreeMap::from([
             ("/api/v1/assistants/", assistant),
@@ -185,6 +206,7 @@ impl Things {
             ("/api/v1/prompts/", prompt),
             ("/api/v1/conversations/", conversation),
             ("/api/v1/files/", file),
+            ("/api/v1/functions/", function),
             ("/api/v1/messages/", text("reply_id")),
             ("/api/v1/generations/", text("generation_id")),
             ("/api/v1/providers/", provider),
@@ -197,7 +219,7 @@ impl Things {
             ("/api/v1/shares/", link.id()),
             ("/api/v1/shared/", file_of_link),
         ]);
-        Self { by_path, token, title, _mock: mock }
+        Self { by_path, token, timer, title, _mock: mock }
     }
 
     /// The path with the owner's thing in it.
@@ -205,7 +227,13 @@ impl Things {
         let filled = path.replace("{stream}", stream).replace("{token}", &self.token);
         let of = self.by_path.iter().find(|(prefix, _)| path.starts_with(**prefix));
         let filled = of.map_or(filled.clone(), |(_, id)| filled.replace("{id}", id));
-        let filled = filled.replace("{name}", "tiny:1b");
+        let filled = filled.replace("{timer}", &self.timer).replace("{alias}", "live");
+        let filled = filled.replace("{name}", if path.contains("/secrets/") { "TOKEN" } else { "tiny:1b" });
+        let filled = match path.rsplit_once("{id}/code/") {
+            Some((_, "archive")) => filled + "?revision=1",
+            Some((_, "file")) => filled + "?path=app.py",
+            _ => filled,
+        };
         let filled = if path.ends_with("{id}/export") { filled + "?format=json" } else { filled };
         assert!(!filled.contains('{'), "{path}: the test knows no thing of the owner's to put here");
         filled
@@ -252,7 +280,7 @@ on_both_engines! {
             assert!(refused, "{name} {path}: {} {}", answer.status, answer.text);
             // Whether a thing is there is told to admins alone, and so is that one may not: never by what is somebody's.
             let owned = [
-                "assistants", "assistant-shares", "assistant-folders", "projects", "prompts", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events", "shares",
+                "assistants", "assistant-shares", "assistant-folders", "functions", "projects", "prompts", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events", "shares",
                 "personal-providers",
             ];
             if owned.iter().any(|kind| path.starts_with(&format!("/api/v1/{kind}/"))) {
@@ -263,7 +291,7 @@ on_both_engines! {
         assert_eq!(usage.body["days"], json!([]), "the calls of the first are none of the second's");
         member.get("/api/v1/usage?of=everybody").await.is(403, "forbidden");
         let within = format!("search?q=hello&conversation={}", things.by_path["/api/v1/conversations/"]);
-        let lists = ["personal-providers", "shares", "projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/shared", "assistant-folders", "assistants/export", "export", "search?q=hello", &within];
+        let lists = ["functions", "personal-providers", "shares", "projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/shared", "assistant-folders", "assistants/export", "export", "search?q=hello", &within];
         assert!(owner.get("/api/v1/search?q=hello").await.text.contains("hello"));
         for path in lists.into_iter().chain(["search?q=difference"]) {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);
@@ -292,6 +320,7 @@ async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
         "projects",
         "prompts",
         "tags",
+        "functions",
         "assistants",
         "assistant-folders",
         "local-models",
@@ -304,6 +333,10 @@ async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
         let list = owner.get(&format!("/api/v1/{path}")).await.good(200);
         let ids = list.body["items"].as_array().unwrap().iter().map(|item| item["id"].to_string());
         state.push(ids.collect::<Vec<_>>().join(","));
+    }
+    let function = &things.by_path["/api/v1/functions/"];
+    for path in ["", "/versions", "/timers"] {
+        state.push(owner.get(&format!("/api/v1/functions/{function}{path}")).await.good(200).text);
     }
     let file = owner.get(&format!("/api/v1/files/{}", things.by_path["/api/v1/files/"])).await.good(200);
     state.push(format!("{:?}", file.headers["etag"]));

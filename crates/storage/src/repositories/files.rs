@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
@@ -13,7 +13,7 @@ use stoa_model::file::File;
 use stoa_model::{FileId, MessageId, Principal, Timestamp};
 use uuid::Uuid;
 
-use crate::entities::{assistants, blobs, files, message_files};
+use crate::entities::{assistants, blobs, files, function_builds, function_versions, functions, message_files};
 use crate::{Database, StorageError, access};
 
 use super::insert;
@@ -206,7 +206,7 @@ impl Database {
         Ok(swept.rows_affected)
     }
 
-    /// Condemns a few blobs that no file lies in, and that are no assistant's face, and nobody has claimed since, and takes over those that somebody
+    /// Condemns a few blobs that no file and no code lies in, that are no assistant's face, and that nobody has claimed since, and takes over those that somebody
     /// condemned as long ago and never removed. They are the caller's alone to remove, and then to
     /// [forget](Self::forget_blob).
     pub async fn condemn_blobs(
@@ -235,12 +235,16 @@ impl Database {
                     .and_where(picture.equals((blobs::Entity, blobs::Column::Digest)))
                     .take()
             };
+            let code = |query: SelectStatement| Expr::exists(query).not();
             let unused = Condition::all()
                 .add(blobs::Column::CondemnedAt.is_null())
                 .add(blobs::Column::TouchedAt.lt(limit))
                 .add(holds(files::Column::Digest).not())
                 .add(holds(files::Column::SmallDigest).not())
-                .add(Expr::exists(face()).not());
+                .add(Expr::exists(face()).not())
+                .add(code(lies_in(functions::Entity, functions::Column::Code)))
+                .add(code(lies_in(function_versions::Entity, function_versions::Column::Code)))
+                .add(code(lies_in(function_builds::Entity, function_builds::Column::Output)));
             Condition::any().add(blobs::Column::CondemnedAt.lt(limit)).add(unused)
         };
         let digests: Vec<String> = blobs::Entity::find()
@@ -281,6 +285,12 @@ impl Database {
             .await?;
         Ok(())
     }
+}
+
+/// The rows of a table whose blob is the one that is asked about.
+fn lies_in<E: EntityTrait, C: ColumnTrait>(table: E, column: C) -> SelectStatement {
+    let digest = Expr::col((table, column)).equals((blobs::Entity, blobs::Column::Digest));
+    Query::select().expr(Expr::val(1)).from(table).and_where(digest).take()
 }
 
 /// Notes which files a new message shows. One that is gone, or is somebody else's, is not found.

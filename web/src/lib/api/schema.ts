@@ -676,6 +676,344 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/function-templates': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** What functions can begin as. */
+		get: operations['function_templates'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the caller's functions by their names, all at once: there are at most 200. */
+		get: operations['list_functions'];
+		put?: never;
+		/** Makes a function, of a template or empty. */
+		post: operations['create_function'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/engine': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Says whether functions run here, and whether the caller may make some. */
+		get: operations['function_engine'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** A function with its files, settings and aliases. */
+		get: operations['get_function'];
+		put?: never;
+		post?: never;
+		/** Removes a function with all its versions, and the model that it was. */
+		delete: operations['delete_function'];
+		options?: never;
+		head?: never;
+		/** Changes a function. What runs by an alias goes on as it was published. */
+		patch: operations['change_function'];
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/aliases/{alias}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Makes an alias, or gives it to other versions. */
+		put: operations['put_alias'];
+		post?: never;
+		/** Removes an alias that nothing uses. */
+		delete: operations['delete_alias'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/aliases/{alias}/promote': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Gives an alias to the version that it tries. */
+		post: operations['promote_alias'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/aliases/{alias}/rollback': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Gives an alias back to the version that it had before, and stops trying another. */
+		post: operations['roll_back_alias'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/code': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Writes, moves and removes files. */
+		put: operations['change_code'];
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/code/archive': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/** Replaces all files by those of a zip file. */
+		post: operations['upload_code'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/code/file': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** What is in a file. */
+		get: operations['get_code_file'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/instances': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the instances of a function on this server, and the latest that have ended. */
+		get: operations['list_instances'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/logs': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** What instances of a function have written lately, those included that have just ended. */
+		get: operations['function_logs'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/metrics': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** What a function did in the last hours, by version and alias. */
+		get: operations['function_metrics'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/model': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Makes a function a model that everybody here can pick: a provider that is reached within the server, the models that
+		 *     the function lists, and a real, tiny call. Again, all of it is done anew.
+		 */
+		post: operations['make_model'];
+		/** Takes the model of a function away. Conversations with it stay. */
+		delete: operations['unmake_model'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/secrets/{name}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Keeps a secret, in the place of the one that was there. Instances with the old one finish what they have. */
+		put: operations['put_secret'];
+		post?: never;
+		/** Forgets a secret. */
+		delete: operations['delete_secret'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/timers': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the timers of a function. */
+		get: operations['list_timers'];
+		put?: never;
+		/** Has a function called at times, by a POST. */
+		post: operations['create_timer'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/timers/{timer}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		/** Writes all of a timer anew. */
+		put: operations['change_timer'];
+		post?: never;
+		/** Removes a timer. */
+		delete: operations['delete_timer'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/try': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		get?: never;
+		put?: never;
+		/**
+		 * Calls a function. Its answer is passed on as it comes, with `x-stoa-version` beside it; what comes without that is a
+		 *     problem of the server's.
+		 */
+		post: operations['try_function'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/{id}/versions': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the versions of a function, the newest first. */
+		get: operations['list_function_versions'];
+		put?: never;
+		/** Makes a version of what the function is now. The first one goes live; later ones do when an alias is given to them. */
+		post: operations['publish_function'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/generations/{id}': {
 		parameters: {
 			query?: never;
@@ -1651,6 +1989,19 @@ export interface components {
 		 * @enum {string}
 		 */
 		Ability: 'reasoning' | 'tools' | 'vision';
+		/** @description What somebody wants of an alias. */
+		AliasChange: {
+			canary?: components['schemas']['Canary'] | null;
+			sticky?: components['schemas']['Sticky'] | null;
+			/** Format: int32 */
+			version: number;
+		};
+		/** @description Which version answers, and which one a part of the callers get. */
+		AliasRoute: {
+			canary: components['schemas']['Canary'] | null;
+			/** Format: int32 */
+			version: number;
+		};
 		/** @description A private `host:port` that the server may reach. */
 		Allowance: {
 			authority: string;
@@ -1852,6 +2203,38 @@ export interface components {
 			project_id?: components['schemas']['ProjectId'] | null;
 			remove_tags?: string[];
 		};
+		/** @description A version that is tried on some. */
+		Canary: {
+			/**
+			 * Format: int32
+			 * @description 1 to 99.
+			 */
+			percent: number;
+			/** Format: int32 */
+			version: number;
+		};
+		ChangeCode: {
+			/** @description In their order. */
+			changes: components['schemas']['FileChange'][];
+			/**
+			 * Format: int64
+			 * @description The one that the changes were made from.
+			 */
+			revision: number;
+		};
+		/** @description What is absent stays. */
+		ChangeFunction: {
+			description?: string | null;
+			http?: components['schemas']['HttpTrigger'] | null;
+			/**
+			 * Format: int64
+			 * @description The one that the settings were made from; needed with them.
+			 */
+			revision?: number | null;
+			/** @description All of them. */
+			settings?: Record<string, never> | null;
+			title?: string | null;
+		};
 		ChangePassword: {
 			current_password: string;
 			/** @description At least 10 characters, at most 1,024 bytes. */
@@ -1888,6 +2271,51 @@ export interface components {
 			/** @description The model that was tried, when it came that far. */
 			model: string | null;
 			ok: boolean;
+		};
+		/** @description A file of a function's code. */
+		CodeFile: {
+			/** Format: int64 */
+			bytes: number;
+			/** @description SHA-256, hexadecimal. */
+			digest: string;
+			executable: boolean;
+			path: string;
+			/** @description Whether it is UTF-8, and can be written in the browser. */
+			text: boolean;
+		};
+		/** @description A file: its text, or its bytes where it is none. */
+		CodeFileContent: {
+			base64: string | null;
+			path: string;
+			text: string | null;
+		};
+		/** @description What a cold start takes on average, in milliseconds. */
+		ColdAverages: {
+			/** Format: int64 */
+			count: number;
+			/** Format: double */
+			first_byte_ms: number;
+			/** Format: double */
+			init_ms: number;
+			/** Format: double */
+			queue_ms: number;
+			/** Format: double */
+			sandbox_ms: number;
+			/** Format: double */
+			spawn_ms: number;
+		};
+		/** @description What the time of a start went into, in milliseconds. */
+		ColdStartTimes: {
+			/** @description Whether an interpreter was waiting. */
+			from_pool: boolean;
+			/** Format: double */
+			init_ms: number;
+			/** Format: double */
+			queue_ms: number;
+			/** Format: double */
+			sandbox_ms: number;
+			/** Format: double */
+			spawn_ms: number;
 		};
 		/** @description What the model of a conversation would be sent with the next question, and what it was sent so far. */
 		ContextFigures: {
@@ -2003,6 +2431,16 @@ export interface components {
 			name: string;
 			/** @description `["infer"]` when absent. */
 			scopes?: components['schemas']['Scope'][] | null;
+		};
+		CreateFunction: {
+			description?: string;
+			/** @description 1 to 40 of a-z, 0-9 and -, beginning with a letter. In its address, and never changes. */
+			name: string;
+			/** @description Those of the template when absent. */
+			settings?: Record<string, never> | null;
+			/** @description The id of a template; without one, it has no code yet, and needs settings. */
+			template?: string | null;
+			title?: string;
 		};
 		CreatePersonalProvider: {
 			/** @description Sealed, and handed to the owner's browser only. */
@@ -2143,6 +2581,17 @@ export interface components {
 			 */
 			width: number;
 		};
+		/** @description One of `text`, `base64`, `deleted` and `moved_to`. */
+		FileChange: {
+			base64?: string | null;
+			deleted?: boolean | null;
+			/** @description As it was when absent. */
+			executable?: boolean | null;
+			moved_to?: string | null;
+			/** @description Relative, with `/`. */
+			path: string;
+			text?: string | null;
+		};
 		/** Format: uuid */
 		FileId: string;
 		/** @description An assistant in a file: its profile, and its picture if it has one. */
@@ -2180,6 +2629,183 @@ export interface components {
 			/** @description The one to take without a reason for another. */
 			recommended: string;
 		};
+		/** @description A function as its owner sees it. */
+		Function: components['schemas']['FunctionProfile'] & {
+			aliases: components['schemas']['FunctionAlias'][];
+			/** @description Whether code or settings differ from the latest version's. */
+			changed: boolean;
+			created_at: components['schemas']['Timestamp'];
+			files: components['schemas']['CodeFile'][];
+			http: components['schemas']['HttpTrigger'];
+			id: components['schemas']['FunctionId'];
+			language: components['schemas']['Language'];
+			/** Format: int32 */
+			latest_version: number | null;
+			model: components['schemas']['FunctionModel'] | null;
+			/** @description In its address; nobody else's is called so. */
+			name: string;
+			/**
+			 * Format: int64
+			 * @description Grows with every change of code or settings.
+			 */
+			revision: number;
+			/** @description Their names. */
+			secrets: string[];
+			/** @description What versions are made with from now on. */
+			settings: Record<string, never>;
+			template: string | null;
+			updated_at: components['schemas']['Timestamp'];
+		};
+		/** @description A name that stands for a version. */
+		FunctionAlias: components['schemas']['AliasRoute'] & {
+			name: string;
+			previous: components['schemas']['AliasRoute'] | null;
+			sticky: components['schemas']['Sticky'] | null;
+			updated_at: components['schemas']['Timestamp'];
+		};
+		/** @description The model that a function is now, and whether it answers. */
+		FunctionAsModel: {
+			check: components['schemas']['FunctionCheck'];
+			/** @description `slug/name`; none where the function offers no model. */
+			model: string | null;
+			provider_id: components['schemas']['ProviderId'];
+		};
+		FunctionAuthor: {
+			id: components['schemas']['UserId'];
+			name: string;
+		};
+		FunctionCheck: {
+			/**
+			 * Format: int64
+			 * @description Until the first piece of the answer.
+			 */
+			latency_ms: number | null;
+			ok: boolean;
+			problem: string | null;
+		};
+		/** @description Whether functions run on this server, and how well they are kept in. */
+		FunctionEngine: {
+			available: boolean;
+			/** @description What keeps them in, in words. */
+			details: string[];
+			isolation: components['schemas']['Isolation'] | null;
+			/** @description Whether the caller may make functions. */
+			may_create: boolean;
+			/** @description Why they do not run, and what to do. */
+			reason: string | null;
+		};
+		/** Format: uuid */
+		FunctionId: string;
+		FunctionInstance: {
+			cold_start: components['schemas']['ColdStartTimes'];
+			created_at: components['schemas']['Timestamp'];
+			id: string;
+			ready_at: components['schemas']['Timestamp'] | null;
+			/** @description Why it ended. */
+			reason: string | null;
+			/** @description When it came into its state. */
+			since: components['schemas']['Timestamp'];
+			state: components['schemas']['InstancePhase'];
+			/** @description `latest`, or the number of the version. */
+			version: string;
+		};
+		FunctionInstanceList: {
+			items: components['schemas']['FunctionInstance'][];
+		};
+		FunctionList: {
+			items: components['schemas']['FunctionSummary'][];
+		};
+		FunctionLog: {
+			/** @description In the order of their times. */
+			lines: components['schemas']['FunctionLogLine'][];
+			/**
+			 * Format: int64
+			 * @description Lines that are not kept any more.
+			 */
+			lost: number;
+		};
+		/** @description A line that an instance has written. */
+		FunctionLogLine: {
+			at: components['schemas']['Timestamp'];
+			/** @description It was longer than is kept. */
+			cut: boolean;
+			instance: string;
+			/** Format: int64 */
+			number: number;
+			/** @description `output` or `error`. */
+			stream: string;
+			text: string;
+			version: string;
+		};
+		/** @description What a function did and took. */
+		FunctionMetrics: {
+			by_version: components['schemas']['VersionShare'][];
+			cold: components['schemas']['ColdAverages'];
+			/** @description Those with calls, the oldest first. */
+			points: components['schemas']['MetricsPoint'][];
+			/**
+			 * Format: int64
+			 * @description How long each point stands for.
+			 */
+			step_ms: number;
+			totals: components['schemas']['MetricsTotals'];
+		};
+		/** @description That a function is a model of the chat. */
+		FunctionModel: {
+			alias: string;
+			/** @description `slug/name`, the first one that its provider offers. */
+			model: string | null;
+			provider_id: components['schemas']['ProviderId'];
+		};
+		/** @description What somebody says of a function. */
+		FunctionProfile: {
+			/** @description At most 1,000 characters. */
+			description?: string;
+			/** @description At most 80 characters; the name where it is empty. */
+			title?: string;
+		};
+		/** @description A line of the list. */
+		FunctionSummary: {
+			description: string;
+			id: components['schemas']['FunctionId'];
+			/** @description Instances that run now on this server. */
+			instances: number;
+			language: components['schemas']['Language'];
+			/** Format: int32 */
+			latest_version: number | null;
+			/** @description The id of the model that it is, if it is one. */
+			model: string | null;
+			name: string;
+			title: string;
+			updated_at: components['schemas']['Timestamp'];
+		};
+		/** @description A timer and what became of it. */
+		FunctionTimer: components['schemas']['TimerProfile'] & {
+			id: components['schemas']['FunctionTimerId'];
+			last: components['schemas']['TimerRun'] | null;
+			next_at: components['schemas']['Timestamp'] | null;
+		};
+		/** Format: uuid */
+		FunctionTimerId: string;
+		FunctionTimerList: {
+			items: components['schemas']['FunctionTimer'][];
+		};
+		/** @description A version that never changes. */
+		FunctionVersion: {
+			created_at: components['schemas']['Timestamp'];
+			created_by: components['schemas']['FunctionAuthor'] | null;
+			/** @description Of code and settings together, SHA-256. */
+			digest: string;
+			files: components['schemas']['CodeFile'][];
+			note: string;
+			/** Format: int32 */
+			number: number;
+			/** @description As they were when it was published. */
+			settings: Record<string, never>;
+		};
+		FunctionVersionList: {
+			items: components['schemas']['FunctionVersion'][];
+		};
 		/** Format: uuid */
 		GenerationId: string;
 		/** @description From `start` up to, and without, `end`, in UTF-16 code units, as JavaScript counts them. */
@@ -2188,6 +2814,17 @@ export interface components {
 			end: number;
 			/** Format: int32 */
 			start: number;
+		};
+		/**
+		 * @description Who may call a function by its address.
+		 * @enum {string}
+		 */
+		HttpAccess: 'off' | 'key' | 'public';
+		/** @description How a function is reached at `/fn/{name}/`. */
+		HttpTrigger: {
+			access: components['schemas']['HttpAccess'];
+			/** @description The alias that answers. */
+			alias: string;
 		};
 		ImportCounts: {
 			/** Format: int64 */
@@ -2251,6 +2888,20 @@ export interface components {
 			search: boolean;
 		};
 		/** @enum {string} */
+		InstancePhase: 'pending' | 'starting' | 'ready' | 'frozen' | 'stopping' | 'stopped';
+		/**
+		 * @description What keeps an instance from others and from the host, beside what always does: namespaces of its own for files,
+		 *     processes, network and the rest, and a filter of system calls.
+		 */
+		Isolation: {
+			/** @description Landlock, as a second layer over the mounts. */
+			landlock: boolean;
+			/** @description Control groups that hold CPU, memory and the number of processes. */
+			limits: boolean;
+			/** @description A user for each instance, which is not the server's. */
+			own_user: boolean;
+		};
+		/** @enum {string} */
 		Kind: 'project' | 'assistant' | 'prompt' | 'conversation' | 'message' | 'picture' | 'other';
 		/**
 		 * @description A language that the application speaks, into which it translates.
@@ -2298,6 +2949,10 @@ export interface components {
 			 */
 			models_mapped_bytes: number;
 			processors: number;
+		};
+		MakeModel: {
+			/** @description The alias that answers; `live` when absent. */
+			alias?: string | null;
 		};
 		/** @description The caller. */
 		Me: {
@@ -2366,6 +3021,47 @@ export interface components {
 			title: string;
 			/** @description An answer has come in it that its owner has not seen. */
 			unread: boolean;
+		};
+		MetricsPoint: {
+			/** @description Empty where the version itself was called. */
+			alias: string;
+			at: components['schemas']['Timestamp'];
+			/** Format: int64 */
+			calls: number;
+			/** Format: int64 */
+			cold_starts: number;
+			/** Format: int64 */
+			duration_ms_sum: number;
+			/** Format: int64 */
+			errors: number;
+			/** Format: int64 */
+			p50_ms: number | null;
+			/** Format: int64 */
+			p95_ms: number | null;
+			/** @description `latest`, or the number of the version. */
+			version: string;
+		};
+		MetricsTotals: {
+			/** Format: int64 */
+			calls: number;
+			/** Format: int64 */
+			cold_starts: number;
+			/**
+			 * Format: double
+			 * @description Processors that were set aside while instances had something to do, in seconds.
+			 */
+			cpu_seconds: number;
+			/** Format: int64 */
+			errors: number;
+			/**
+			 * Format: double
+			 * @description Memory that was set aside as long as there were instances, in GB times seconds.
+			 */
+			gb_seconds: number;
+			/** Format: int64 */
+			p50_ms: number | null;
+			/** Format: int64 */
+			p95_ms: number | null;
 		};
 		/** @description What a model is doing. Sizes are in bytes. */
 		ModelActivity: {
@@ -2704,6 +3400,8 @@ export interface components {
 			errors?: components['schemas']['FieldError'][];
 			/** @description What to do next. */
 			hint?: string | null;
+			/** @description The end of what a function wrote that did not start. */
+			log?: string | null;
 			/** @description Names the request in the server's log. */
 			request_id: string;
 			/** Format: int32 */
@@ -2818,11 +3516,19 @@ export interface components {
 			/** @description The id (`slug/name`) of another model that answers when this one's provider cannot, as long as nothing was said. */
 			stand_in: string | null;
 		};
+		PublishFunction: {
+			/** @description What is new in it; at most 1,000 characters. */
+			note?: string;
+		};
 		/**
 		 * Format: uuid
 		 * @description One bringing of a model from its registry.
 		 */
 		PullId: string;
+		PutSecret: {
+			/** @description 1 byte to 32 KiB, without NUL. */
+			value: string;
+		};
 		Regenerate: {
 			/** @description Another model than the answer's own. */
 			model?: string | null;
@@ -3028,6 +3734,16 @@ export interface components {
 			 */
 			name: string;
 		};
+		/** @description By what callers stay with the version that they got first. */
+		Sticky:
+			| {
+					/** @description The value of this header. */
+					header: string;
+			  }
+			| {
+					/** @description The value of this cookie. */
+					cookie: string;
+			  };
 		/**
 		 * Format: uuid
 		 * @description One open `/api/v1/events` connection.
@@ -3078,6 +3794,18 @@ export interface components {
 		TagList: {
 			items: components['schemas']['TagCount'][];
 		};
+		Template: {
+			description: components['schemas']['Words'];
+			id: string;
+			kind: components['schemas']['TemplateKind'];
+			language: components['schemas']['Language'];
+			title: components['schemas']['Words'];
+		};
+		/**
+		 * @description What a template is for.
+		 * @enum {string}
+		 */
+		TemplateKind: 'agent' | 'agent_with_model' | 'mcp' | 'webhook' | 'job';
 		Think:
 			| 'off'
 			| 'on'
@@ -3107,6 +3835,29 @@ export interface components {
 			messages: number;
 			/** @description What stands above that message belongs to it; else the message alone does. */
 			with_context: boolean;
+		};
+		/** @description A call at times. */
+		TimerProfile: {
+			alias: string;
+			/** @description Sent by POST, as JSON where it is JSON. */
+			body?: string;
+			/** @description Five fields, such as `0 7 * * mon-fri`. */
+			cron: string;
+			enabled: boolean;
+			/** @description Begins with `/`. */
+			path: string;
+			/** @description Such as `Europe/Berlin`. */
+			time_zone: string;
+		};
+		TimerRun: {
+			at: components['schemas']['Timestamp'];
+			/** @description Why there was none. */
+			problem: string | null;
+			/**
+			 * Format: int32
+			 * @description Of the answer; none where there was no answer.
+			 */
+			status: number | null;
 		};
 		/** Format: date-time */
 		Timestamp: string;
@@ -3140,6 +3891,16 @@ export interface components {
 			language: components['schemas']['Language'];
 			/** @description `~slug/name`, of the caller's own. */
 			model: string;
+		};
+		TryFunction: {
+			body?: string;
+			headers?: [string, string][];
+			/** @description Such as `GET`. */
+			method: string;
+			/** @description With its query, beginning with `/`. */
+			path: string;
+			/** @description `latest`, an alias, or the number of a version. */
+			target: string;
 		};
 		/** @description A turn that has begun and is kept. */
 		Turn: {
@@ -3316,6 +4077,20 @@ export interface components {
 		 * @enum {string}
 		 */
 		VariableKind: 'text' | 'multiline' | 'number' | 'select';
+		/** @description How the calls of an alias went to its versions. */
+		VersionShare: {
+			alias: string;
+			/** Format: int64 */
+			calls: number;
+			/** Format: int64 */
+			errors: number;
+			/**
+			 * Format: double
+			 * @description Of the calls of that alias, 0 to 1.
+			 */
+			share: number;
+			version: string;
+		};
 		/** @enum {string} */
 		Why:
 			| 'unreadable'
@@ -3326,6 +4101,11 @@ export interface components {
 			| 'not_allowed'
 			| 'no_room'
 			| 'cut_off';
+		/** @description A text in both languages of the application. */
+		Words: {
+			en: string;
+			zh: string;
+		};
 	};
 	responses: never;
 	parameters: never;
@@ -5203,6 +5983,1106 @@ export interface operations {
 				};
 			};
 			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	function_templates: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Template'][];
+				};
+			};
+		};
+	};
+	list_functions: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionList'];
+				};
+			};
+		};
+	};
+	create_function: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['CreateFunction'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Function'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	function_engine: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionEngine'];
+				};
+			};
+		};
+	};
+	get_function: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Function'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_function: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_function: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ChangeFunction'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Function'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description function_changed */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	put_alias: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+				alias: string;
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['AliasChange'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionAlias'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_alias: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+				alias: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	promote_alias: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+				alias: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionAlias'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	roll_back_alias: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+				alias: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionAlias'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_code: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ChangeCode'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Function'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description function_changed */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			413: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	upload_code: {
+		parameters: {
+			query: {
+				/** @description The one that the archive replaces. */
+				revision: number;
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/zip': number[];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['Function'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description function_changed */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			413: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_code_file: {
+		parameters: {
+			query: {
+				path: string;
+				/** @description Of this version; without it, as it is now. */
+				version?: number;
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['CodeFileContent'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_instances: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionInstanceList'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	function_logs: {
+		parameters: {
+			query?: {
+				/** @description Of this instance alone. */
+				instance?: string;
+				/** @description With an instance: lines after this number. */
+				after?: number;
+				/** @description Lines with this in them, whatever the case. */
+				search?: string;
+				/** @description At most so many, the latest: 1 to 2,000, 500 when absent. */
+				limit?: number;
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionLog'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	function_metrics: {
+		parameters: {
+			query?: {
+				/** @description The latest so many: 1 to 720, 24 when absent. */
+				hours?: number;
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionMetrics'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	make_model: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['MakeModel'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionAsModel'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	unmake_model: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	put_secret: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+				name: string;
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['PutSecret'];
+			};
+		};
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_secret: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+				name: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_timers: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionTimerList'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	create_timer: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['TimerProfile'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionTimer'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_timer: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+				timer: components['schemas']['FunctionTimerId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['TimerProfile'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionTimer'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_timer: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+				timer: components['schemas']['FunctionTimerId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	try_function: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['TryFunction'];
+			};
+		};
+		responses: {
+			/** @description Whatever the function answers. */
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'*/*': string;
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			502: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			504: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_function_versions: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionVersionList'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	publish_function: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['PublishFunction'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionVersion'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description nothing_changed */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
 				headers: {
 					[name: string]: unknown;
 				};

@@ -8,7 +8,7 @@ use stoa_storage::{Secret, StoredProvider};
 
 use crate::app::App;
 
-pub(super) fn client(app: &App, stored: &StoredProvider) -> Result<Arc<Provider>, CompletionError> {
+pub(in crate::endpoints) fn client(app: &App, stored: &StoredProvider) -> Result<Arc<Provider>, CompletionError> {
     let provider = &stored.provider;
     let api_key = stored.api_key.as_ref().map(Secret::expose).unwrap_or_default();
     let settings = Settings::parse(provider.kind, &provider.base_url, api_key)

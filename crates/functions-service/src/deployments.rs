@@ -1,0 +1,176 @@
+//! What is served: versions with their code on this machine's disk, each with its lane, and those that are not needed any
+//! more on their way out.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use stoa_functions::activator::{Activator, Lane};
+use stoa_functions::spec::Draft;
+use stoa_functions::{EngineError, Spec, Version, VersionId};
+use stoa_model::{FunctionId, Principal};
+use stoa_objects::{Digest, Objects};
+use stoa_storage::{CallableFunction, Database, RunnableVersion, StorageError};
+use tokio::sync::OnceCell;
+
+use crate::code::Code;
+use crate::service::ServiceError;
+
+/// Which code and settings run, and with which secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) function: FunctionId,
+    pub(crate) version: Option<u32>,
+    /// Of what is no version yet, how often it was changed.
+    revision: i64,
+    secrets_revision: i64,
+}
+
+impl Key {
+    pub(crate) fn new(function: &CallableFunction, version: Option<u32>) -> Self {
+        let revision = if version.is_some() { 0 } else { function.revision };
+        Self { function: function.id, version, revision, secrets_revision: function.secrets_revision }
+    }
+
+    /// Different for everything that runs differently.
+    fn engine_name(&self) -> Result<VersionId, ServiceError> {
+        let which = match self.version {
+            Some(number) => format!("v{number}"),
+            None => format!("r{}", self.revision),
+        };
+        let name = format!("f{}-{which}-{}", self.function.as_uuid().simple(), self.secrets_revision);
+        VersionId::new(&name).map_err(|error| ServiceError::Internal(error.to_string()))
+    }
+
+    /// Whether this is what would be served of the function now.
+    fn is_current(&self, function: &CallableFunction) -> bool {
+        *self == Self::new(function, self.version)
+    }
+}
+
+pub(crate) struct Deployments {
+    database: Database,
+    objects: Objects,
+    /// Nothing in it need be kept.
+    folder: PathBuf,
+    served: Mutex<HashMap<Key, Arc<OnceCell<Arc<Lane>>>>>,
+}
+
+impl Deployments {
+    pub(crate) fn new(database: Database, objects: Objects, folder: PathBuf) -> Self {
+        Self { database, objects, folder, served: Mutex::default() }
+    }
+
+    fn served(&self) -> MutexGuard<'_, HashMap<Key, Arc<OnceCell<Arc<Lane>>>>> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lane of a version, which is made if it is not there.
+    pub(crate) async fn lane(&self, activator: &Activator, key: &Key) -> Result<Arc<Lane>, ServiceError> {
+        let cell = Arc::clone(self.served().entry(key.clone()).or_default());
+        let lane = cell.get_or_try_init(|| Box::pin(self.deploy(activator, key))).await;
+        if lane.is_err() {
+            // Nothing stands for what could not be made.
+            self.served().retain(|other, kept| other != key || kept.get().is_some());
+        }
+        lane.cloned()
+    }
+
+    async fn deploy(&self, activator: &Activator, key: &Key) -> Result<Arc<Lane>, ServiceError> {
+        let runnable =
+            self.database.runnable_version(&Principal::System("functions"), key.function, key.version).await?;
+        let spec = Arc::new(spec(&runnable)?);
+        let code = self.materialise(&runnable).await?;
+        let version = Version { id: key.engine_name()?, spec, code, volumes: Vec::new() };
+        Ok(activator.serve(version).await?)
+    }
+
+    /// A folder with the code, made once and used by all that run the same.
+    async fn materialise(&self, runnable: &RunnableVersion) -> Result<PathBuf, ServiceError> {
+        let digest: Digest = runnable.code.digest.parse().map_err(|_| {
+            let row = runnable.code.digest.clone();
+            StorageError::Inconsistent { table: "functions", column: "code", row }
+        })?;
+        let place = self.folder.join(digest.to_string());
+        if tokio::fs::try_exists(&place).await.map_err(ServiceError::Disk)? {
+            return Ok(place);
+        }
+        let archive = self.objects.get(digest).await?;
+        let making = self.folder.join(format!(".{digest}.{:x}", rand::random::<u64>()));
+        let (into, finished) = (making.clone(), place.clone());
+        let made = tokio::task::spawn_blocking(move || write(&archive, &into, &finished)).await;
+        made.map_err(|error| ServiceError::Internal(error.to_string()))??;
+        Ok(place)
+    }
+
+    /// Lanes of a function that nobody shall get to any more: of all that is not current, and of versions that no alias leads
+    /// to and that have nothing to do. Without the function, all.
+    pub(crate) fn obsolete(&self, id: FunctionId, function: Option<&CallableFunction>) -> Vec<(Key, Arc<Lane>)> {
+        let leads = |function: &CallableFunction, version: u32| {
+            function.aliases.iter().any(|alias| {
+                alias.route.version == version || alias.route.canary.is_some_and(|canary| canary.version == version)
+            })
+        };
+        let stays = |key: &Key, lane: &Lane| {
+            function.is_some_and(|function| {
+                let wanted = key.version.is_none_or(|version| leads(function, version));
+                key.is_current(function) && (wanted || lane.load() != (0, 0))
+            })
+        };
+        let mut served = self.served();
+        let mut gone = Vec::new();
+        served.retain(|key, cell| {
+            let Some(lane) = cell.get().filter(|_| key.function == id) else { return true };
+            let stays = stays(key, lane);
+            if !stays {
+                gone.push((key.clone(), Arc::clone(lane)));
+            }
+            stays
+        });
+        gone
+    }
+
+    /// Everything that is served.
+    pub(crate) fn all(&self) -> Vec<(Key, Arc<Lane>)> {
+        let served = self.served();
+        served.iter().filter_map(|(key, cell)| cell.get().map(|lane| (key.clone(), Arc::clone(lane)))).collect()
+    }
+
+    /// Functions of which something is served.
+    pub(crate) fn functions(&self) -> Vec<FunctionId> {
+        let mut functions: Vec<_> = self.served().keys().map(|key| key.function).collect();
+        functions.sort_unstable();
+        functions.dedup();
+        functions
+    }
+}
+
+/// What the version asks for, with the secrets in its environment.
+pub(crate) fn spec(runnable: &RunnableVersion) -> Result<Spec, ServiceError> {
+    let draft = serde_json::from_value::<Draft>(runnable.settings.clone());
+    let mut draft = draft.map_err(|error| ServiceError::Internal(error.to_string()))?;
+    let secrets = runnable.secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned()));
+    draft.environment.extend(secrets);
+    Spec::try_from(draft).map_err(ServiceError::Spec)
+}
+
+fn write(archive: &[u8], making: &Path, finished: &Path) -> Result<(), ServiceError> {
+    let code = Code::from_archive(archive).map_err(|error| ServiceError::Internal(error.to_string()))?;
+    std::fs::create_dir_all(making).map_err(ServiceError::Disk)?;
+    let written = code.write_to(making).and_then(|()| std::fs::rename(making, finished));
+    match written {
+        Ok(()) => Ok(()),
+        // Somebody else has made the same meanwhile.
+        Err(_) if finished.is_dir() => std::fs::remove_dir_all(making).map_err(ServiceError::Disk),
+        Err(error) => {
+            let _ = std::fs::remove_dir_all(making);
+            Err(ServiceError::Disk(error))
+        }
+    }
+}
+
+impl From<EngineError> for ServiceError {
+    fn from(error: EngineError) -> Self {
+        Self::Refused(error.into())
+    }
+}

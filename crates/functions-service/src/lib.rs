@@ -1,0 +1,20 @@
+//! Functions as this server offers them: their code, what is served of them, who gets which version, and what that takes.
+
+mod code;
+mod deployments;
+mod inside;
+mod metering;
+mod routing;
+mod service;
+mod templates;
+mod timers;
+
+pub use code::{Code, CodeError, Entry, version_digest};
+pub use inside::{HOST_SUFFIX, InsideFunctions, base_url};
+pub use metering::{ColdSums, LATENCY_BOUNDS_MS, Latencies};
+pub use routing::Target;
+pub use service::{
+    Answered, Caller, EngineStatus, FunctionService, MeteredBody, Options, ServiceError, ServingInstance, Whom,
+};
+pub use templates::{TEMPLATES, Template, TemplateKind, Words, template};
+pub use timers::{TimerError, next_run};

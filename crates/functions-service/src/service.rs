@@ -1,0 +1,533 @@
+//! The service: takes a call to a function, finds the version, has it served, and keeps account.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::COOKIE;
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
+use stoa_functions::activator::{Activator, Lane, Options as ActivatorOptions, Refusal, Rejected, Served};
+use stoa_functions::{Body, Capabilities, ColdStart, Engine, Instance, LogPage, RequestBody, SpecError};
+use stoa_functions_local::{LocalEngine, Options as EngineOptions};
+use stoa_model::{Clock, FunctionId, InstanceId, Principal, UserId};
+use stoa_objects::{Objects, ObjectsError};
+use stoa_storage::{CallableFunction, Database, Notice, StorageError};
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::deployments::{Deployments, Key};
+use crate::metering::{Account, Done, Meter};
+use crate::routing::{Place, Target};
+
+/// Functions whose routes are at hand.
+const MOST_KNOWN: usize = 10_000;
+/// How often a call is given to another version because the one it had is served no more.
+const CHOICES: u32 = 5;
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+
+/// What an operator has chosen.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether functions run at all.
+    pub enabled: bool,
+    /// Where code lies while it runs, and the engine's own folder is. Nothing in it need be kept.
+    pub folder: PathBuf,
+    /// The program that runs the first process of sandboxes.
+    pub init: PathBuf,
+    /// Folders with further interpreters.
+    pub runtimes: Vec<PathBuf>,
+    /// Interpreters of each kind that wait for code.
+    pub waiting: usize,
+}
+
+/// Who is asked for by a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    Id(FunctionId),
+    Name(String),
+}
+
+/// Who calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// Whose account it goes to.
+    pub user: Option<UserId>,
+    /// Whoever shall wait behind others no more than they behind it.
+    pub queue: String,
+}
+
+/// Why a call was not answered by its function.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    #[error("there is no such function, version or alias")]
+    NotFound,
+    #[error("functions do not run on this server: {0}")]
+    Unavailable(String),
+    #[error("the settings cannot be used: {0}")]
+    Spec(#[source] SpecError),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("the code cannot be read")]
+    Objects(#[from] ObjectsError),
+    #[error("the code cannot be written to the disk")]
+    Disk(#[source] std::io::Error),
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// Whether functions run here, and how well they are kept in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineStatus {
+    pub capabilities: Option<Capabilities>,
+    /// Why they do not run.
+    pub reason: Option<String>,
+}
+
+/// An instance and the version that it runs.
+#[derive(Clone, Debug)]
+pub struct ServingInstance {
+    pub version: Option<u32>,
+    pub instance: Instance,
+}
+
+/// Cheap to clone; all clones are one service.
+#[derive(Clone)]
+pub struct FunctionService {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    options: Options,
+    database: Database,
+    clock: Arc<dyn Clock>,
+    tracker: TaskTracker,
+    deployments: Deployments,
+    meter: Meter,
+    running: tokio::sync::Mutex<Option<Arc<Running>>>,
+    known: Mutex<HashMap<String, Arc<CallableFunction>>>,
+    /// Counts what was heard of changes.
+    changes: AtomicU64,
+}
+
+/// From the first use on.
+struct Running {
+    engine: Arc<LocalEngine>,
+    activator: Activator,
+}
+
+impl FunctionService {
+    /// Starts no engine yet, unless there are functions. What it does beside calls ends with `shutdown`.
+    pub fn start(
+        options: Options,
+        database: Database,
+        objects: Objects,
+        clock: Arc<dyn Clock>,
+        tracker: TaskTracker,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let code = options.folder.join("code");
+        let shared = Shared {
+            deployments: Deployments::new(database.clone(), objects, code),
+            meter: Meter::new(InstanceId::generate(clock.now())),
+            options,
+            database,
+            clock,
+            tracker: tracker.clone(),
+            running: tokio::sync::Mutex::default(),
+            known: Mutex::default(),
+            changes: AtomicU64::new(0),
+        };
+        let service = Self { shared: Arc::new(shared) };
+        let notices = service.shared.database.notices().subscribe();
+        tracker.spawn(follow(service.clone(), notices, shutdown.clone()));
+        tracker.spawn(account(service.clone(), shutdown.clone()));
+        tracker.spawn(crate::timers::keep(service.clone(), shutdown));
+        service
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.shared.database
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    pub(crate) fn tracker(&self) -> &TaskTracker {
+        &self.shared.tracker
+    }
+
+    /// The engine, started if it was not. A host that cannot run functions is tried again whenever somebody asks.
+    async fn running(&self) -> Result<Arc<Running>, ServiceError> {
+        let mut running = self.shared.running.lock().await;
+        if let Some(running) = &*running {
+            return Ok(Arc::clone(running));
+        }
+        let options = &self.shared.options;
+        if !options.enabled {
+            return Err(ServiceError::Unavailable("they are switched off (`STOA_FUNCTIONS`)".to_owned()));
+        }
+        let code = options.folder.join("code");
+        // What a predecessor had unpacked may be half there.
+        let cleared = match std::fs::remove_dir_all(&code) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => std::fs::create_dir_all(&code),
+        };
+        cleared.map_err(ServiceError::Disk)?;
+        let mut engine = EngineOptions::new(options.folder.join("engine"), options.init.clone());
+        engine.runtimes.clone_from(&options.runtimes);
+        engine.waiting = options.waiting;
+        let engine = LocalEngine::start(engine, Arc::clone(&self.shared.clock)).await;
+        let engine = engine.map_err(|error| {
+            let mut text = error.to_string();
+            if let Some(source) = std::error::Error::source(&error) {
+                text = format!("{text}: {source}");
+            }
+            ServiceError::Unavailable(text)
+        })?;
+        tracing::info!(isolation = %engine.capabilities(), "functions run on this machine");
+        let shared_engine: Arc<dyn Engine> = Arc::<LocalEngine>::clone(&engine);
+        let activator = Activator::new(shared_engine, ActivatorOptions::default(), self.shared.tracker.clone());
+        let made = Arc::new(Running { engine, activator });
+        *running = Some(Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// Whether functions run here.
+    pub async fn status(&self) -> EngineStatus {
+        match self.running().await {
+            Ok(running) => EngineStatus { capabilities: Some(running.engine.capabilities()), reason: None },
+            Err(ServiceError::Unavailable(reason)) => EngineStatus { capabilities: None, reason: Some(reason) },
+            Err(error) => EngineStatus { capabilities: None, reason: Some(error.to_string()) },
+        }
+    }
+
+    /// What is known of a function, read again after it has changed.
+    pub async fn callable(&self, whom: &Whom) -> Result<Arc<CallableFunction>, ServiceError> {
+        let Whom::Name(name) = whom else { return self.read_callable(whom).await };
+        let fresh = self.shared.database.notices().fresh();
+        if let Some(known) = self.known().get(name).filter(|_| fresh) {
+            return Ok(Arc::clone(known));
+        }
+        let changes = self.shared.changes.load(Ordering::Acquire);
+        let found = self.read_callable(whom).await?;
+        let mut known = self.known();
+        // What has changed while it was read is read again.
+        if self.shared.changes.load(Ordering::Acquire) == changes {
+            if known.len() >= MOST_KNOWN {
+                known.clear();
+            }
+            known.insert(name.clone(), Arc::clone(&found));
+        }
+        Ok(found)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<CallableFunction>>> {
+        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a request answered by what `target` says of a function. The answer tells who gave it, see [`Answered`]. Cookies
+    /// may choose the version, and go no further: they are the application's.
+    pub async fn call(
+        &self,
+        function: &Arc<CallableFunction>,
+        target: &Target,
+        caller: &Caller,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<MeteredBody>, ServiceError> {
+        let mut function = Arc::clone(function);
+        let begun = Instant::now();
+        let place = Place::of(target, &function, request.headers());
+        request.headers_mut().remove(COOKIE);
+        for _ in 0..CHOICES {
+            let (version, alias) = place.version(target, &function)?;
+            let account = Account { function: function.id, version, alias, caller: caller.user };
+            let ticket = Ticket { service: self.clone(), account, begun, cold: None, failed: true, forgotten: false };
+            let lane = self.lane(&function, version).await?;
+            match lane.call(&caller.queue, request).await {
+                Ok(response) => return Ok(answered(response, version, ticket)),
+                Err(rejected) => match *rejected {
+                    // Another one is served in its place now, and the request has gone nowhere.
+                    Rejected { refusal: Refusal::Retired, request: Some(unsent) } => {
+                        ticket.forget();
+                        request = unsent;
+                    }
+                    Rejected { refusal, .. } => return Err(refusal.into()),
+                },
+            }
+            function = self.read_callable(&Whom::Id(function.id)).await?;
+        }
+        Err(Refusal::Retired.into())
+    }
+
+    /// Past what is known.
+    async fn read_callable(&self, whom: &Whom) -> Result<Arc<CallableFunction>, ServiceError> {
+        let principal = Principal::System("functions");
+        let found = match whom {
+            Whom::Id(id) => self.shared.database.callable_function_by_id(&principal, *id).await,
+            Whom::Name(name) => self.shared.database.callable_function(&principal, name).await,
+        };
+        found.map(Arc::new).map_err(|error| match error {
+            StorageError::NotFound => ServiceError::NotFound,
+            error => error.into(),
+        })
+    }
+
+    async fn lane(&self, function: &CallableFunction, version: Option<u32>) -> Result<Arc<Lane>, ServiceError> {
+        let running = self.running().await?;
+        let key = Key::new(function, version);
+        let lane = self.shared.deployments.lane(&running.activator, &key).await;
+        lane.map_err(|error| match error {
+            ServiceError::Storage(StorageError::NotFound) => ServiceError::NotFound,
+            error => error,
+        })
+    }
+
+    /// Instances of a function, of all versions that are served.
+    pub async fn instances(&self, id: FunctionId) -> Vec<ServingInstance> {
+        let Some(running) = self.shared.running.lock().await.clone() else { return Vec::new() };
+        let mut instances = Vec::new();
+        for (key, lane) in self.shared.deployments.all() {
+            if key.function != id {
+                continue;
+            }
+            let Ok(seen) = running.engine.instances(&lane.version().id) else { continue };
+            let all = seen.borrow().clone();
+            instances.extend(
+                all.iter().cloned().map(|instance| ServingInstance { version: key.version, instance }),
+            );
+        }
+        instances
+    }
+
+    /// How many instances of each function there are that have not ended.
+    pub async fn running_instances(&self) -> HashMap<FunctionId, usize> {
+        let mut counts = HashMap::new();
+        for id in self.shared.deployments.functions() {
+            let running = self.instances(id).await;
+            let running = running.iter().filter(|one| !one.instance.state.is_over()).count();
+            counts.insert(id, running);
+        }
+        counts
+    }
+
+    /// What an instance of a function has written after a line.
+    pub async fn logs(&self, instance: &stoa_functions::InstanceId, after: u64) -> Result<LogPage, ServiceError> {
+        let running = self.running().await?;
+        Ok(running.engine.logs(instance, after).await?)
+    }
+
+    /// Takes over what has become of a function: what is not current goes, and what shall always run starts.
+    async fn refresh(&self, id: FunctionId) -> Result<(), ServiceError> {
+        {
+            let mut known = self.known();
+            self.shared.changes.fetch_add(1, Ordering::AcqRel);
+            known.retain(|_, function| function.id != id);
+        }
+        let function = match self.callable(&Whom::Id(id)).await {
+            Ok(function) => Some(function),
+            Err(ServiceError::NotFound) => None,
+            Err(error) => return Err(error),
+        };
+        for (key, lane) in self.shared.deployments.obsolete(id, function.as_deref()) {
+            self.retire(key, lane).await;
+        }
+        if let Some(function) = function {
+            self.keep_running(&function).await?;
+        }
+        Ok(())
+    }
+
+    /// Its requests are served to their end, in the background.
+    async fn retire(&self, key: Key, lane: Arc<Lane>) {
+        let Some(running) = self.shared.running.lock().await.clone() else { return };
+        let service = self.clone();
+        self.shared.tracker.spawn(async move {
+            let retired = running.activator.retire(&lane.version().id).await;
+            if let Err(error) = retired {
+                tracing::debug!(%error, version = lane.version().id.as_str(), "a version was not retired");
+            }
+            service.take_account(&key, &lane);
+        });
+    }
+
+    /// Versions that shall never be without an instance are served before anybody calls.
+    async fn keep_running(&self, function: &CallableFunction) -> Result<(), ServiceError> {
+        let routes = function.aliases.iter().map(|alias| &alias.route);
+        let versions = routes.flat_map(|route| [Some(route.version), route.canary.map(|canary| canary.version)]);
+        let mut versions: Vec<_> = versions.flatten().collect();
+        versions.sort_unstable();
+        versions.dedup();
+        for number in versions {
+            let runnable =
+                self.database().runnable_version(&Principal::System("functions"), function.id, Some(number)).await?;
+            if crate::deployments::spec(&runnable)?.instances.minimum > 0 {
+                self.lane(function, Some(number)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_account(&self, key: &Key, lane: &Lane) {
+        let spec = &lane.version().spec;
+        let account =
+            Account { function: key.function, version: key.version, alias: String::new(), caller: None };
+        let now = self.shared.clock.now();
+        self.shared.meter.instances(account, lane.take_account(), spec.cpu_millis, spec.memory_mib, now);
+    }
+
+    async fn write_account(&self) {
+        for (key, lane) in self.shared.deployments.all() {
+            self.take_account(&key, &lane);
+        }
+        if let Err(error) = self.shared.meter.write(&self.shared.database, self.shared.clock.now()).await {
+            tracing::warn!(%error, "what functions took is written later");
+        }
+    }
+
+    /// Ends all instances, and writes the last of the account.
+    pub async fn shutdown(&self) {
+        let running = self.shared.running.lock().await.take();
+        if let Some(running) = running {
+            running.engine.shut_down().await;
+        }
+        self.write_account().await;
+    }
+}
+
+async fn account(service: FunctionService, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(WRITE_EVERY) => service.write_account().await,
+            () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+async fn follow(
+    service: FunctionService,
+    mut notices: tokio::sync::broadcast::Receiver<Notice>,
+    shutdown: CancellationToken,
+) {
+    let all = async || {
+        let lines = service.database().functions(&Principal::System("functions")).await;
+        lines.map(|lines| lines.into_iter().map(|line| line.id).collect::<Vec<_>>())
+    };
+    let mut due = all().await;
+    loop {
+        match due {
+            Ok(ids) => {
+                for id in ids {
+                    if let Err(error) = service.refresh(id).await {
+                        tracing::warn!(%error, function = %id, "a function is served as it was");
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "functions could not be read"),
+        }
+        let notice = tokio::select! {
+            notice = notices.recv() => notice,
+            () = shutdown.cancelled() => return,
+        };
+        due = match notice {
+            Ok(Notice::Function { function }) => Ok(vec![function]),
+            Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => {
+                service.shared.changes.fetch_add(1, Ordering::AcqRel);
+                service.known().clear();
+                all().await
+            }
+            Ok(_) => Ok(Vec::new()),
+            Err(RecvError::Closed) => return,
+        };
+    }
+}
+
+fn answered(response: Response<Body>, version: Option<u32>, mut ticket: Ticket) -> Response<MeteredBody> {
+    let served = response.extensions().get::<Served>().cloned();
+    ticket.cold = served.as_ref().and_then(|served| served.cold_start);
+    ticket.failed = response.status().is_server_error();
+    let mut response = response.map(|body| MeteredBody { body, ticket: Some(ticket) });
+    response.extensions_mut().insert(Answered { version, served });
+    response
+}
+
+/// Who answered: an extension of every answer.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// None for what is no version yet.
+    pub version: Option<u32>,
+    pub served: Option<Served>,
+}
+
+/// Writes a call down when it is over, however that comes.
+struct Ticket {
+    service: FunctionService,
+    account: Account,
+    begun: Instant,
+    cold: Option<ColdStart>,
+    failed: bool,
+    forgotten: bool,
+}
+
+impl Ticket {
+    /// The call is not over, but begun anew.
+    fn forget(mut self) {
+        self.forgotten = true;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.forgotten {
+            return;
+        }
+        let done = Done { failed: self.failed, duration: self.begun.elapsed(), cold: self.cold };
+        self.service.shared.meter.call(self.account.clone(), done, self.service.shared.clock.now());
+    }
+}
+
+/// The body of an answer, on the account until it is over.
+pub struct MeteredBody {
+    body: Body,
+    ticket: Option<Ticket>,
+}
+
+impl http_body::Body for MeteredBody {
+    type Data = Bytes;
+    type Error = stoa_functions::CallError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        match &polled {
+            Poll::Ready(None) => self.ticket = None,
+            Poll::Ready(Some(Err(_))) => {
+                if let Some(ticket) = &mut self.ticket {
+                    ticket.failed = true;
+                }
+                self.ticket = None;
+            }
+            _ => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,393 @@
+//! Functions: what people write of them, the paths of their files, and which version answers for an alias.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::assistant::{InvalidProfile, line, text, wrong};
+use crate::{FunctionId, FunctionTimerId, ProviderId, Timestamp, UserId};
+
+/// Functions of one person.
+pub const MAX_FUNCTIONS: u64 = 200;
+/// Files of one function.
+pub const MAX_CODE_FILES: usize = 1_000;
+/// Bytes of all of them together; they are kept as one blob.
+pub const MAX_CODE_BYTES: usize = 24 * 1024 * 1024;
+/// Aliases of one function.
+pub const MAX_ALIASES: usize = 20;
+/// Secrets of one function.
+pub const MAX_SECRETS: usize = 50;
+/// Bytes of one secret.
+pub const MAX_SECRET_BYTES: usize = 32 * 1024;
+/// Timers of one function.
+pub const MAX_TIMERS: u64 = 20;
+/// The alias that the first version gets.
+pub const LIVE: &str = "live";
+
+const MAX_TITLE: usize = 80;
+const MAX_DESCRIPTION: usize = 1_000;
+const MAX_NOTE: usize = 1_000;
+const MAX_PATH_BYTES: usize = 240;
+const MAX_DEPTH: usize = 12;
+const MAX_LABEL: usize = 40;
+
+/// What a function is written in, as far as the server does something about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    Python,
+    Node,
+    /// Any program.
+    Other,
+}
+
+impl Language {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::Node => "node",
+            Self::Other => "other",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Python, Self::Node, Self::Other].into_iter().find(|language| language.as_str() == text)
+    }
+}
+
+/// Who may call a function by its address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HttpAccess {
+    /// Nobody: it is reached from inside alone, as a model or by a timer.
+    #[default]
+    Off,
+    /// Whoever shows an API key that may run models.
+    Key,
+    /// Everybody.
+    Public,
+}
+
+impl HttpAccess {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Key => "key",
+            Self::Public => "public",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Off, Self::Key, Self::Public].into_iter().find(|access| access.as_str() == text)
+    }
+}
+
+/// How a function is reached at `/fn/{name}/`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpTrigger {
+    pub access: HttpAccess,
+    /// The alias that answers.
+    pub alias: String,
+}
+
+/// What somebody says of a function.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FunctionProfile {
+    /// At most 80 characters; the name where it is empty.
+    #[serde(default)]
+    pub title: String,
+    /// At most 1,000 characters.
+    #[serde(default)]
+    pub description: String,
+}
+
+impl FunctionProfile {
+    pub fn checked(self) -> Result<Self, InvalidProfile> {
+        Ok(Self {
+            title: line("title", &self.title, MAX_TITLE)?,
+            description: text("description", &self.description, MAX_DESCRIPTION)?,
+        })
+    }
+}
+
+/// A file of a function's code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CodeFile {
+    pub path: String,
+    pub bytes: u64,
+    /// SHA-256, hexadecimal.
+    pub digest: String,
+    pub executable: bool,
+    /// Whether it is UTF-8, and can be written in the browser.
+    pub text: bool,
+}
+
+/// Which version answers, and which one a part of the callers get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AliasRoute {
+    pub version: u32,
+    #[serde(default)]
+    #[schema(required)]
+    pub canary: Option<Canary>,
+}
+
+/// A version that is tried on some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Canary {
+    pub version: u32,
+    /// 1 to 99.
+    pub percent: u8,
+}
+
+/// By what callers stay with the version that they got first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Sticky {
+    /// The value of this header.
+    Header(String),
+    /// The value of this cookie.
+    Cookie(String),
+}
+
+/// A name that stands for a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FunctionAlias {
+    pub name: String,
+    #[serde(flatten)]
+    pub route: AliasRoute,
+    #[schema(required)]
+    pub sticky: Option<Sticky>,
+    /// What a roll-back goes back to.
+    #[schema(required)]
+    pub previous: Option<AliasRoute>,
+    pub updated_at: Timestamp,
+}
+
+/// What somebody wants of an alias.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AliasChange {
+    pub version: u32,
+    #[serde(default)]
+    pub canary: Option<Canary>,
+    #[serde(default)]
+    pub sticky: Option<Sticky>,
+}
+
+impl AliasChange {
+    pub fn checked(self) -> Result<Self, InvalidProfile> {
+        if let Some(canary) = self.canary {
+            if !(1..=99).contains(&canary.percent) {
+                return Err(wrong("canary", "1 to 99 percent"));
+            }
+            if canary.version == self.version {
+                return Err(wrong("canary", "is the same version"));
+            }
+        }
+        if let Some(Sticky::Header(name) | Sticky::Cookie(name)) = &self.sticky {
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            if name.is_empty() || name.len() > MAX_LABEL || !name.chars().all(fits) {
+                return Err(wrong("sticky", "1 to 40 letters, digits, - and _"));
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl AliasRoute {
+    /// The version for a caller whose place is `place`, from 0 to 1.
+    pub fn choose(&self, place: f64) -> u32 {
+        match self.canary {
+            Some(canary) if place * 100.0 < f64::from(canary.percent) => canary.version,
+            _ => self.version,
+        }
+    }
+}
+
+/// A version that never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FunctionVersion {
+    pub number: u32,
+    /// Of code and settings together, SHA-256.
+    pub digest: String,
+    pub note: String,
+    pub created_at: Timestamp,
+    #[schema(required)]
+    pub created_by: Option<FunctionAuthor>,
+    pub files: Vec<CodeFile>,
+    /// As they were when it was published.
+    #[schema(value_type = Object)]
+    pub settings: serde_json::Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FunctionAuthor {
+    pub id: UserId,
+    pub name: String,
+}
+
+/// That a function is a model of the chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FunctionModel {
+    pub provider_id: ProviderId,
+    /// `slug/name`, the first one that its provider offers.
+    #[schema(required)]
+    pub model: Option<String>,
+    pub alias: String,
+}
+
+/// A function as its owner sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Function {
+    pub id: FunctionId,
+    /// In its address; nobody else's is called so.
+    pub name: String,
+    #[serde(flatten)]
+    pub profile: FunctionProfile,
+    pub language: Language,
+    #[schema(required)]
+    pub template: Option<String>,
+    /// Grows with every change of code or settings.
+    pub revision: i64,
+    /// What versions are made with from now on.
+    #[schema(value_type = Object)]
+    pub settings: serde_json::Value,
+    pub files: Vec<CodeFile>,
+    /// Their names.
+    pub secrets: Vec<String>,
+    pub http: HttpTrigger,
+    pub aliases: Vec<FunctionAlias>,
+    #[schema(required)]
+    pub latest_version: Option<u32>,
+    /// Whether code or settings differ from the latest version's.
+    pub changed: bool,
+    #[schema(required)]
+    pub model: Option<FunctionModel>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// A call at times.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimerProfile {
+    /// Five fields, such as `0 7 * * mon-fri`.
+    pub cron: String,
+    /// Such as `Europe/Berlin`.
+    pub time_zone: String,
+    pub alias: String,
+    /// Begins with `/`.
+    pub path: String,
+    /// Sent by POST, as JSON where it is JSON.
+    #[serde(default)]
+    pub body: String,
+    pub enabled: bool,
+}
+
+/// A timer and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct FunctionTimer {
+    pub id: FunctionTimerId,
+    #[serde(flatten)]
+    pub profile: TimerProfile,
+    #[schema(required)]
+    pub next_at: Option<Timestamp>,
+    #[schema(required)]
+    pub last: Option<TimerRun>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TimerRun {
+    pub at: Timestamp,
+    /// Of the answer; none where there was no answer.
+    #[schema(required)]
+    pub status: Option<u16>,
+    /// Why there was none.
+    #[schema(required)]
+    pub problem: Option<String>,
+}
+
+/// The name of a function or an alias: a DNS label (RFC 1123) that begins with a letter.
+pub fn label(field: &'static str, name: &str) -> Result<String, InvalidProfile> {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits = name.len() <= MAX_LABEL
+        && name.bytes().all(inner)
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && !name.ends_with('-');
+    if fits { Ok(name.to_owned()) } else { Err(wrong(field, "1 to 40 of a-z, 0-9 and -, beginning with a letter")) }
+}
+
+/// The name of a variable of the environment.
+pub fn variable(field: &'static str, name: &str) -> Result<String, InvalidProfile> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let valid = !name.is_empty()
+        && name.len() <= 100
+        && name.chars().all(fits)
+        && !name.starts_with(|first: char| first.is_ascii_digit());
+    if valid { Ok(name.to_owned()) } else { Err(wrong(field, "1 to 100 letters, digits and _, not beginning with a digit")) }
+}
+
+/// What a version is remembered by.
+pub fn note(note: &str) -> Result<String, InvalidProfile> {
+    text("note", note, MAX_NOTE)
+}
+
+/// The path of a file within its function: relative, and going nowhere else on any system.
+pub fn code_path(path: &str) -> Result<String, InvalidProfile> {
+    let bad = |part: &str| part.is_empty() || part == "." || part == "..";
+    let odd = |c: char| c.is_control() || matches!(c, '\\' | ':');
+    let valid = !path.is_empty()
+        && path.len() <= MAX_PATH_BYTES
+        && !path.chars().any(odd)
+        && !path.split('/').any(bad)
+        && path.split('/').count() <= MAX_DEPTH;
+    if valid { Ok(path.to_owned()) } else { Err(wrong("path", format!("`{}` is no path of a file", path.escape_debug()))) }
+}
+
+/// Versions and how many percent of the calls each gets, for those who look.
+pub fn shares(route: &AliasRoute) -> BTreeMap<u32, u8> {
+    let canary = route.canary.map_or(0, |canary| canary.percent);
+    let mut shares = BTreeMap::from([(route.version, 100 - canary)]);
+    if let Some(canary) = route.canary {
+        shares.insert(canary.version, canary.percent);
+    }
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_labels_and_paths_stay_inside() {
+        assert!(label("name", "my-agent-2").is_ok());
+        for name in ["", "2nd", "-a", "a-", "A", "a_b", "a.b", &"a".repeat(41)] {
+            assert_eq!(label("name", name).unwrap_err().field, "name", "{name}");
+        }
+        for path in ["app.py", "src/a b.js", "数据.json", ".env", "a/.hidden/b"] {
+            assert!(code_path(path).is_ok(), "{path}");
+        }
+        for path in ["", "/etc/passwd", "../a", "a/../b", "a//b", "a/", "./a", "a\\b", "c:/a", "a\0b", "a\nb"] {
+            assert!(code_path(path).is_err(), "{path:?}");
+        }
+        assert!(code_path(&["a"; 13].join("/")).is_err());
+    }
+
+    #[test]
+    fn a_canary_gets_its_part_and_nothing_else() {
+        let route = AliasRoute { version: 1, canary: Some(Canary { version: 2, percent: 10 }) };
+        assert_eq!([0.0, 0.099, 0.1, 0.999].map(|place| route.choose(place)), [2, 2, 1, 1]);
+        assert_eq!(AliasRoute { version: 1, canary: None }.choose(0.0), 1);
+        let change = |version, percent| AliasChange { version: 1, canary: Some(Canary { version, percent }), sticky: None };
+        assert!(change(2, 99).checked().is_ok());
+        for change in [change(1, 10), change(2, 0), change(2, 100)] {
+            assert_eq!(change.checked().unwrap_err().field, "canary");
+        }
+        let sticky = AliasChange { version: 1, canary: None, sticky: Some(Sticky::Header("a b".to_owned())) };
+        assert_eq!(sticky.checked().unwrap_err().field, "sticky");
+    }
+}

@@ -1,0 +1,103 @@
+//! `/fn/{name}/…`: functions by their addresses, for whoever their owners let in.
+
+use axum::Router;
+use axum::extract::{FromRequestParts as _, Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue, StatusCode, Uri};
+use http_body_util::BodyExt as _;
+use stoa_functions_service::{Caller, Target, Whom};
+use stoa_model::function::HttpAccess;
+use stoa_model::{Principal, Scope};
+
+use crate::app::App;
+use crate::endpoints::functions::{own_hop, passed_on, refused};
+use crate::extract::authenticate;
+use crate::problem::{Problem, Result};
+use crate::visitor::Visitor;
+
+/// Where the function's own paths begin, for those that make links.
+const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/fn/{name}", any(without_path))
+        .route("/fn/{name}/", any(answer))
+        .route("/fn/{name}/{*path}", any(answer))
+}
+
+/// Relative links want the slash.
+async fn without_path(State(app): State<App>, request: Request) -> Response {
+    if request.method().is_safe() {
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let place = format!("{}/{query}", request.uri().path());
+        if let Ok(place) = HeaderValue::from_str(&place) {
+            return (StatusCode::PERMANENT_REDIRECT, [(http::header::LOCATION, place)]).into_response();
+        }
+    }
+    match called(&app, request).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn answer(State(app): State<App>, request: Request) -> Response {
+    match called(&app, request).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn called(app: &App, request: Request) -> Result<Response> {
+    let (mut parts, body) = request.into_parts();
+    let path = parts.uri.path().strip_prefix("/fn/").ok_or_else(Problem::not_found)?.to_owned();
+    let (name, rest) = path.split_once('/').unwrap_or((&path, ""));
+    let function = app.functions.callable(&Whom::Name(name.to_owned())).await.map_err(refused)?;
+    let caller = match function.http.access {
+        // As if it were not there.
+        HttpAccess::Off => return Err(Problem::not_found()),
+        HttpAccess::Public => {
+            let Ok(Visitor(device)) = Visitor::from_request_parts(&mut parts, app).await;
+            Caller { user: None, queue: device.address.to_string() }
+        }
+        HttpAccess::Key => {
+            let principal = by_key(app, &parts).await?;
+            let queue = principal.user_id().map(|user| user.to_string()).unwrap_or_default();
+            // It is for us, and of no use to the function but to do what its bearer may.
+            parts.headers.remove(AUTHORIZATION);
+            Caller { user: principal.user_id(), queue }
+        }
+    };
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let uri: Uri = format!("/{rest}{query}").parse().map_err(|_| Problem::not_found())?;
+    let prefix = HeaderValue::from_str(&format!("/fn/{name}")).map_err(|_| Problem::not_found())?;
+    let target = Target::Alias(function.http.alias.clone());
+    let version = parts.version;
+    own_hop(&mut parts.headers);
+    let mut request = http::Request::new(body.map_err(Into::into).boxed_unsync());
+    *request.method_mut() = parts.method;
+    *request.uri_mut() = uri;
+    if version == http::Version::HTTP_2
+        && let Some(host) = parts.uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
+    {
+        parts.headers.entry(http::header::HOST).or_insert(host);
+    }
+    *request.headers_mut() = parts.headers;
+    request.headers_mut().insert(PREFIX, prefix);
+    let answer = app.functions.call(&function, &target, &caller, request).await;
+    Ok(passed_on(answer.map_err(refused)?))
+}
+
+async fn by_key(app: &App, parts: &http::request::Parts) -> Result<Principal> {
+    // A session's cookie would be sent by any page that a browser is on.
+    if !parts.headers.contains_key(AUTHORIZATION) {
+        let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "This function wants an API key.");
+        return Err(problem.hint("Send it as `Authorization: Bearer …`."));
+    }
+    let principal = authenticate(parts, app).await?;
+    if principal.allows(Scope::Infer) {
+        return Ok(principal);
+    }
+    Err(Problem::forbidden().hint("This API key may not run anything. Make one with the scope `infer`."))
+}

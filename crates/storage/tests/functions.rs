@@ -1,0 +1,298 @@
+//! What functions promise, on both engines: whose they are, that versions stay as they were, where aliases lead, and that an
+//! account counts nothing twice.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+use std::time::Duration;
+
+use serde_json::json;
+use stoa_model::function::{
+    AliasChange, AliasRoute, Canary, CodeFile, Function, FunctionProfile, HttpAccess, HttpTrigger, Language, TimerProfile,
+    TimerRun,
+};
+use stoa_model::person::Role;
+use stoa_model::provider::ProviderKind;
+use stoa_model::{FunctionId, InstanceId, Principal, SessionId, Timestamp, Via};
+use stoa_storage::{
+    Database, FunctionChange, FunctionUsage, NewFunction, NewProvider, NewUser, Secret, StorageError, StoredCode,
+    on_both_engines,
+};
+
+const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+const SYSTEM: Principal = Principal::System("test");
+
+async fn person(database: &Database, name: &str) -> Principal {
+    let new = NewUser {
+        name: name.to_owned(),
+        email: format!("{name}@example.com"),
+        role: Role::Admin,
+        password_hash: "none".to_owned(),
+    };
+    let user = database.create_user(&SYSTEM, new, NOW).await.unwrap();
+    Principal::User { id: user.id, role: Role::Admin, epoch: 1, via: Via::Session(SessionId::generate(NOW)) }
+}
+
+/// Code whose blob is called by one letter.
+async fn code(database: &Database, letter: char) -> StoredCode {
+    let digest = letter.to_string().repeat(64);
+    assert!(database.claim_blob(&digest, NOW).await.unwrap());
+    let file = CodeFile { path: format!("{letter}.py"), bytes: 1, digest: digest.clone(), executable: false, text: true };
+    StoredCode { digest, files: vec![file] }
+}
+
+async fn function(database: &Database, who: &Principal, name: &str) -> Function {
+    let new = NewFunction {
+        name: name.to_owned(),
+        profile: FunctionProfile::default(),
+        language: Language::Python,
+        template: None,
+        settings: json!({ "command": ["python3", "a.py"] }),
+        code: code(database, 'a').await,
+    };
+    database.create_function(who, new, NOW).await.unwrap()
+}
+
+async fn change(
+    database: &Database,
+    who: &Principal,
+    id: FunctionId,
+    letter: char,
+) -> Function {
+    let revision = database.function(who, id).await.unwrap().revision;
+    let change =
+        FunctionChange { code: Some(code(database, letter).await), revision: Some(revision), ..FunctionChange::default() };
+    database.change_function(who, id, change, NOW).await.unwrap()
+}
+
+async fn publish(database: &Database, who: &Principal, function: &Function) -> u32 {
+    let digest = format!("digest of {}", function.revision);
+    let note = "new".to_owned();
+    database.publish_function(who, function.id, function.revision, digest, note, NOW).await.unwrap().number
+}
+
+fn refused<T: std::fmt::Debug>(result: Result<T, StorageError>) -> &'static str {
+    match result.unwrap_err() {
+        StorageError::Refused(why) => why,
+        error => panic!("{error}"),
+    }
+}
+
+on_both_engines! {
+    async fn a_version_stays_as_it_was_and_the_first_goes_live(test: TestDatabase) {
+        let database = &test.database;
+        let ann = person(database, "ann").await;
+        let made = function(database, &ann, "agent").await;
+        assert!(made.changed && made.latest_version.is_none() && made.aliases.is_empty());
+        assert_eq!(publish(database, &ann, &made).await, 1);
+        let published = database.function(&ann, made.id).await.unwrap();
+        assert!(!published.changed);
+        assert_eq!(published.aliases[0].name, "live");
+        let again = database.publish_function(&ann, made.id, made.revision, "digest of 1".to_owned(), String::new(), NOW);
+        assert_eq!(refused(again.await), "nothing has changed since the latest version");
+        let changed = change(database, &ann, made.id, 'b').await;
+        assert!(changed.changed && changed.revision == 2);
+        let stale = database.publish_function(&ann, made.id, 1, "x".to_owned(), String::new(), NOW).await;
+        assert_eq!(refused(stale), "the function was changed meanwhile");
+        let stale = FunctionChange { settings: Some(json!({})), revision: Some(1), ..FunctionChange::default() };
+        assert_eq!(refused(database.change_function(&ann, made.id, stale, NOW).await), "the function was changed meanwhile");
+        assert_eq!(publish(database, &ann, &changed).await, 2);
+        let versions = database.function_versions(&ann, made.id).await.unwrap();
+        let seen: Vec<_> = versions.iter().map(|version| (version.number, version.files[0].path.as_str())).collect();
+        assert_eq!(seen, [(2, "b.py"), (1, "a.py")]);
+        assert_eq!(versions[0].created_by.as_ref().unwrap().name, "ann");
+        assert_eq!(database.function_version_code(&ann, made.id, 1).await.unwrap().digest, "a".repeat(64));
+        let latest = database.runnable_version(&SYSTEM, made.id, None).await.unwrap();
+        assert_eq!(latest.code.digest, "b".repeat(64));
+        assert!(matches!(database.runnable_version(&SYSTEM, made.id, Some(3)).await, Err(StorageError::NotFound)));
+    }
+
+    async fn an_alias_tries_promotes_and_goes_back(test: TestDatabase) {
+        let database = &test.database;
+        let ann = person(database, "ann").await;
+        let made = function(database, &ann, "agent").await;
+        publish(database, &ann, &made).await;
+        let changed = change(database, &ann, made.id, 'b').await;
+        publish(database, &ann, &changed).await;
+        let put = |version, canary: Option<u8>| {
+            let canary = canary.map(|percent| Canary { version: 2, percent });
+            database.put_function_alias(&ann, made.id, "live", AliasChange { version, canary, sticky: None }, NOW)
+        };
+        assert_eq!(refused(database.promote_function_alias(&ann, made.id, "live", NOW).await), "the alias tries no version");
+        assert_eq!(refused(database.roll_back_function_alias(&ann, made.id, "live", NOW).await), "the alias was nothing else before");
+        assert_eq!(refused(put(9, None).await), "there is no such version");
+        put(1, Some(10)).await.unwrap();
+        let stopped = database.roll_back_function_alias(&ann, made.id, "live", NOW).await.unwrap();
+        assert_eq!(stopped.route, AliasRoute { version: 1, canary: None }, "what was tried is tried no more");
+        put(1, Some(20)).await.unwrap();
+        let promoted = database.promote_function_alias(&ann, made.id, "live", NOW).await.unwrap();
+        assert_eq!(promoted.route, AliasRoute { version: 2, canary: None });
+        let back = database.roll_back_function_alias(&ann, made.id, "live", NOW).await.unwrap();
+        assert_eq!(back.route, AliasRoute { version: 1, canary: None });
+        let forth = database.roll_back_function_alias(&ann, made.id, "live", NOW).await.unwrap();
+        assert_eq!(forth.route.version, 2, "and forth again");
+        assert_eq!(refused(database.delete_function_alias(&ann, made.id, "live").await), "the alias `live` stays");
+        let next = AliasChange { version: 1, canary: None, sticky: None };
+        database.put_function_alias(&ann, made.id, "next", next, NOW).await.unwrap();
+        let http = Some(HttpTrigger { access: HttpAccess::Public, alias: "next".to_owned() });
+        database.change_function(&ann, made.id, FunctionChange { http, ..FunctionChange::default() }, NOW).await.unwrap();
+        assert_eq!(refused(database.delete_function_alias(&ann, made.id, "next").await), "the alias is in use");
+    }
+
+    async fn a_function_is_its_makers_and_its_name_nobody_elses(test: TestDatabase) {
+        let database = &test.database;
+        let (ann, bob) = (person(database, "ann").await, person(database, "bob").await);
+        let made = function(database, &ann, "agent").await;
+        publish(database, &ann, &made).await;
+        let taken = NewFunction {
+            name: "agent".to_owned(),
+            profile: FunctionProfile::default(),
+            language: Language::Other,
+            template: None,
+            settings: json!({}),
+            code: code(database, 'a').await,
+        };
+        assert!(matches!(database.create_function(&bob, taken, NOW).await, Err(StorageError::Taken("name"))));
+        let secret = Secret::new("x");
+        let id = made.id;
+        let not_found = [
+            database.function(&bob, id).await.map(|_| ()),
+            database.function_code(&bob, id).await.map(|_| ()),
+            database.function_versions(&bob, id).await.map(|_| ()),
+            database.function_version_code(&bob, id, 1).await.map(|_| ()),
+            database.change_function(&bob, id, FunctionChange::default(), NOW).await.map(|_| ()),
+            database.promote_function_alias(&bob, id, "live", NOW).await.map(|_| ()),
+            database.delete_function_alias(&bob, id, "live2").await,
+            database.put_function_secret(&bob, id, "TOKEN", &secret).await,
+            database.delete_function_secret(&bob, id, "TOKEN").await,
+            database.set_function_model(&bob, id, None).await,
+            database.function_usage(&bob, id, NOW).await.map(|_| ()),
+            database.function_timers(&bob, id).await.map(|_| ()),
+            database.delete_function(&bob, id).await,
+        ];
+        for (place, result) in not_found.into_iter().enumerate() {
+            assert!(matches!(result, Err(StorageError::NotFound)), "{place}");
+        }
+        assert!(database.functions(&bob).await.unwrap().is_empty());
+        assert_eq!(database.functions(&ann).await.unwrap()[0].latest_version, Some(1));
+    }
+
+    async fn secrets_are_sealed_and_every_change_tells_instances_apart(test: TestDatabase) {
+        let database = &test.database;
+        let ann = person(database, "ann").await;
+        let made = function(database, &ann, "agent").await;
+        for value in ["first", "second"] {
+            database.put_function_secret(&ann, made.id, "TOKEN", &Secret::new(value)).await.unwrap();
+        }
+        assert_eq!(database.function(&ann, made.id).await.unwrap().secrets, ["TOKEN"]);
+        assert_eq!(database.callable_function(&SYSTEM, "agent").await.unwrap().secrets_revision, 2);
+        let runnable = database.runnable_version(&SYSTEM, made.id, None).await.unwrap();
+        assert_eq!(runnable.secrets["TOKEN"].expose(), "second");
+        database.delete_function_secret(&ann, made.id, "TOKEN").await.unwrap();
+        assert!(database.runnable_version(&SYSTEM, made.id, None).await.unwrap().secrets.is_empty());
+    }
+
+    async fn code_that_a_version_lies_in_is_not_removed(test: TestDatabase) {
+        let database = &test.database;
+        let ann = person(database, "ann").await;
+        let made = function(database, &ann, "agent").await;
+        publish(database, &ann, &made).await;
+        change(database, &ann, made.id, 'b').await;
+        change(database, &ann, made.id, 'c').await;
+        database.claim_blob(&"d".repeat(64), NOW).await.unwrap();
+        database.keep_function_build("key", &"d".repeat(64), 1, NOW).await.unwrap();
+        let later = NOW.plus(Duration::from_hours(2));
+        let condemned = database.condemn_blobs(later, later, 100).await.unwrap();
+        assert_eq!(condemned, ["b".repeat(64)], "`a` is version 1, `c` the next, `d` a build");
+        assert_eq!(database.function_build("key", NOW).await.unwrap(), Some("d".repeat(64)));
+    }
+
+    async fn an_account_written_twice_counts_once(test: TestDatabase) {
+        let database = &test.database;
+        let ann = person(database, "ann").await;
+        let made = function(database, &ann, "agent").await;
+        let row = |server, calls| FunctionUsage {
+            function: made.id,
+            version: Some(1),
+            alias: "live".to_owned(),
+            caller: None,
+            minute: NOW,
+            server,
+            calls,
+            errors: 1,
+            cold_starts: 1,
+            duration_us: 5,
+            cpu_us: 6,
+            memory_mib_ms: 7,
+            latencies: json!([1, 2]),
+            cold: json!({ "queue_us": 1 }),
+        };
+        let (one, other) = (InstanceId::generate(NOW), InstanceId::generate(NOW));
+        for rows in [vec![row(one, 2)], vec![row(one, 3), row(other, 4)], vec![row(one, 3)]] {
+            database.record_function_usage(&SYSTEM, &rows).await.unwrap();
+        }
+        let mut calls: Vec<_> = database.function_usage(&ann, made.id, NOW).await.unwrap().iter().map(|row| row.calls).collect();
+        calls.sort_unstable();
+        assert_eq!(calls, [3, 4]);
+        assert!(database.function_usage(&ann, made.id, NOW.plus(Duration::from_millis(1))).await.unwrap().is_empty());
+        assert!(matches!(database.record_function_usage(&ann, &[]).await, Err(StorageError::Forbidden)));
+        database.delete_function(&ann, made.id).await.unwrap();
+        // Its last minute comes too late, and harms nobody.
+        database.record_function_usage(&SYSTEM, &[row(one, 9)]).await.unwrap();
+    }
+
+    async fn a_timer_is_taken_by_one_server(test: TestDatabase) {
+        let database = &test.database;
+        let ann = person(database, "ann").await;
+        let made = function(database, &ann, "job").await;
+        let profile = TimerProfile {
+            cron: "* * * * *".to_owned(),
+            time_zone: "UTC".to_owned(),
+            alias: "live".to_owned(),
+            path: "/run".to_owned(),
+            body: String::new(),
+            enabled: true,
+        };
+        let timer = database.put_function_timer(&ann, made.id, None, &profile, Some(NOW), NOW).await.unwrap();
+        assert!(database.due_function_timers(NOW.minus(Duration::from_millis(1)), 10).await.unwrap().is_empty());
+        let due = database.due_function_timers(NOW, 10).await.unwrap().pop().unwrap();
+        let next = Some(NOW.plus(Duration::from_mins(1)));
+        assert!(database.take_function_timer(&due, next).await.unwrap());
+        assert!(!database.take_function_timer(&due, next).await.unwrap(), "the other comes too late");
+        let run = TimerRun { at: NOW, status: Some(200), problem: None };
+        database.note_timer_run(timer.id, &run).await.unwrap();
+        let kept = database.function_timers(&ann, made.id).await.unwrap();
+        assert_eq!((kept[0].next_at, kept[0].last.as_ref()), (next, Some(&run)));
+        let off = TimerProfile { enabled: false, ..profile };
+        database.put_function_timer(&ann, made.id, Some(timer.id), &off, None, NOW).await.unwrap();
+        assert!(database.due_function_timers(NOW.plus(Duration::from_hours(1)), 10).await.unwrap().is_empty());
+        let other = function(database, &ann, "other").await;
+        let foreign = database.delete_function_timer(&ann, other.id, timer.id).await;
+        assert!(matches!(foreign, Err(StorageError::NotFound)));
+        database.delete_function_timer(&ann, made.id, timer.id).await.unwrap();
+    }
+
+    async fn a_model_goes_with_its_function_and_a_function_stays_without_its_model(test: TestDatabase) {
+        let database = &test.database;
+        let ann = person(database, "ann").await;
+        let mut made = Vec::new();
+        for name in ["one", "two"] {
+            let function = function(database, &ann, name).await;
+            let provider = NewProvider {
+                name: name.to_owned(),
+                slug: name.to_owned(),
+                kind: ProviderKind::Openai,
+                base_url: "http://x.test".to_owned(),
+                api_key: None,
+                enabled: true,
+            };
+            let provider = database.create_provider(&ann, provider, NOW).await.unwrap().id;
+            database.set_function_model(&ann, function.id, Some((provider, "live".to_owned()))).await.unwrap();
+            made.push((function.id, provider));
+        }
+        assert_eq!(database.function(&ann, made[0].0).await.unwrap().model.unwrap().provider_id, made[0].1);
+        database.delete_function(&ann, made[0].0).await.unwrap();
+        assert!(matches!(database.provider(&ann, made[0].1).await, Err(StorageError::NotFound)));
+        database.delete_provider(&ann, made[1].1).await.unwrap();
+        assert!(database.function(&ann, made[1].0).await.unwrap().model.is_none());
+    }
+}
