@@ -58,7 +58,7 @@ export const uploadArchive = (id: string, revision: number, archive: Blob) =>
 			client.POST('/api/v1/functions/{id}/code/archive', {
 				params: { ...at(id), query: { revision } },
 				// The client's types know only bodies in JSON.
-				body: archive as unknown as string,
+				body: archive as unknown as number[],
 				bodySerializer: (body: unknown) => body as Blob,
 				headers: { 'content-type': 'application/zip' }
 			})

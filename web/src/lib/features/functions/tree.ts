@@ -55,8 +55,9 @@ export function rows(paths: readonly string[], closed: ReadonlySet<string> = new
 
 /** The file to open first: what is run, or else the first at the top. */
 export function firstFile(paths: readonly string[], command: readonly string[]): string | null {
+	const files = rows(paths).filter(({ folder }) => !folder);
 	const run = command.find((word) => paths.includes(word));
-	return run ?? rows(paths).find(({ folder }) => !folder)?.path ?? null;
+	return run ?? (files.find(({ depth }) => depth === 0) ?? files[0])?.path ?? null;
 }
 
 export type PathFault = 'empty' | 'form' | 'long' | 'taken' | 'folder';

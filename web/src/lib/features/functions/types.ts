@@ -43,7 +43,8 @@ export interface FunctionSettings {
 }
 
 type WithSettings<T> = Omit<T, 'settings'> & { settings: FunctionSettings };
-export type FunctionDetails = WithSettings<Schemas['Function']>;
+/** A profile may lack its texts when it is sent, and has them when it comes. */
+export type FunctionDetails = WithSettings<Schemas['Function']> & Required<Schemas['FunctionProfile']>;
 export type Version = WithSettings<Schemas['FunctionVersion']>;
 export type Timer = Schemas['FunctionTimer'];
 export type TimerProfile = Schemas['TimerProfile'];

@@ -151,11 +151,11 @@ export class Workspace {
 		return this.#attempt(async () => {
 			this.#of.accept(await saveCode(this.#of.id, details.revision, changes));
 			for (const change of changes) {
-				if (!('text' in change)) continue;
-				const buffer = this.#buffers.get(change.path);
+				const kept = change.text;
+				if (typeof kept !== 'string') continue;
 				// What was typed meanwhile is not kept yet.
-				const text = buffer?.text ?? change.text;
-				this.#buffers.set(change.path, { kept: change.text, text, binary: false });
+				const text = this.#buffers.get(change.path)?.text ?? kept;
+				this.#buffers.set(change.path, { kept, text, binary: false });
 			}
 		});
 	}
