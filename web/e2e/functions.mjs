@@ -54,8 +54,8 @@ const walk = (view) => async (all) => {
 	await accessible(page, `a new function, ${view}`);
 	await picture(page, `function new ${view}`);
 	await page.getByRole('radio', { name: 'Agent, Python', exact: true }).check({ force: true });
-	await page.getByLabel('Title').fill(name.replace('-', ' '));
-	expect(await page.getByLabel('Name', { exact: true }).inputValue()).equals(name);
+	await page.getByRole('textbox', { name: /^Title/ }).fill(name.replace('-', ' '));
+	expect(await page.getByRole('textbox', { name: 'Name', exact: true }).inputValue()).equals(name);
 	await page.getByRole('button', { name: 'Create function' }).click();
 	await page.waitForURL(/\/functions\/[0-9a-f-]{36}$/);
 	const id = page.url().split('/').pop();
@@ -141,7 +141,7 @@ const walk = (view) => async (all) => {
 	await live.getByRole('button', { name: 'Promote' }).click();
 	await live.getByText('Version 2: 100 %').waitFor();
 	await live.getByRole('button', { name: 'Roll back' }).click();
-	await live.getByText('Version 1: 90 %').waitFor();
+	await live.getByText('Version 1: 100 %').waitFor();
 	await picture(page, `function versions ${view}`);
 
 	// The settings, the log and the list.

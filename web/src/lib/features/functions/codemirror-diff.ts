@@ -3,17 +3,9 @@ import { unifiedMergeView } from '@codemirror/merge';
 import { EditorState } from '@codemirror/state';
 import { EditorView, lineNumbers } from '@codemirror/view';
 import { shadowOf } from './codemirror';
-import { editorPhrases, editorTheme } from './codemirror-theme';
-import { grammarExtension } from './grammars';
-import { grammarOf } from './tree';
+import { editorLook, editorPhrases } from './codemirror-theme';
 
-export async function mountDiff(
-	host: HTMLElement,
-	label: string,
-	path: string,
-	before: string,
-	after: string
-): Promise<() => void> {
+export function mountDiff(host: HTMLElement, label: string, before: string, after: string): () => void {
 	const root = shadowOf(host);
 	const view = new EditorView({
 		root,
@@ -28,9 +20,8 @@ export async function mountDiff(
 					collapseUnchanged: { margin: 3, minSize: 6 }
 				}),
 				EditorState.readOnly.of(true),
-				EditorView.contentAttributes.of({ 'aria-label': label, 'aria-readonly': 'true' }),
-				await grammarExtension(grammarOf(path)),
-				editorTheme(),
+				EditorView.contentAttributes.of({ 'aria-label': label, 'aria-readonly': 'true', tabindex: '0' }),
+				editorLook(),
 				editorPhrases()
 			]
 		})

@@ -94,6 +94,8 @@ const colours = HighlightStyle.define([
 	{ tag: tags.invalid, color: 'var(--bad)' }
 ]);
 
+/** The frame alone: on the grounds of a comparison, coloured words could not be read. */
+export const editorLook = (): Extension => look;
 export const editorTheme = (): Extension => [look, syntaxHighlighting(colours)];
 
 /** What the editor itself says, in the page's language. */

@@ -76,7 +76,7 @@ export function mountEditor(host: HTMLElement, { label, keys, onchange, onsave }
 			...foldKeymap,
 			indentWithTab
 		]),
-		EditorView.contentAttributes.of({ 'aria-label': label, 'aria-description': keys }),
+		EditorView.contentAttributes.of({ 'aria-label': label, 'aria-description': keys, tabindex: '0' }),
 		EditorView.updateListener.of(({ docChanged, state }) => {
 			if (docChanged && shown !== null) onchange(shown, state.sliceDoc());
 		}),

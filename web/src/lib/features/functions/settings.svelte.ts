@@ -35,6 +35,21 @@ export type NumberName = keyof typeof bounds;
 /** How many of the kept unit are one of the shown: seconds for milliseconds, processors for thousandths. */
 export const scaleOf = (name: NumberName): number => (/_(ms|millis)$/.test(name) ? 1_000 : 1);
 
+/** Where a slider stops: close together where values are small, as most are. Every value between can be typed. */
+export function stopsOf(name: NumberName): number[] {
+	const [least, most, step] = bounds[name];
+	const COUNT = 100;
+	const along = (index: number) => least * (most / least) ** (index / COUNT);
+	const stops = Array.from({ length: COUNT + 1 }, (_, index) => Math.round(along(index) / step) * step);
+	return [...new Set(stops)];
+}
+
+/** The stop that is nearest to a value, by its place. */
+export function nearest(stops: readonly number[], value: number): number {
+	const far = (index: number) => Math.abs((stops[index] ?? Infinity) - value);
+	return stops.reduce((best, _, index) => (far(index) < far(best) ? index : best), 0);
+}
+
 const optional = ['initializer', 'pre_stop', 'health', 'timeouts.total_ms'] as const;
 type Optional = (typeof optional)[number];
 

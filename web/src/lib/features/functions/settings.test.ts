@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Problem } from '$lib/api';
-import { faultsOf, SettingsDraft } from './settings.svelte';
+import { bounds, faultsOf, nearest, SettingsDraft, stopsOf, type NumberName } from './settings.svelte';
 import type { FunctionSettings } from './types';
 
 const settings: FunctionSettings = {
@@ -78,6 +78,19 @@ describe('settings that are edited', () => {
 			'port',
 			'timeouts.start_ms'
 		]);
+	});
+
+	it('are slid through in values that are in order, from the least to the most', () => {
+		for (const name of ['cpu_millis', 'memory_mib', 'disk_mib'] as NumberName[]) {
+			const [least, most, step] = bounds[name];
+			const stops = stopsOf(name);
+			expect([stops[0], stops.at(-1)]).toEqual([least, most]);
+			expect(stops.every((value) => value % step === 0)).toBe(true);
+			expect([...stops].sort((a, b) => a - b)).toEqual(stops);
+		}
+		expect(stopsOf('cpu_millis').slice(0, 4)).toEqual([50, 100, 150, 200]);
+		expect(nearest([50, 100, 400], 260)).toBe(2);
+		expect(nearest([50, 100, 400], 0)).toBe(0);
 	});
 
 	it('take the faults that the server names', () => {
