@@ -151,10 +151,10 @@ const walk = (view) => async (all) => {
 	await page.getByRole('button', { name: 'Save' }).first().click();
 	await page.getByText('From 1 to 1,000.').waitFor();
 	await accessible(page, `settings with a fault, ${view}`);
-	await page.getByLabel('Requests at once').fill('8');
+	await page.getByLabel('Requests at once').fill('16');
 	await page.getByRole('button', { name: 'Save' }).first().click();
-	await page.getByText('Settings saved').waitFor();
-	expect((await api(page, all, 'GET', `/functions/${id}`)).settings.concurrency).equals(8);
+	await page.getByText('Settings saved').first().waitFor();
+	expect((await api(page, all, 'GET', `/functions/${id}`)).settings.concurrency).equals(16);
 	await picture(page, `function settings ${view}`);
 	await tab(page, 'Logs').click();
 	await page.getByRole('log', { name: 'Logs' }).getByText('POST /v1/chat').first().waitFor();

@@ -63,8 +63,10 @@ const look = EditorView.theme({
 		background: 'color-mix(in srgb, var(--bad) 26%, transparent) !important'
 	},
 	'.cm-changeGutter': { width: '3px', paddingLeft: '0' },
-	'.cm-changedLineGutter': { background: 'var(--good)' },
-	'.cm-deletedLineGutter': { background: 'var(--bad)' },
+	'.cm-changedLineGutter': { background: 'var(--good) !important' },
+	'.cm-deletedLineGutter': { background: 'var(--bad) !important' },
+	// Its own signs are in few fonts.
+	'.cm-collapsedLines:before, .cm-collapsedLines:after': { content: '"⋯" !important' },
 	'.cm-collapsedLines': {
 		color: 'var(--ink-2)',
 		background: 'var(--panel)',

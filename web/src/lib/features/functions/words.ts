@@ -63,6 +63,9 @@ const clock = new Intl.DateTimeFormat(languageTag(), {
 	hour12: false
 });
 
+/** What tells the instances of one function apart: their ids begin alike. */
+export const instanceWords = (id: string): string => id.slice(id.indexOf('-') + 1);
+
 /** Where a function is called. */
 export const placeOf = (name: string): string => `/fn/${name}/`;
 
