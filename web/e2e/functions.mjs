@@ -121,13 +121,14 @@ const walk = (view) => async (all) => {
 	// Sixty calls, and what became of them.
 	const body = JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }] });
 	const ask = { method: 'POST', path: '/v1/chat/completions', headers: [], body };
-	for (let round = 0; round < 60; round++) {
+	const called = async () => {
 		const answer = await page.request.post(`${all.stoa.origin}/api/v1/functions/${id}/try`, {
 			data: { ...ask, target: 'live' },
 			headers: { origin: all.stoa.origin }
 		});
 		expect(answer.status()).equals(200, 'a call by the alias');
-	}
+	};
+	for (let round = 0; round < 60; round++) await called();
 	await tab(page, 'Metrics').click();
 	const rows = page.getByRole('table', { name: 'By version' }).getByRole('row');
 	const second = rows.filter({ hasText: 'live' }).filter({ hasText: 'Version 2' });
@@ -144,7 +145,13 @@ const walk = (view) => async (all) => {
 	await live.getByText('Version 1: 100 %').waitFor();
 	await picture(page, `function versions ${view}`);
 
-	// The settings, the log and the list.
+	// The log, the settings and the list.
+	await tab(page, 'Logs').click();
+	await called();
+	await page.getByRole('log', { name: 'Logs' }).getByText('POST /v1/chat').first().waitFor();
+	await page.getByRole('searchbox', { name: 'Search the log' }).fill('no such line');
+	await page.getByText('Nothing found').first().waitFor();
+	await accessible(page, `the log of a function, ${view}`);
 	await tab(page, 'Settings').click();
 	await page.getByRole('heading', { name: 'Size' }).waitFor();
 	await page.getByLabel('Requests at once').fill('0');
@@ -156,11 +163,6 @@ const walk = (view) => async (all) => {
 	await page.getByText('Settings saved').first().waitFor();
 	expect((await api(page, all, 'GET', `/functions/${id}`)).settings.concurrency).equals(16);
 	await picture(page, `function settings ${view}`);
-	await tab(page, 'Logs').click();
-	await page.getByRole('log', { name: 'Logs' }).getByText('POST /v1/chat').first().waitFor();
-	await page.getByRole('searchbox', { name: 'Search the log' }).fill('no such line');
-	await page.getByText('Nothing found').first().waitFor();
-	await accessible(page, `the log of a function, ${view}`);
 	await page.goto(`${all.stoa.origin}/functions`);
 	await page.getByRole('link', { name: name.replace('-', ' ') }).waitFor();
 	await accessible(page, `functions, ${view}`);

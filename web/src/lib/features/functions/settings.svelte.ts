@@ -41,7 +41,7 @@ export function stopsOf(name: NumberName): number[] {
 	const COUNT = 100;
 	const along = (index: number) => least * (most / least) ** (index / COUNT);
 	const stops = Array.from({ length: COUNT + 1 }, (_, index) => Math.round(along(index) / step) * step);
-	return [...new Set(stops)];
+	return stops.filter((stop, index) => stops.indexOf(stop) === index);
 }
 
 /** The stop that is nearest to a value, by its place. */

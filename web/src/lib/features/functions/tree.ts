@@ -68,10 +68,7 @@ export function pathFault(path: string, others: readonly string[]): PathFault | 
 	if (new TextEncoder().encode(path).length > 240) return 'long';
 	const names = path.split('/');
 	if (names.length > 12) return 'long';
-	// eslint-disable-next-line no-control-regex
-	const odd = names.some(
-		(name) => name === '' || name === '.' || name === '..' || /[\u0000-\u001f\u007f\\:]/.test(name)
-	);
+	const odd = names.some((name) => name === '' || name === '.' || name === '..' || /[\p{Cc}\\:]/u.test(name));
 	if (odd) return 'form';
 	if (others.includes(path)) return 'taken';
 	const over = others.some((other) => other.startsWith(`${path}/`) || path.startsWith(`${other}/`));
