@@ -128,7 +128,7 @@ x_bench() {
   CHROMIUM_BIN=$(browser)
   need_peers
   case " $* " in
-    *' chat '* | *' models '*) ;;
+    *' chat '* | *' models '* | *' functions '*) ;;
     *) need_postgres ;;
   esac
   export CHROMIUM_BIN STOA_BENCH_PYTHON=$CACHE/peers/bin/python

@@ -65,6 +65,7 @@ missing_for_tests() {
   # Sandboxes of functions, and what runs in them.
   have bwrap || echo bubblewrap
   [ -x /usr/bin/python3 ] || echo python3
+  { [ -x /usr/bin/python3 ] && /usr/bin/python3 -m pip --version >/dev/null 2>&1; } || echo python3-pip
   # A real registry, for pulls and pushes.
   have docker-registry || echo docker-registry
   { have fc-list && [ -n "$(fc-list :lang=en family)" ]; } || echo fontconfig fonts-liberation

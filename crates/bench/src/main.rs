@@ -2,6 +2,7 @@
 
 mod api;
 mod chat;
+mod functions;
 mod local;
 mod machine;
 mod models;
@@ -28,6 +29,8 @@ use crate::report::Report;
 
 /// No run of all cases takes longer.
 const AT_MOST: Duration = Duration::from_mins(10);
+/// A million messages are written and indexed twice before they are searched.
+const SEARCH_AT_MOST: Duration = Duration::from_hours(1);
 
 /// Measures Stoa. Without a name, every bench is run.
 #[derive(Parser)]
@@ -61,6 +64,8 @@ enum Bench {
     /// The page in a real browser: frames and long tasks while an answer is streamed into 2,000 messages, and while 10,000
     /// are opened and scrolled.
     Web,
+    /// Functions: cold starts, claims, thaws, warm requests and many of them, beside bare processes.
+    Functions,
     /// The floor: a bare hyper server that relays event streams.
     #[command(hide = true)]
     Relay { upstream: SocketAddr },
@@ -79,13 +84,17 @@ fn main() -> ExitCode {
         }
         Some(Bench::Chat { cases }) => measure(arguments.json, async |report| chat::run(cases, report).await),
         Some(Bench::Models { cases }) => measure(arguments.json, async |report| models::run(cases, report).await),
-        Some(Bench::Search { messages }) => measure(arguments.json, async |report| search::run(messages, report).await),
+        Some(Bench::Search { messages }) => {
+            measure_within(SEARCH_AT_MOST, arguments.json, async |report| search::run(messages, report).await)
+        }
+        Some(Bench::Functions) => measure(arguments.json, async |report| functions::run(report).await),
         Some(Bench::Web) => measure(arguments.json, async |report| web::run(report).await),
         None => measure(arguments.json, async |report| {
             let chat = chat::run(Vec::new(), report).await;
             let search = search::run(search::FEW_MESSAGES, report).await;
             let web = web::run(report).await;
-            models::run(Vec::new(), report).await.and(chat).and(search).and(web)
+            let functions = functions::run(report).await;
+            models::run(Vec::new(), report).await.and(chat).and(search).and(web).and(functions)
         }),
     };
     match done {
@@ -98,6 +107,14 @@ fn main() -> ExitCode {
 }
 
 fn measure(json: bool, bench: impl AsyncFnOnce(&mut Report) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    measure_within(AT_MOST, json, bench)
+}
+
+fn measure_within(
+    at_most: Duration,
+    json: bool,
+    bench: impl AsyncFnOnce(&mut Report) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     machine::raise_file_limit();
     // One thread: thousands of readers that all wait for the same few events cost least this way.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -107,7 +124,7 @@ fn measure(json: bool, bench: impl AsyncFnOnce(&mut Report) -> anyhow::Result<()
         // Whichever way this ends, the processes end with the future that holds them.
         tokio::select! {
             done = bench(&mut report) => done,
-            () = tokio::time::sleep(AT_MOST) => anyhow::bail!("the bench took longer than {} s", AT_MOST.as_secs()),
+            () = tokio::time::sleep(at_most) => anyhow::bail!("the bench took longer than {} s", at_most.as_secs()),
             _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
             _ = terminate.recv() => anyhow::bail!("terminated"),
         }

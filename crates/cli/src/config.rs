@@ -10,31 +10,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reading::Reader;
+use stoa_functions_service::Makers;
 use stoa_models::{DeviceChoice, MemoryBound};
 
 pub(crate) use reading::ConfigError;
 pub(crate) use registries::registry_options;
-
-/// Who may make functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FunctionMakers {
-    Nobody,
-    Administrators,
-    Everybody,
-}
-
-impl std::str::FromStr for FunctionMakers {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "off" => Ok(Self::Nobody),
-            "administrators" => Ok(Self::Administrators),
-            "everyone" => Ok(Self::Everybody),
-            _ => Err(()),
-        }
-    }
-}
 
 /// One setting, as the reference shows it.
 #[derive(Debug)]
@@ -105,6 +85,14 @@ settings! {
          their `bin` are found by their names.";
     FUNCTIONS_WAITING: "functions_waiting", "STOA_FUNCTIONS_WAITING", "1", false,
         "How many interpreters of each kind (Python, Node.js) wait in their sandboxes for the next function that starts.";
+    PIP_INDEX: "pip_index", "STOA_PIP_INDEX", "", true,
+        "The index that functions' Python packages are installed from, such as `https://index.example/simple`; pip's own when \
+         absent.";
+    NPM_REGISTRY: "npm_registry", "STOA_NPM_REGISTRY", "", true,
+        "The registry that functions' Node.js packages are installed from; npm's own when absent.";
+    BUILD_HOSTS: "function_build_hosts", "STOA_FUNCTION_BUILD_HOSTS", "", false,
+        "Hosts beside those that packages may fetch from while they are installed, separated by commas, such as \
+         `*.example.org`.";
     MASTER_KEY: "master_key", "STOA_MASTER_KEY", "", true,
         "The key that seals stored secrets: 32 bytes in hexadecimal or base64. With SQLite one is made at the first start \
          and kept in `DATA_DIR/master.key`; with PostgreSQL it must be given.";
@@ -199,10 +187,13 @@ pub(crate) struct Config {
     pub(crate) objects_session_token: Option<stoa_storage::Secret>,
     /// In bytes.
     pub(crate) files_per_user: u64,
-    pub(crate) functions: FunctionMakers,
+    pub(crate) functions: Makers,
     pub(crate) functions_dir: PathBuf,
     pub(crate) function_runtimes: Vec<PathBuf>,
     pub(crate) functions_waiting: usize,
+    pub(crate) pip_index: Option<String>,
+    pub(crate) npm_registry: Option<String>,
+    pub(crate) build_hosts: Vec<String>,
     pub(crate) master_key: Option<stoa_storage::Secret>,
     pub(crate) master_key_file: Option<PathBuf>,
     pub(crate) owner_email: Option<String>,
@@ -276,6 +267,9 @@ impl Config {
             functions_dir: reader.path(&FUNCTIONS_DIR).unwrap_or_else(|| data_dir.join("functions")),
             function_runtimes: reader.list(&FUNCTION_RUNTIMES)?.into_iter().map(PathBuf::from).collect(),
             functions_waiting: reader.parse(&FUNCTIONS_WAITING, "a number")?,
+            pip_index: reader.text(&PIP_INDEX)?,
+            npm_registry: reader.text(&NPM_REGISTRY)?,
+            build_hosts: reader.list(&BUILD_HOSTS)?,
             master_key: reader.secret(&MASTER_KEY)?,
             master_key_file: reader.path(&MASTER_KEY_FILE),
             owner_email: reader.text(&OWNER_EMAIL)?,

@@ -118,7 +118,9 @@ async fn deploy(
             let canary = json!({ "version": number, "percent": percent });
             json!({ "version": before["version"], "canary": canary, "sticky": before["sticky"] })
         }
-        (_, before) => json!({ "version": number, "sticky": before.map_or(Value::Null, |before| before["sticky"].clone()) }),
+        (_, before) => {
+            json!({ "version": number, "sticky": before.map_or(Value::Null, |before| before["sticky"].clone()) })
+        }
     };
     let given = server.json(Method::PUT, &format!("{path}/aliases/{alias}"), &route).await?;
     let share = match &given["canary"] {
@@ -156,6 +158,18 @@ async fn list(server: &Server) -> anyhow::Result<String> {
     Ok(text)
 }
 
+fn at_this_machine(config: &Config) -> String {
+    let mut address = config.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
 struct Server {
     egress: Egress,
     base: String,
@@ -164,20 +178,8 @@ struct Server {
 
 impl Server {
     fn new(door: &Door, config: &Config) -> anyhow::Result<Self> {
-        let base = match &door.server {
-            Some(server) => server.trim_end_matches('/').to_owned(),
-            None => {
-                let mut address = config.listen;
-                if address.ip().is_unspecified() {
-                    address.set_ip(match address.ip() {
-                        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-                    });
-                }
-                let scheme = if config.tls.is_some() { "https" } else { "http" };
-                format!("{scheme}://{address}")
-            }
-        };
+        let base = door.server.as_ref().map(|server| server.trim_end_matches('/').to_owned());
+        let base = base.unwrap_or_else(|| at_this_machine(config));
         // Whoever types the command means this server, wherever it is.
         let own = Target::parse(&base).with_context(|| format!("`{base}` is no address of a server"))?.authority();
         let options = EgressOptions {
@@ -203,7 +205,8 @@ impl Server {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         let request = request.header(AUTHORIZATION, self.key.clone());
-        let limits = Limits { head: WITHIN, idle: WITHIN, total: WITHIN, body_bytes: ANSWER_BYTES, ..Limits::default() };
+        let limits =
+            Limits { head: WITHIN, idle: WITHIN, total: WITHIN, body_bytes: ANSWER_BYTES, ..Limits::default() };
         let answer = Box::pin(self.egress.send(request, limits)).await;
         let answer = answer.with_context(|| format!("no server answers at {}", self.base))?;
         let status = answer.status();

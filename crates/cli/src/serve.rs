@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::config::{Config, FunctionMakers};
+use crate::config::Config;
 use crate::data_dir::{self, DataDir};
 
 /// What is left to end when everything was told to: then the process goes all the same.
@@ -68,7 +68,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let runtime = local_runtime(&config, &tracker, &clock)?;
     let local = local_models::follow(Arc::clone(&runtime), &tracker, helpers.clone()).await;
     tracker.spawn(local_models::collect(Arc::clone(runtime.store()), helpers.clone()));
-    let functions = functions::start(&config, &database, &objects, &clock, &tracker, helpers.clone())?;
+    let functions = functions::start(&config, &database, &objects, &egress, &clock, &tracker, helpers.clone())?;
     // Providers reach functions as well, without a network.
     let providers = egress.with_inside(Arc::new(InsideFunctions(functions.clone())));
     let factory = Box::new(network::Providers { egress: providers.clone() });
@@ -76,21 +76,13 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let registries = local_models.registries.clone();
     let dispatch =
         Dispatch::start(database.clone(), factory, local, Arc::clone(&clock), &tracker, helpers.clone()).await?;
-    let chat_options = EngineOptions {
-        history_messages: config.history_messages,
-        titles: config.titles,
-        summaries: config.summaries,
-        answers_per_user: config.answers_per_user,
-        streams_per_user: config.streams_per_user,
-        personal_providers: config.personal_providers,
-    };
     let chat = Engine::start(
         database.clone(),
         dispatch.clone(),
         objects.clone(),
         Arc::clone(&clock),
         tracker.clone(),
-        chat_options,
+        chat_options(&config),
     )
     .await?;
     let figures = metrics::gather(&dispatch, &runtime);
@@ -108,7 +100,6 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
             secure_cookies: config.secure_cookies || config.tls.is_some(),
             loopback_only: address.ip().is_loopback(),
             personal_providers: config.personal_providers,
-            everybody_makes_functions: config.functions == FunctionMakers::Everybody,
             trusted_proxies,
             figures,
             metrics_token: config.metrics_token.clone(),
@@ -118,6 +109,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(listener) = ollama_listener {
         ollama::serve(listener, app.clone(), config.ollama_hosts.clone(), stop.clone(), &tracker);
     }
+    let routes = stoa_server::model_routes(app.clone());
+    functions.set_home(Arc::new(functions::Models { routes, tracker: tracker.clone() }));
     let service = stoa_server::application(app).map_request(bounded);
 
     let serving = tracker.spawn(listener.serve(service, stop.clone(), tracker.clone()));
@@ -141,6 +134,17 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+fn chat_options(config: &Config) -> EngineOptions {
+    EngineOptions {
+        history_messages: config.history_messages,
+        titles: config.titles,
+        summaries: config.summaries,
+        answers_per_user: config.answers_per_user,
+        streams_per_user: config.streams_per_user,
+        personal_providers: config.personal_providers,
+    }
 }
 
 /// The body under the caps that its path has.

@@ -24,6 +24,11 @@ impl Authority {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// As a target, for its host and port. The scheme is that whose proxy leads to anything at all.
+    pub fn target(&self) -> Result<Target, TargetError> {
+        Target::parse(&format!("https://{}/", self.0))
+    }
 }
 
 impl fmt::Display for Authority {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{self, HeaderValue};
 use http::{Method, Response, StatusCode, Version};
@@ -19,6 +20,7 @@ use crate::pool::{Lease, MAX_HEAD_BYTES, Outgoing, Pool};
 use crate::proxy::{Proxies, ProxyOptions};
 use crate::request::{Limits, Redirects, Request, moment};
 use crate::resolve::{Resolve, SystemResolver};
+use crate::stream::BoxedStream;
 use crate::target::Target;
 use crate::tls::Tls;
 
@@ -99,6 +101,15 @@ impl Egress {
             Ok(answer) => answer,
             Err(_) => Err(EgressError::TotalTimedOut { after: limits.total }),
         }
+    }
+
+    /// A stream of bytes to exactly that host and port, for what is not ours: by the rules that requests go by, and without
+    /// the exemptions of the operator's own endpoints.
+    pub async fn connect(&self, to: &Authority, limit: Duration) -> Result<BoxedStream, EgressError> {
+        let target = to.target()?;
+        let opening = Box::pin(self.connector.open_stream(&target));
+        let late = |_| EgressError::ConnectTimedOut { authority: to.to_string(), after: limit };
+        timeout(limit, opening).await.map_err(late)?
     }
 
     async fn follow(

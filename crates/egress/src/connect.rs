@@ -53,6 +53,10 @@ impl Connector {
         if self.exempt.contains(&target.authority()) {
             return Ok(());
         }
+        self.check_without_exemption(target, addresses)
+    }
+
+    fn check_without_exemption(&self, target: &Target, addresses: &[IpAddr]) -> Result<(), EgressError> {
         addresses.iter().try_for_each(|address| self.allowances.check(target, *address))
     }
 
@@ -64,6 +68,21 @@ impl Connector {
         match self.proxies.choose(target) {
             Some(proxy) => self.open_through(proxy, target).await,
             None => self.open_directly(target).await,
+        }
+    }
+
+    /// To the target itself and no further: what is spoken there is for others, who need not reach what the operator's own
+    /// configuration names. A proxy is asked for a tunnel.
+    pub(crate) async fn open_stream(&self, target: &Target) -> Result<BoxedStream, EgressError> {
+        let proxy = self.proxies.choose(target);
+        let addresses = match self.addresses(target).await {
+            Err(_) if proxy.is_some() => Vec::new(),
+            addresses => addresses?,
+        };
+        self.check_without_exemption(target, &addresses)?;
+        match proxy {
+            Some(proxy) => open_tunnel(self.dial_proxy(&proxy).await?, &proxy, target).await,
+            None => dial(target, &addresses).await,
         }
     }
 
@@ -85,9 +104,7 @@ impl Connector {
             }
             Err(_) => Vec::new(),
         };
-        let stream = dial(&proxy.target, &self.addresses(&proxy.target).await?).await?;
-        let stream =
-            if proxy.target.is_https() { self.handshake(&proxy.target, stream, false).await?.0 } else { stream };
+        let stream = self.dial_proxy(&proxy).await?;
         let checked = checked.into();
         if !target.is_https() {
             return Ok(Opened { stream, http2: false, checked, forwarding: Some(proxy) });
@@ -95,6 +112,11 @@ impl Connector {
         let stream = open_tunnel(stream, &proxy, target).await?;
         let (stream, http2) = self.secure(target, stream).await?;
         Ok(Opened { stream, http2, checked, forwarding: None })
+    }
+
+    async fn dial_proxy(&self, proxy: &Proxy) -> Result<BoxedStream, EgressError> {
+        let stream = dial(&proxy.target, &self.addresses(&proxy.target).await?).await?;
+        if proxy.target.is_https() { Ok(self.handshake(&proxy.target, stream, false).await?.0) } else { Ok(stream) }
     }
 
     async fn addresses(&self, target: &Target) -> Result<Vec<IpAddr>, EgressError> {

@@ -1,6 +1,7 @@
 //! Process 1 of the sandbox: locks itself in, starts the function, and serves the engine until one of them ends.
 
 mod connections;
+mod doors;
 mod processes;
 
 use std::fs::File;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::protocol::{Claim, Ended, Failure, Hook, MAX_PLAN_BYTES, Notice, Order, Plan};
 use crate::{confine, packets, raw};
 use connections::Connections;
+use doors::Doors;
 use processes::Processes;
 
 /// Why the sandbox ends, where the function did not.
@@ -55,9 +57,10 @@ fn serve() -> Result<(), InnerError> {
     let begun = prepared.and_then(|(plan, landlock)| {
         let _ = packets::send(&engine, &Notice::Locked { landlock }, &[]);
         let signals = raw::child_signals().map_err(|error| Failure::Lock { detail: error.to_string() })?;
+        let doors = Doors::open(&plan.doors)?;
         let processes = Processes::start(&plan)?;
-        Ok(Inner { engine: &engine, signals, processes, connections: Connections::waiting_for(plan.port), plan: &plan }
-            .serve())
+        let connections = Connections::waiting_for(plan.port);
+        Ok(Inner { engine: &engine, signals, processes, connections, doors, plan: &plan }.serve())
     });
     match begun {
         Ok(served) => served,
@@ -81,6 +84,7 @@ struct Inner<'i> {
     signals: OwnedFd,
     processes: Processes,
     connections: Connections,
+    doors: Doors,
     plan: &'i Plan,
 }
 
@@ -95,6 +99,9 @@ impl Inner<'_> {
             }
             self.processes.kill_overdue(now);
             let (orders, children) = self.wait()?;
+            for (port, connection) in self.doors.take() {
+                self.hand_out(port, &connection)?;
+            }
             if children {
                 self.drain_signals();
                 for notice in self.processes.reap() {
@@ -114,6 +121,7 @@ impl Inner<'_> {
     /// Until there is something to do. Says whether an order came and whether a child changed.
     fn wait(&self) -> io::Result<(bool, bool)> {
         let mut watched = vec![PollFd::new(self.engine, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
+        watched.extend(self.doors.watched().map(|door| PollFd::from_borrowed_fd(door, PollFlags::IN)));
         watched.extend(self.connections.pending().map(|pending| PollFd::from_borrowed_fd(pending, PollFlags::OUT)));
         let next = [self.connections.next(), self.processes.next()].into_iter().flatten().min();
         let timeout = next.map(|next| timespec(next.saturating_duration_since(Instant::now())));
@@ -137,11 +145,13 @@ impl Inner<'_> {
             Order::Start => Ok(()),
             Order::Claim => {
                 let claimed = read::<Claim>(descriptors).and_then(|claim| {
+                    let doors = Doors::open(&claim.doors)?;
                     self.processes.claim(&claim)?;
-                    Ok(claim.port)
+                    Ok((claim.port, doors))
                 });
                 match claimed {
-                    Ok(port) => {
+                    Ok((port, doors)) => {
+                        self.doors = doors;
                         self.connections = Connections::waiting_for(Some(port));
                         self.tell(&Notice::Started, &[])
                     }
@@ -171,6 +181,14 @@ impl Inner<'_> {
     fn start(&mut self, hook: &Hook) -> Result<(), InnerError> {
         let Err(errno) = self.processes.start_hook(self.plan, hook) else { return Ok(()) };
         self.tell(&Notice::HookEnded { ticket: hook.ticket, ended: Ended::NotStarted { errno } }, &[])
+    }
+
+    fn hand_out(&self, port: u16, connection: &OwnedFd) -> Result<(), InnerError> {
+        match packets::send(self.engine, &Notice::Outward { port }, &[connection.as_fd()]) {
+            // More descriptors of this user are on their way than may be. This connection ends.
+            Err(error) if error.raw_os_error() == Some(libc::ETOOMANYREFS) => Ok(()),
+            sent => sent.map_err(Into::into),
+        }
     }
 
     fn tell(&self, notice: &Notice, connection: &[BorrowedFd<'_>]) -> Result<(), InnerError> {

@@ -36,8 +36,12 @@ pub struct Plan {
     pub limits: Limits,
     /// Without Landlock nothing is started.
     pub needs_landlock: bool,
-    /// The port that is waited for; none for an interpreter that waits for its code.
+    /// The port that is waited for.
     pub port: Option<u16>,
+    /// Whether it is an interpreter that waits for its code, at its standard input.
+    pub takes_code: bool,
+    /// Ports that lead out.
+    pub doors: Vec<u16>,
 }
 
 /// What the kernel holds every process of the sandbox to.
@@ -56,6 +60,7 @@ pub struct Claim {
     pub arguments: Vec<String>,
     pub environment: BTreeMap<String, String>,
     pub port: u16,
+    pub doors: Vec<u16>,
 }
 
 /// To inner.
@@ -109,6 +114,10 @@ pub enum Notice {
         ticket: u64,
         ended: Ended,
     },
+    /// Somebody connected to a door. With the connection.
+    Outward {
+        port: u16,
+    },
     /// All orders before have been carried out.
     Done,
     /// The function's command is over, and with it the sandbox.
@@ -145,4 +154,6 @@ pub enum Failure {
     NoLandlock,
     #[error("the command cannot be started (error {errno}): is it there, and may it be executed?")]
     Command { errno: i32 },
+    #[error("the port {port}, which leads out, cannot be listened at (error {errno})")]
+    Door { port: u16, errno: i32 },
 }

@@ -5,30 +5,34 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use stoa_functions::spec::Network;
 use stoa_functions::{
-    Capabilities, Connection, Engine, EngineError, Instance, InstanceId, LogPage, Scale, Version, VersionId,
+    Capabilities, Connection, Engine, EngineError, Instance, InstanceId, Isolation, LogPage, Scale, Version, VersionId,
 };
 use stoa_model::Clock;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use crate::build::Clients;
 use crate::host::{Host, StartError};
 use crate::instance::Handle;
+use crate::jobs::Jobs;
 use crate::options::Options;
 use crate::pool::Pool;
+use crate::ways::Wanted;
 
 /// Instances that have ended are shown, with their logs, until so many more of the version have.
 const ENDED_SHOWN: usize = 16;
 
 /// Functions on this machine. [`LocalEngine::shut_down`] waits until they have ended; dropping it lets them end by themselves.
 pub struct LocalEngine {
-    host: Arc<Host>,
+    pub(crate) host: Arc<Host>,
     capabilities: Capabilities,
     pool: Arc<Pool>,
     versions: RwLock<HashMap<VersionId, Arc<Running>>>,
     made: AtomicU64,
-    tracker: TaskTracker,
+    pub(crate) tracker: TaskTracker,
+    pub(crate) jobs: Arc<Jobs>,
+    pub(crate) clients: Clients,
 }
 
 /// A version and its instances.
@@ -71,7 +75,21 @@ impl LocalEngine {
         let (host, capabilities) = Host::find(options, clock, tracker.clone()).await?;
         let pool = Pool::new(Arc::clone(&host));
         pool.fill();
-        Ok(Arc::new(Self { host, capabilities, pool, versions: RwLock::default(), made: AtomicU64::new(0), tracker }))
+        let jobs = Arc::new(Jobs::new(host.options.jobs_at_once));
+        Ok(Arc::new(Self {
+            host,
+            capabilities,
+            pool,
+            versions: RwLock::default(),
+            made: AtomicU64::new(0),
+            tracker,
+            jobs,
+            clients: Clients::default(),
+        }))
+    }
+
+    pub(crate) fn isolation(&self) -> Isolation {
+        self.capabilities.isolation
     }
 
     /// How many interpreters wait for code.
@@ -79,12 +97,13 @@ impl LocalEngine {
         self.pool.waiting()
     }
 
-    /// Ends all instances as their versions say, and returns when nothing is left of them.
+    /// Ends all instances as their versions say, and all jobs, and returns when nothing is left of them.
     pub async fn shut_down(&self) {
         let versions: Vec<_> = self.versions.write().unwrap_or_else(PoisonError::into_inner).drain().collect();
         for (_, running) in versions {
             running.close();
         }
+        self.jobs.cancel.cancel();
         self.pool.close().await;
         self.tracker.close();
         self.tracker.wait().await;
@@ -142,6 +161,7 @@ impl LocalEngine {
 
 impl Drop for LocalEngine {
     fn drop(&mut self) {
+        self.jobs.cancel.cancel();
         for running in self.versions.write().unwrap_or_else(PoisonError::into_inner).values() {
             running.close();
         }
@@ -159,8 +179,11 @@ impl Engine for LocalEngine {
         if !missing.is_empty() {
             return Err(EngineError::Isolation { missing });
         }
-        if version.spec.network != Network::None {
-            return Err(EngineError::Unsupported { what: "a network" });
+        if version.spec.needs_a_way_out() && self.host.options.way_out.is_none() {
+            return Err(EngineError::Unsupported { what: "a way out" });
+        }
+        if Wanted::by_spec(&version.spec).nowhere().is_some() {
+            return Err(EngineError::Unsupported { what: "a binding to a host that no name can lead to" });
         }
         if version.volumes.len() != version.spec.volumes.len() {
             return Err(EngineError::Unsupported { what: "a volume without a folder" });

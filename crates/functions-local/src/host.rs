@@ -54,6 +54,8 @@ pub(crate) struct Host {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tracker: TaskTracker,
     pub(crate) starts: Semaphore,
+    /// Connections out of all sandboxes together.
+    pub(crate) seats_out: Arc<Semaphore>,
 }
 
 impl Host {
@@ -82,8 +84,21 @@ impl Host {
         let users = rustix::process::geteuid().is_root().then(|| Users::from(options.first_user));
         let spawner = Spawner::start("function-spawner").map_err(StartError::Spawner)?;
         let starts = Semaphore::new(options.starts_at_once.max(1));
-        let host =
-            Arc::new(Self { options, home, init, etc, runtimes, groups, users, spawner, clock, tracker, starts });
+        let seats_out = Arc::new(Semaphore::new(options.outward.connections_in_all));
+        let host = Arc::new(Self {
+            options,
+            home,
+            init,
+            etc,
+            runtimes,
+            groups,
+            users,
+            spawner,
+            clock,
+            tracker,
+            starts,
+            seats_out,
+        });
         let landlock = host.try_sandbox().await.map_err(|error| StartError::Sandbox { detail: error.to_string() })?;
         let capabilities = host.capabilities(landlock);
         Ok((host, capabilities))
@@ -99,12 +114,15 @@ impl Host {
             limits: self.limits(1024 * 1024),
             needs_landlock: false,
             port: None,
+            takes_code: false,
+            doors: Vec::new(),
         };
         let request = Request {
             name: "probe".to_owned(),
             plan,
             code,
             volumes: Vec::new(),
+            user: None,
             disk_bytes: 1024 * 1024,
             memory_bytes: 64 * 1024 * 1024,
         };

@@ -18,6 +18,7 @@ use crate::host::Host;
 use crate::output;
 use crate::pool::Pool;
 use crate::sandbox::{Gone, MakeError, Sandbox};
+use crate::ways::{Wanted, Ways};
 
 pub(crate) use plan::environment;
 
@@ -220,6 +221,9 @@ impl Handle {
         }
         // Its processes are only this instance's from here on: whatever happens, `live` ends them.
         let sandbox = Arc::clone(self.sandbox.get_or_init(|| Arc::new(sandbox)));
+        if let Some(ways) = Ways::of(&self.host, version.id.as_str(), Wanted::by_spec(&version.spec), &sandbox.log) {
+            sandbox.let_out(ways);
+        }
         let started = Instant::now();
         tokio::select! {
             biased;
@@ -315,7 +319,7 @@ async fn make(host: &Arc<Host>, version: &Version, name: &str) -> Result<Sandbox
     })
 }
 
-fn status(gone: Gone) -> String {
+pub(crate) fn status(gone: Gone) -> String {
     gone.0.map_or_else(|| "killed".to_owned(), words)
 }
 

@@ -1,20 +1,28 @@
 //! The engine of functions on one machine: every instance in a sandbox of its own, made by bubblewrap, locked from within by
 //! Landlock and seccomp, held to its limits by control groups, frozen when idle, and gone when this process is.
 
+pub mod build;
 mod channel;
 mod engine;
 mod groups;
 mod health;
 mod host;
 mod instance;
+mod jobs;
 mod leftovers;
 mod options;
 mod output;
 mod pool;
 mod processes;
 mod sandbox;
+mod tree;
 mod users;
+mod way_out;
+mod ways;
 
 pub use engine::LocalEngine;
 pub use host::StartError;
-pub use options::Options;
+pub use jobs::{Job, JobFiles, JobHandle, JobLimits, JobOutcome, JobState};
+pub use options::{Options, Outward};
+pub use tree::{Entry, EntryKind, Tree, TreeError, TreeLimits};
+pub use way_out::{WayOut, WayOutError};

@@ -1,6 +1,10 @@
 //! What an operator may choose about functions on this machine.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::way_out::WayOut;
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -26,6 +30,35 @@ pub struct Options {
     pub starts_at_once: usize,
     /// Interpreters that wait in their sandboxes for code, of each kind.
     pub waiting: usize,
+    /// Jobs that run at the same time; others wait.
+    pub jobs_at_once: usize,
+    /// How functions reach what lies beyond them; none: those that ask for it are refused.
+    pub way_out: Option<Arc<dyn WayOut>>,
+    pub outward: Outward,
+}
+
+/// What connections out of a sandbox are held to.
+#[derive(Clone, Copy, Debug)]
+pub struct Outward {
+    /// Of one instance at a time. More are closed.
+    pub connections: usize,
+    /// Of all instances together.
+    pub connections_in_all: usize,
+    /// One over which nothing has gone either way for so long is closed.
+    pub idle: Duration,
+    /// And every one after so long.
+    pub longest: Duration,
+}
+
+impl Default for Outward {
+    fn default() -> Self {
+        Self {
+            connections: 64,
+            connections_in_all: 4_096,
+            idle: Duration::from_mins(15),
+            longest: Duration::from_hours(24),
+        }
+    }
 }
 
 impl Options {
@@ -43,6 +76,9 @@ impl Options {
             log_bytes: 1024 * 1024,
             starts_at_once: cores * 2,
             waiting: 0,
+            jobs_at_once: (cores / 2).max(1),
+            way_out: None,
+            outward: Outward::default(),
         }
     }
 }

@@ -37,6 +37,45 @@ pub(crate) async fn keep(mut output: impl AsyncRead + Unpin, stream: Stream, log
     line.end(|text, cut| locked(&log).push(clock.now(), stream, text, cut));
 }
 
+/// What the engine itself has to say in a log, so much a second that the function's own lines stay readable.
+pub(crate) struct Complaints {
+    log: Log,
+    clock: Arc<dyn Clock>,
+    said: Mutex<Said>,
+}
+
+struct Said {
+    second: Instant,
+    lines: usize,
+    untold: usize,
+}
+
+const COMPLAINTS_PER_SECOND: usize = 10;
+
+impl Complaints {
+    pub(crate) fn into(log: &Log, clock: &Arc<dyn Clock>) -> Self {
+        let said = Said { second: Instant::now(), lines: 0, untold: 0 };
+        Self { log: Arc::clone(log), clock: Arc::clone(clock), said: Mutex::new(said) }
+    }
+
+    pub(crate) fn say(&self, what: &str) {
+        let untold = {
+            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            if said.second.elapsed() >= Duration::from_secs(1) {
+                (said.second, said.lines) = (Instant::now(), 0);
+            }
+            if said.lines == COMPLAINTS_PER_SECOND {
+                said.untold += 1;
+                return;
+            }
+            said.lines += 1;
+            std::mem::take(&mut said.untold)
+        };
+        let more = if untold > 0 { format!(" (and {untold} times more before)") } else { String::new() };
+        locked(&self.log).push(self.clock.now(), Stream::Error, format!("stoa: {what}{more}").as_bytes(), false);
+    }
+}
+
 /// A line that has not ended. Of one that is too long, the beginning.
 #[derive(Default)]
 struct Line {
@@ -68,6 +107,20 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn complaints_are_few_and_what_was_not_said_is_counted() {
+        let log: Log = Arc::new(Mutex::new(LogRing::new(1 << 20)));
+        let clock: Arc<dyn Clock> = Arc::new(stoa_model::SystemClock);
+        let complaints = Complaints::into(&log, &clock);
+        for _ in 0..25 {
+            complaints.say("refused");
+        }
+        assert_eq!(locked(&log).after(0, 100).lines.len(), 10);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        complaints.say("refused");
+        assert_eq!(locked(&log).tail(1), "stoa: refused (and 15 times more before)");
+    }
 
     #[test]
     fn lines_are_put_together_from_pieces_and_cut() {

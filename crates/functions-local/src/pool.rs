@@ -16,6 +16,9 @@ use crate::host::{self, Host};
 use crate::instance::environment;
 use crate::instance::plan::{CODE, WRITABLE, base};
 use crate::sandbox::{MakeError, Request, Sandbox};
+use crate::ways::Wanted;
+
+pub(crate) use code::readable;
 
 /// What a waiting interpreter has for `/tmp`: a size cannot be changed any more. That of a spec which says nothing.
 const DISK_MIB: u32 = 512;
@@ -151,7 +154,7 @@ impl Pool {
     async fn make(&self, interpreter: Interpreter, name: String) -> Result<Sandbox, MakeError> {
         let folder = self.host.home.instances().join(&name);
         std::fs::create_dir(&folder)?;
-        code::readable(&folder)?;
+        readable(&folder)?;
         let plan = Plan {
             command: interpreter.command(),
             environment: base(&self.host),
@@ -161,12 +164,15 @@ impl Pool {
             // Whoever claims it may demand it.
             needs_landlock: false,
             port: None,
+            takes_code: true,
+            doors: Vec::new(),
         };
         let request = Request {
             name,
             plan,
             code: host::open(&folder)?,
             volumes: Vec::new(),
+            user: None,
             disk_bytes: u64::from(DISK_MIB) * 1024 * 1024,
             memory_bytes: MEMORY_BYTES,
         };
@@ -192,8 +198,12 @@ impl Pool {
             let place = shelves.waiting.iter().position(fits)?;
             shelves.waiting.remove(place)?.1
         };
-        let claim =
-            Claim { arguments: arguments.to_vec(), environment: environment(&self.host, version), port: spec.port };
+        let claim = Claim {
+            arguments: arguments.to_vec(),
+            environment: environment(&self.host, version),
+            port: spec.port,
+            doors: Wanted::by_spec(spec).ports(),
+        };
         let claimed = async {
             code::link(&version.code, &sandbox.folder())?;
             sandbox.claim(&claim, spec.memory_bytes()).await

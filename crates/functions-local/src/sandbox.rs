@@ -18,12 +18,15 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::channel::Channel;
 use crate::groups::Group;
 use crate::host::Host;
 use crate::output::{self, Log};
 use crate::users::User;
+use crate::ways::Ways;
 
 pub(crate) use arguments::Volume;
 pub(crate) use link::{Gone, Link};
@@ -34,6 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long processes may take to stand still. Only those that wait for a disk take any time.
 const TO_FREEZE: Duration = Duration::from_secs(10);
 
+/// How long it may take to read what it wrote last.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Of the log, what an error shows.
 const TAIL_LINES: usize = 20;
 
@@ -43,6 +49,8 @@ pub(crate) struct Request {
     pub(crate) plan: Plan,
     pub(crate) code: OwnedFd,
     pub(crate) volumes: Vec<Volume>,
+    /// Who it is, where whoever asks has taken one already.
+    pub(crate) user: Option<User>,
     /// What fits into `/tmp`.
     pub(crate) disk_bytes: u64,
     pub(crate) memory_bytes: u64,
@@ -69,6 +77,10 @@ pub(crate) struct Sandbox {
     pub(crate) locked_after: Duration,
     pub(crate) started_after: Duration,
     notices: AsyncMutex<mpsc::Receiver<(Notice, Option<TcpStream>)>>,
+    /// Until somebody looks after them.
+    outward: Mutex<Option<mpsc::Receiver<(u16, TcpStream)>>>,
+    /// Cancelled as it ends.
+    over: CancellationToken,
     parts: Mutex<Option<Parts>>,
     host: Arc<Host>,
 }
@@ -76,16 +88,18 @@ pub(crate) struct Sandbox {
 /// What its end takes away.
 struct Parts {
     child: Child,
+    /// Those who read what it writes.
+    written: TaskTracker,
     _user: Option<User>,
 }
 
 impl Sandbox {
     /// Returns when the command of the plan runs, behind its lock.
-    pub(crate) async fn make(host: &Arc<Host>, request: Request) -> Result<Self, MakeError> {
+    pub(crate) async fn make(host: &Arc<Host>, mut request: Request) -> Result<Self, MakeError> {
         let began = Instant::now();
-        let user = match &host.users {
-            Some(users) => Some(users.take().ok_or(MakeError::NoUser)?),
-            None => None,
+        let user = match (request.user.take(), &host.users) {
+            (None, Some(users)) => Some(users.take().ok_or(MakeError::NoUser)?),
+            (taken, _) => taken,
         };
         let group = Arc::new(host.groups.make_group(&request.name)?);
         let (socket, theirs) = packets::pair()?;
@@ -98,15 +112,16 @@ impl Sandbox {
             }
         };
         let log: Log = Arc::new(Mutex::new(LogRing::new(host.options.log_bytes)));
+        let written = TaskTracker::new();
         if let Some(output) = child.stdout.take() {
-            host.tracker.spawn(output::keep(output, Stream::Output, Arc::clone(&log), Arc::clone(&host.clock)));
+            written.spawn(output::keep(output, Stream::Output, Arc::clone(&log), Arc::clone(&host.clock)));
         }
         if let Some(output) = child.stderr.take() {
-            host.tracker.spawn(output::keep(output, Stream::Error, Arc::clone(&log), Arc::clone(&host.clock)));
+            written.spawn(output::keep(output, Stream::Error, Arc::clone(&log), Arc::clone(&host.clock)));
         }
         let user_id = user.as_ref().map(|user| user.id);
         let process = child.id().unwrap_or(0);
-        let (link, notices) = Link::start(Channel::new(socket)?, &host.tracker);
+        let (link, received) = Link::start(Channel::new(socket)?, &host.tracker);
         let mut sandbox = Self {
             name: request.name.clone(),
             link,
@@ -115,8 +130,10 @@ impl Sandbox {
             landlock: Landlock::Absent,
             locked_after: Duration::ZERO,
             started_after: Duration::ZERO,
-            notices: AsyncMutex::new(notices),
-            parts: Mutex::new(Some(Parts { child, _user: user })),
+            notices: AsyncMutex::new(received.notices),
+            outward: Mutex::new(Some(received.outward)),
+            over: CancellationToken::new(),
+            parts: Mutex::new(Some(Parts { child, written, _user: user })),
             host: Arc::clone(host),
         };
         let outcome = tokio::time::timeout(PATIENCE, sandbox.begin(process, user_id, request, began)).await;
@@ -228,13 +245,25 @@ impl Sandbox {
         output::locked(&self.log).tail(TAIL_LINES)
     }
 
+    /// What connects to its doors goes the way that `ways` say, until it ends. The first call counts.
+    pub(crate) fn let_out(&self, ways: Ways) {
+        let outward = self.outward.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(outward) = outward {
+            self.host.tracker.spawn(ways.serve(outward, self.over.clone()));
+        }
+    }
+
     /// Kills everything in it and takes away what it was made of. Again is nothing.
     pub(crate) async fn end(&self) {
         let parts = self.parts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         let Some(mut parts) = parts else { return };
+        self.over.cancel();
         // With its monitor, the first process in it is killed, and with that all others.
         let killed = parts.child.kill().await;
         let removed = self.group.remove().await;
+        // What it wrote last is in its log. Whoever wrote too much to be read by now has lost it.
+        parts.written.close();
+        let _ = tokio::time::timeout(LAST_WORDS, parts.written.wait()).await;
         self.host.home.forget_process(&self.name);
         let folder = self.folder();
         if folder.exists() {

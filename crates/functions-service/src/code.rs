@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bytes::Bytes;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use stoa_model::assistant::InvalidProfile;
 use stoa_model::function::{CodeFile, MAX_CODE_BYTES, MAX_CODE_FILES, code_path};
@@ -156,12 +157,23 @@ fn open_folders(folder: &Path) -> io::Result<()> {
 }
 
 /// Of what a version is: its code and its settings.
-pub fn version_digest(code: &str, settings: &serde_json::Value) -> String {
+pub fn version_digest(code: &str, settings: &Value) -> String {
     let mut hash = Sha256::new();
     hash.update(code.as_bytes());
-    // Maps are ordered by their keys, so the same settings are the same text.
-    hash.update(settings.to_string().as_bytes());
+    hash.update(in_order(settings).to_string().as_bytes());
     hex(&hash.finalize())
+}
+
+/// The same settings are the same text, in whatever order somebody wrote them.
+fn in_order(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<_, _> = fields.iter().map(|(name, value)| (name.clone(), in_order(value))).collect();
+            Value::Object(fields.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(in_order).collect()),
+        plain => plain.clone(),
+    }
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -179,7 +191,7 @@ mod tests {
     fn code(files: &[(&str, &str)]) -> Code {
         let mut code = Code::default();
         for (path, text) in files {
-            code.put(path, Bytes::copy_from_slice(text.as_bytes()), path.ends_with(".sh")).unwrap();
+            code.put(path, Bytes::copy_from_slice(text.as_bytes()), path.starts_with("run")).unwrap();
         }
         code
     }
@@ -198,8 +210,13 @@ mod tests {
     #[test]
     fn what_goes_nowhere_or_too_far_is_refused() {
         assert!(matches!(Code::default().put("../x", Bytes::new(), false), Err(CodeError::Path(_))));
-        assert!(matches!(code(&[("a", ""), ("a/b", "")]).checked(), Err(CodeError::FileAndFolder(path)) if path == "a"));
-        assert!(matches!(Code::from_archive(b"no archive at all, but long enough to be looked at".repeat(20).as_slice()), Err(CodeError::Archive(_))));
+        assert!(
+            matches!(code(&[("a", ""), ("a/b", "")]).checked(), Err(CodeError::FileAndFolder(path)) if path == "a")
+        );
+        assert!(matches!(
+            Code::from_archive(b"no archive at all, but long enough to be looked at".repeat(20).as_slice()),
+            Err(CodeError::Archive(_))
+        ));
         let many: Vec<_> = (0..=MAX_CODE_FILES).map(|number| number.to_string()).collect();
         let many: Vec<_> = many.iter().map(|name| (name.as_str(), "")).collect();
         assert!(matches!(code(&many).checked(), Err(CodeError::TooMany)));
@@ -214,12 +231,15 @@ mod tests {
         code(&[("lib/deep/x.js", "1"), ("run.sh", "2")]).write_to(folder.path()).unwrap();
         assert_eq!(std::fs::read(folder.path().join("lib/deep/x.js")).unwrap(), b"1");
         let mode = |path: &str| std::fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
-        assert_eq!([mode("lib"), mode("lib/deep"), mode("lib/deep/x.js"), mode("run.sh")], [0o755, 0o755, 0o644, 0o755]);
+        assert_eq!(
+            [mode("lib"), mode("lib/deep"), mode("lib/deep/x.js"), mode("run.sh")],
+            [0o755, 0o755, 0o644, 0o755]
+        );
     }
 
     #[test]
     fn a_version_is_its_code_and_its_settings() {
-        let settings = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        let settings = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let one = version_digest("aa", &settings(r#"{"a":1,"b":2}"#));
         assert_eq!(one, version_digest("aa", &settings(r#"{"b":2,"a":1}"#)));
         assert_ne!(one, version_digest("ab", &settings(r#"{"a":1,"b":2}"#)));

@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stoa_functions::activator::{Activator, Lane};
 use stoa_functions::spec::Draft;
 use stoa_functions::{EngineError, Spec, Version, VersionId};
+use stoa_functions_local::{LocalEngine, TreeLimits};
 use stoa_model::{FunctionId, Principal};
 use stoa_objects::{Digest, Objects};
 use stoa_storage::{CallableFunction, Database, RunnableVersion, StorageError};
 use tokio::sync::OnceCell;
 
+use crate::builds::{Builds, lay_over};
 use crate::code::Code;
 use crate::service::ServiceError;
 
@@ -51,14 +53,15 @@ impl Key {
 pub(crate) struct Deployments {
     database: Database,
     objects: Objects,
+    builds: Arc<Builds>,
     /// Nothing in it need be kept.
     folder: PathBuf,
     served: Mutex<HashMap<Key, Arc<OnceCell<Arc<Lane>>>>>,
 }
 
 impl Deployments {
-    pub(crate) fn new(database: Database, objects: Objects, folder: PathBuf) -> Self {
-        Self { database, objects, folder, served: Mutex::default() }
+    pub(crate) fn new(database: Database, objects: Objects, builds: Arc<Builds>, folder: PathBuf) -> Self {
+        Self { database, objects, builds, folder, served: Mutex::default() }
     }
 
     fn served(&self) -> MutexGuard<'_, HashMap<Key, Arc<OnceCell<Arc<Lane>>>>> {
@@ -66,9 +69,14 @@ impl Deployments {
     }
 
     /// The lane of a version, which is made if it is not there.
-    pub(crate) async fn lane(&self, activator: &Activator, key: &Key) -> Result<Arc<Lane>, ServiceError> {
+    pub(crate) async fn lane(
+        &self,
+        engine: &LocalEngine,
+        activator: &Activator,
+        key: &Key,
+    ) -> Result<Arc<Lane>, ServiceError> {
         let cell = Arc::clone(self.served().entry(key.clone()).or_default());
-        let lane = cell.get_or_try_init(|| Box::pin(self.deploy(activator, key))).await;
+        let lane = cell.get_or_try_init(|| Box::pin(self.deploy(engine, activator, key))).await;
         if lane.is_err() {
             // Nothing stands for what could not be made.
             self.served().retain(|other, kept| other != key || kept.get().is_some());
@@ -76,17 +84,22 @@ impl Deployments {
         lane.cloned()
     }
 
-    async fn deploy(&self, activator: &Activator, key: &Key) -> Result<Arc<Lane>, ServiceError> {
+    async fn deploy(&self, engine: &LocalEngine, activator: &Activator, key: &Key) -> Result<Arc<Lane>, ServiceError> {
         let runnable =
             self.database.runnable_version(&Principal::System("functions"), key.function, key.version).await?;
         let spec = Arc::new(spec(&runnable)?);
-        let code = self.materialise(&runnable).await?;
+        let code = self.materialise(engine, key.function, &runnable).await?;
         let version = Version { id: key.engine_name()?, spec, code, volumes: Vec::new() };
         Ok(activator.serve(version).await?)
     }
 
     /// A folder with the code, made once and used by all that run the same.
-    async fn materialise(&self, runnable: &RunnableVersion) -> Result<PathBuf, ServiceError> {
+    async fn materialise(
+        &self,
+        engine: &LocalEngine,
+        function: FunctionId,
+        runnable: &RunnableVersion,
+    ) -> Result<PathBuf, ServiceError> {
         let digest: Digest = runnable.code.digest.parse().map_err(|_| {
             let row = runnable.code.digest.clone();
             StorageError::Inconsistent { table: "functions", column: "code", row }
@@ -96,9 +109,11 @@ impl Deployments {
             return Ok(place);
         }
         let archive = self.objects.get(digest).await?;
+        let code = Code::from_archive(&archive).map_err(|error| ServiceError::Internal(error.to_string()))?;
+        let packages = self.builds.packages(engine, function, &code).await?;
         let making = self.folder.join(format!(".{digest}.{:x}", rand::random::<u64>()));
         let (into, finished) = (making.clone(), place.clone());
-        let made = tokio::task::spawn_blocking(move || write(&archive, &into, &finished)).await;
+        let made = tokio::task::spawn_blocking(move || write(&code, &packages, &into, &finished)).await;
         made.map_err(|error| ServiceError::Internal(error.to_string()))??;
         Ok(place)
     }
@@ -154,17 +169,20 @@ pub(crate) fn spec(runnable: &RunnableVersion) -> Result<Spec, ServiceError> {
     Spec::try_from(draft).map_err(ServiceError::Spec)
 }
 
-fn write(archive: &[u8], making: &Path, finished: &Path) -> Result<(), ServiceError> {
-    let code = Code::from_archive(archive).map_err(|error| ServiceError::Internal(error.to_string()))?;
+fn write(code: &Code, packages: &[PathBuf], making: &Path, finished: &Path) -> Result<(), ServiceError> {
     std::fs::create_dir_all(making).map_err(ServiceError::Disk)?;
-    let written = code.write_to(making).and_then(|()| std::fs::rename(making, finished));
-    match written {
+    let limits = TreeLimits { entries: u64::MAX, bytes: u64::MAX };
+    let laid = code
+        .write_to(making)
+        .map_err(ServiceError::Disk)
+        .and_then(|()| packages.iter().try_for_each(|packages| lay_over(packages, making, limits)));
+    match laid.and_then(|()| std::fs::rename(making, finished).map_err(ServiceError::Disk)) {
         Ok(()) => Ok(()),
         // Somebody else has made the same meanwhile.
         Err(_) if finished.is_dir() => std::fs::remove_dir_all(making).map_err(ServiceError::Disk),
         Err(error) => {
             let _ = std::fs::remove_dir_all(making);
-            Err(ServiceError::Disk(error))
+            Err(error)
         }
     }
 }

@@ -62,11 +62,11 @@ async fn answer(
     request.headers_mut().remove(CONNECTION);
     request.headers_mut().insert(HOST, http::HeaderValue::from_static("localhost"));
     let caller = Caller { user: None, queue: "models".to_owned() };
-    let called = async {
+    let outcome = async {
         let function = service.callable(&Whom::Name(name)).await?;
         service.call(&function, &Target::Alias(alias), &caller, request).await
     };
-    match called.await {
+    match outcome.await {
         Ok(mut response) => {
             for header in [CONNECTION, TRANSFER_ENCODING] {
                 response.headers_mut().remove(header);

@@ -1,5 +1,6 @@
 //! Functions as this server offers them: their code, what is served of them, who gets which version, and what that takes.
 
+mod builds;
 mod code;
 mod deployments;
 mod inside;
@@ -8,13 +9,19 @@ mod routing;
 mod service;
 mod templates;
 mod timers;
+mod ways;
 
+pub use builds::BuildStatus;
 pub use code::{Code, CodeError, Entry, version_digest};
 pub use inside::{HOST_SUFFIX, InsideFunctions, base_url};
 pub use metering::{ColdSums, LATENCY_BOUNDS_MS, Latencies};
 pub use routing::Target;
 pub use service::{
-    Answered, Caller, EngineStatus, FunctionService, MeteredBody, Options, ServiceError, ServingInstance, Whom,
+    Answered, Caller, EngineStatus, FunctionService, Makers, MeteredBody, NoMakers, Options, ServiceError,
+    ServingInstance, Whom,
 };
+pub use stoa_functions_local::build::BuildOptions;
+pub use stoa_functions_local::{JobLimits, JobOutcome, JobState};
 pub use templates::{TEMPLATES, Template, TemplateKind, Words, template};
 pub use timers::{TimerError, next_run};
+pub use ways::{HOME, Home};

@@ -167,7 +167,11 @@ impl Meter {
     pub(crate) async fn write(&self, database: &Database, now: Timestamp) -> Result<(), StorageError> {
         let rows: Vec<FunctionUsage> = {
             let minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
-            minutes.iter().filter(|(_, sums)| !sums.written).map(|((minute, account), sums)| self.row(*minute, account, sums)).collect()
+            minutes
+                .iter()
+                .filter(|(_, sums)| !sums.written)
+                .map(|((minute, account), sums)| self.row(*minute, account, sums))
+                .collect()
         };
         if !rows.is_empty() {
             database.record_function_usage(&Principal::System("functions"), &rows).await?;
@@ -236,7 +240,8 @@ mod tests {
     fn a_minute_adds_up_by_account() {
         let now = Timestamp::from_millis(90_000);
         let meter = Meter::new(InstanceId::generate(now));
-        let account = Account { function: FunctionId::generate(now), version: Some(1), alias: "live".to_owned(), caller: None };
+        let account =
+            Account { function: FunctionId::generate(now), version: Some(1), alias: "live".to_owned(), caller: None };
         let done = Done { failed: false, duration: Duration::from_millis(7), cold: None };
         meter.call(account.clone(), done, now);
         meter.call(account.clone(), Done { failed: true, ..done }, Timestamp::from_millis(119_999));

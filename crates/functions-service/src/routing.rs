@@ -142,14 +142,12 @@ mod tests {
     #[test]
     fn a_cookie_counts_as_well_and_without_one_it_is_by_chance() {
         let by_cookie = function(50, Some(Sticky::Cookie("who".to_owned())));
-        let seen: std::collections::HashSet<_> = (0..50)
-            .map(|user| choose(&by_cookie, &headers("cookie", format!("a=1; who={user}; b=2"))))
-            .collect();
+        let seen: std::collections::HashSet<_> =
+            (0..50).map(|user| choose(&by_cookie, &headers("cookie", format!("a=1; who={user}; b=2")))).collect();
         assert_eq!(seen.len(), 2);
         let one = headers("cookie", "x=y; who=me".to_owned());
         assert!((0..20).all(|_| choose(&by_cookie, &one) == choose(&by_cookie, &one)));
-        let by_chance: std::collections::HashSet<_> =
-            (0..200).map(|_| choose(&by_cookie, &HeaderMap::new())).collect();
+        let by_chance: std::collections::HashSet<_> = (0..200).map(|_| choose(&by_cookie, &HeaderMap::new())).collect();
         assert_eq!(by_chance.len(), 2);
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,11 @@ use bytes::Bytes;
 use http::header::COOKIE;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
+use stoa_egress::Egress;
 use stoa_functions::activator::{Activator, Lane, Options as ActivatorOptions, Refusal, Rejected, Served};
 use stoa_functions::{Body, Capabilities, ColdStart, Engine, Instance, LogPage, RequestBody, SpecError};
-use stoa_functions_local::{LocalEngine, Options as EngineOptions};
+use stoa_functions_local::build::{BuildError, BuildOptions};
+use stoa_functions_local::{JobOutcome, LocalEngine, Options as EngineOptions, WayOut};
 use stoa_model::{Clock, FunctionId, InstanceId, Principal, UserId};
 use stoa_objects::{Objects, ObjectsError};
 use stoa_storage::{CallableFunction, Database, Notice, StorageError};
@@ -22,21 +25,50 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::builds::{BuildStatus, Builds};
 use crate::deployments::{Deployments, Key};
 use crate::metering::{Account, Done, Meter};
 use crate::routing::{Place, Target};
+use crate::ways::{Home, Ways};
 
 /// Functions whose routes are at hand.
 const MOST_KNOWN: usize = 10_000;
 /// How often a call is given to another version because the one it had is served no more.
 const CHOICES: u32 = 5;
 const WRITE_EVERY: Duration = Duration::from_secs(1);
+/// Of idle instances, every so often.
+const IDLE_TICKS: u32 = 15;
+
+/// Who may make functions, which are programs that run on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Makers {
+    /// None run here.
+    Nobody,
+    Administrators,
+    Everybody,
+}
+
+impl FromStr for Makers {
+    type Err = NoMakers;
+
+    fn from_str(text: &str) -> Result<Self, NoMakers> {
+        match text {
+            "off" => Ok(Self::Nobody),
+            "administrators" => Ok(Self::Administrators),
+            "everyone" => Ok(Self::Everybody),
+            _ => Err(NoMakers),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("use `administrators`, `everyone` or `off`")]
+pub struct NoMakers;
 
 /// What an operator has chosen.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whether functions run at all.
-    pub enabled: bool,
+    pub makers: Makers,
     /// Where code lies while it runs, and the engine's own folder is. Nothing in it need be kept.
     pub folder: PathBuf,
     /// The program that runs the first process of sandboxes.
@@ -45,6 +77,8 @@ pub struct Options {
     pub runtimes: Vec<PathBuf>,
     /// Interpreters of each kind that wait for code.
     pub waiting: usize,
+    /// How packages are installed.
+    pub builds: BuildOptions,
 }
 
 /// Who is asked for by a call.
@@ -70,6 +104,14 @@ pub enum ServiceError {
     NotFound,
     #[error("functions do not run on this server: {0}")]
     Unavailable(String),
+    #[error("its packages could not be installed: {outcome}")]
+    Build {
+        outcome: JobOutcome,
+        /// The end of what was written meanwhile.
+        log: String,
+    },
+    #[error("its packages cannot be installed")]
+    Builder(#[from] BuildError),
     #[error("the settings cannot be used: {0}")]
     Spec(#[source] SpecError),
     #[error(transparent)]
@@ -111,6 +153,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     tracker: TaskTracker,
     deployments: Deployments,
+    builds: Arc<Builds>,
+    ways: Arc<Ways>,
     meter: Meter,
     running: tokio::sync::Mutex<Option<Arc<Running>>>,
     known: Mutex<HashMap<String, Arc<CallableFunction>>>,
@@ -130,18 +174,28 @@ impl FunctionService {
         options: Options,
         database: Database,
         objects: Objects,
+        egress: Egress,
         clock: Arc<dyn Clock>,
-        tracker: TaskTracker,
+        tracker: &TaskTracker,
         shutdown: CancellationToken,
     ) -> Self {
+        let builds = Arc::new(Builds::new(
+            database.clone(),
+            objects.clone(),
+            Arc::clone(&clock),
+            options.builds.clone(),
+            options.folder.join("packages"),
+        ));
         let code = options.folder.join("code");
         let shared = Shared {
-            deployments: Deployments::new(database.clone(), objects, code),
+            deployments: Deployments::new(database.clone(), objects, Arc::clone(&builds), code),
+            builds,
             meter: Meter::new(InstanceId::generate(clock.now())),
             options,
             database,
             clock,
             tracker: tracker.clone(),
+            ways: Arc::new(Ways { egress, home: OnceLock::new() }),
             running: tokio::sync::Mutex::default(),
             known: Mutex::default(),
             changes: AtomicU64::new(0),
@@ -152,6 +206,20 @@ impl FunctionService {
         tracker.spawn(account(service.clone(), shutdown.clone()));
         tracker.spawn(crate::timers::keep(service.clone(), shutdown));
         service
+    }
+
+    /// Says where the server itself is reached, as soon as it is. Once.
+    pub fn set_home(&self, home: Arc<dyn Home>) {
+        // Whoever says it twice has said the same.
+        let _ = self.shared.ways.home.set(home);
+    }
+
+    pub fn may_make(&self, principal: &Principal) -> bool {
+        match self.shared.options.makers {
+            Makers::Nobody => false,
+            Makers::Administrators => principal.may_administer(),
+            Makers::Everybody => principal.user_id().is_some(),
+        }
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -173,7 +241,7 @@ impl FunctionService {
             return Ok(Arc::clone(running));
         }
         let options = &self.shared.options;
-        if !options.enabled {
+        if options.makers == Makers::Nobody {
             return Err(ServiceError::Unavailable("they are switched off (`STOA_FUNCTIONS`)".to_owned()));
         }
         let code = options.folder.join("code");
@@ -186,6 +254,8 @@ impl FunctionService {
         let mut engine = EngineOptions::new(options.folder.join("engine"), options.init.clone());
         engine.runtimes.clone_from(&options.runtimes);
         engine.waiting = options.waiting;
+        let way_out: Arc<dyn WayOut> = Arc::<Ways>::clone(&self.shared.ways);
+        engine.way_out = Some(way_out);
         let engine = LocalEngine::start(engine, Arc::clone(&self.shared.clock)).await;
         let engine = engine.map_err(|error| {
             let mut text = error.to_string();
@@ -285,7 +355,7 @@ impl FunctionService {
     async fn lane(&self, function: &CallableFunction, version: Option<u32>) -> Result<Arc<Lane>, ServiceError> {
         let running = self.running().await?;
         let key = Key::new(function, version);
-        let lane = self.shared.deployments.lane(&running.activator, &key).await;
+        let lane = self.shared.deployments.lane(&running.engine, &running.activator, &key).await;
         lane.map_err(|error| match error {
             ServiceError::Storage(StorageError::NotFound) => ServiceError::NotFound,
             error => error,
@@ -302,9 +372,7 @@ impl FunctionService {
             }
             let Ok(seen) = running.engine.instances(&lane.version().id) else { continue };
             let all = seen.borrow().clone();
-            instances.extend(
-                all.iter().cloned().map(|instance| ServingInstance { version: key.version, instance }),
-            );
+            instances.extend(all.iter().cloned().map(|instance| ServingInstance { version: key.version, instance }));
         }
         instances
     }
@@ -318,6 +386,11 @@ impl FunctionService {
             counts.insert(id, running);
         }
         counts
+    }
+
+    /// The latest installation of packages for a function, with its log after a line.
+    pub fn build(&self, function: FunctionId, after: u64) -> Option<BuildStatus> {
+        self.shared.builds.status(function, after)
     }
 
     /// What an instance of a function has written after a line.
@@ -379,15 +452,17 @@ impl FunctionService {
 
     fn take_account(&self, key: &Key, lane: &Lane) {
         let spec = &lane.version().spec;
-        let account =
-            Account { function: key.function, version: key.version, alias: String::new(), caller: None };
+        let account = Account { function: key.function, version: key.version, alias: String::new(), caller: None };
         let now = self.shared.clock.now();
         self.shared.meter.instances(account, lane.take_account(), spec.cpu_millis, spec.memory_mib, now);
     }
 
-    async fn write_account(&self) {
+    /// What is idle takes memory alone, and is looked at seldom, so that it costs no writing every second.
+    async fn write_account(&self, idle: bool) {
         for (key, lane) in self.shared.deployments.all() {
-            self.take_account(&key, &lane);
+            if idle || lane.load() != (0, 0) {
+                self.take_account(&key, &lane);
+            }
         }
         if let Err(error) = self.shared.meter.write(&self.shared.database, self.shared.clock.now()).await {
             tracing::warn!(%error, "what functions took is written later");
@@ -400,14 +475,14 @@ impl FunctionService {
         if let Some(running) = running {
             running.engine.shut_down().await;
         }
-        self.write_account().await;
+        self.write_account(true).await;
     }
 }
 
 async fn account(service: FunctionService, shutdown: CancellationToken) {
-    loop {
+    for tick in 0_u32.. {
         tokio::select! {
-            () = tokio::time::sleep(WRITE_EVERY) => service.write_account().await,
+            () = tokio::time::sleep(WRITE_EVERY) => service.write_account(tick % IDLE_TICKS == 0).await,
             () = shutdown.cancelled() => return,
         }
     }

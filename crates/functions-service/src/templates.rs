@@ -5,6 +5,10 @@ use serde_json::{Value, json};
 use stoa_model::function::Language;
 
 use crate::code::{Code, CodeError};
+use crate::ways::HOME;
+
+/// Where Stoa is to a function that is bound to it.
+const HOME_PORT: u16 = 3210;
 
 /// What a template is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -141,7 +145,14 @@ impl Template {
         let interpreter = if self.language == Language::Node { "node" } else { "python3" };
         // Agents wait for models and for people most of the time.
         let concurrency = if matches!(self.kind, TemplateKind::Job) { 1 } else { 8 };
-        json!({ "command": [interpreter, self.file.0], "concurrency": concurrency })
+        let mut settings = json!({ "command": [interpreter, self.file.0], "concurrency": concurrency });
+        if self.kind == TemplateKind::AgentWithModel {
+            let stoa = json!({ "name": "stoa", "host": HOME, "port": 80, "local_port": HOME_PORT });
+            settings["bindings"] = json!([stoa]);
+            let url = format!("http://127.0.0.1:{HOME_PORT}");
+            settings["environment"] = json!({ "STOA_URL": url, "MODEL": "local/smollm2:135m" });
+        }
+        settings
     }
 }
 

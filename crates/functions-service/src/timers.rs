@@ -38,7 +38,8 @@ pub fn next_run(cron: &str, time_zone: &str, after: Timestamp) -> Result<Option<
     let moment = chrono::DateTime::from_timestamp_millis(after.as_millis());
     let moment = moment.ok_or_else(|| TimerError::Cron("the time is out of range".to_owned()))?.with_timezone(&zone);
     // It is never due within a lifetime: 30 February.
-    Ok(cron.find_next_occurrence(&moment, false).ok().map(|next| Timestamp::from_millis(next.timestamp_millis())))
+    let next = cron.find_next_occurrence(&moment, false).ok();
+    Ok(next.map(|next| Timestamp::from_millis(next.timestamp() * 1_000)))
 }
 
 pub(crate) async fn keep(service: FunctionService, shutdown: CancellationToken) {
@@ -83,8 +84,10 @@ async fn take(service: &FunctionService, due: DueTimer, now: Timestamp) {
 
 async fn call(service: &FunctionService, due: &DueTimer) -> Result<u16, ServiceError> {
     let TimerProfile { alias, path, body, .. } = &due.timer.profile;
-    let kind = if serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok() { "application/json" } else { "text/plain" };
-    let id = HeaderValue::from_str(&due.timer.id.to_string()).map_err(|error| ServiceError::Internal(error.to_string()))?;
+    let kind =
+        if serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok() { "application/json" } else { "text/plain" };
+    let id =
+        HeaderValue::from_str(&due.timer.id.to_string()).map_err(|error| ServiceError::Internal(error.to_string()))?;
     let request = Request::post(path.as_str())
         .header(HOST, "localhost")
         .header(CONTENT_TYPE, kind)

@@ -1,6 +1,7 @@
 //! What a version asks for: its command and port, how much of the machine, how many instances, how long it may take.
 
 mod check;
+mod network;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::Isolation;
 
 pub use check::SpecError;
+pub use network::{Binding, Host, HostPattern, Network, PROXY_VARIABLES, PatternError};
 
 /// A [`Draft`] that was found to be in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +71,8 @@ pub struct Draft {
     pub stop_grace_ms: u64,
     pub volumes: Vec<Volume>,
     pub network: Network,
+    /// Services beside what the network says.
+    pub bindings: Vec<Binding>,
     /// The least that the host must give.
     pub isolation: Isolation,
 }
@@ -143,16 +147,6 @@ pub struct Volume {
     pub read_only: bool,
 }
 
-/// What the function reaches beyond itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Network {
-    #[default]
-    None,
-    /// These hosts, through the proxy of the server.
-    Proxy { allowed: Vec<String> },
-}
-
 impl Default for Draft {
     fn default() -> Self {
         Self {
@@ -172,6 +166,7 @@ impl Default for Draft {
             stop_grace_ms: 10_000,
             volumes: Vec::new(),
             network: Network::default(),
+            bindings: Vec::new(),
             isolation: Isolation::default(),
         }
     }
@@ -202,6 +197,11 @@ impl Draft {
 
     pub fn disk_bytes(&self) -> u64 {
         u64::from(self.disk_mib) * 1024 * 1024
+    }
+
+    /// Whether it reaches anything beyond itself.
+    pub fn needs_a_way_out(&self) -> bool {
+        self.network != Network::None || !self.bindings.is_empty()
     }
 
     pub fn stop_grace(&self) -> Duration {

@@ -165,7 +165,7 @@ where
         tracker: shared.tracker.clone(),
     };
     let io = Watched::new(TokioIo::new(stream), Arc::clone(&activity));
-    let mut connection = pin!(shared.protocol.serve_connection(io, requests));
+    let mut connection = pin!(shared.protocol.serve_connection_with_upgrades(io, requests));
     let mut shutdown = pin!(shared.shutdown.cancelled());
     let mut cut = pin!(shared.cut.cancelled());
     let mut timer = Timer { sleep: None };

@@ -328,7 +328,11 @@ pub fn variable(field: &'static str, name: &str) -> Result<String, InvalidProfil
         && name.len() <= 100
         && name.chars().all(fits)
         && !name.starts_with(|first: char| first.is_ascii_digit());
-    if valid { Ok(name.to_owned()) } else { Err(wrong(field, "1 to 100 letters, digits and _, not beginning with a digit")) }
+    if valid {
+        Ok(name.to_owned())
+    } else {
+        Err(wrong(field, "1 to 100 letters, digits and _, not beginning with a digit"))
+    }
 }
 
 /// What a version is remembered by.
@@ -345,7 +349,11 @@ pub fn code_path(path: &str) -> Result<String, InvalidProfile> {
         && !path.chars().any(odd)
         && !path.split('/').any(bad)
         && path.split('/').count() <= MAX_DEPTH;
-    if valid { Ok(path.to_owned()) } else { Err(wrong("path", format!("`{}` is no path of a file", path.escape_debug()))) }
+    if valid {
+        Ok(path.to_owned())
+    } else {
+        Err(wrong("path", format!("`{}` is no path of a file", path.escape_debug())))
+    }
 }
 
 /// Versions and how many percent of the calls each gets, for those who look.
@@ -382,7 +390,8 @@ mod tests {
         let route = AliasRoute { version: 1, canary: Some(Canary { version: 2, percent: 10 }) };
         assert_eq!([0.0, 0.099, 0.1, 0.999].map(|place| route.choose(place)), [2, 2, 1, 1]);
         assert_eq!(AliasRoute { version: 1, canary: None }.choose(0.0), 1);
-        let change = |version, percent| AliasChange { version: 1, canary: Some(Canary { version, percent }), sticky: None };
+        let change =
+            |version, percent| AliasChange { version: 1, canary: Some(Canary { version, percent }), sticky: None };
         assert!(change(2, 99).checked().is_ok());
         for change in [change(1, 10), change(2, 0), change(2, 100)] {
             assert_eq!(change.checked().unwrap_err().field, "canary");

@@ -29,8 +29,7 @@ pub use access::{Predicate, Principal, Scope, Sight, Usable, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
     AllowanceId, ApiKeyId, AssistantFolderId, AssistantId, AssistantShareId, ConversationId, FileId, FunctionId,
-    FunctionTimerId, GenerationId,
-    IdentityId, InstanceId, MessageId, PersonalProviderId, ProjectId, PromptId, ProviderId, PullId, SessionId, ShareId,
-    StreamId, UsageId, UserId,
+    FunctionTimerId, GenerationId, IdentityId, InstanceId, MessageId, PersonalProviderId, ProjectId, PromptId,
+    ProviderId, PullId, SessionId, ShareId, StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

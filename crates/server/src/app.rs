@@ -7,7 +7,7 @@ use stoa_dispatch::Dispatch;
 use stoa_egress::Egress;
 use stoa_functions_service::FunctionService;
 use stoa_identity::Door;
-use stoa_model::{Clock, Principal, Timestamp};
+use stoa_model::{Clock, Timestamp};
 use stoa_storage::{Database, Secret};
 
 use crate::figures::Figures;
@@ -40,8 +40,6 @@ pub struct AppOptions {
     pub trusted_proxies: TrustedProxies,
     /// Whether people may have their browsers call providers of their own.
     pub personal_providers: bool,
-    /// Whether everybody may make functions, and not administrators alone.
-    pub everybody_makes_functions: bool,
     /// Has everybody's figures, for `GET /metrics`.
     pub figures: Figures,
     /// Whoever shows it may read them from elsewhere than this machine.
@@ -49,11 +47,6 @@ pub struct AppOptions {
 }
 
 impl App {
-    /// Functions are programs that run on this machine: not everybody's to make, unless the operator says so.
-    pub(crate) fn may_make_functions(&self, principal: &Principal) -> bool {
-        principal.may_administer() || self.options.everybody_makes_functions && principal.user_id().is_some()
-    }
-
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -1,21 +1,31 @@
 //! `/fn/{name}/…`: functions by their addresses, for whoever their owners let in.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue, StatusCode, Uri};
+use http::header::{AUTHORIZATION, CONNECTION, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use http_body_util::BodyExt as _;
-use stoa_functions_service::{Caller, Target, Whom};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use stoa_functions::carry;
+use stoa_functions_service::{Caller, MeteredBody, Target, Whom};
 use stoa_model::function::HttpAccess;
 use stoa_model::{Principal, Scope};
 
 use crate::app::App;
-use crate::endpoints::functions::{own_hop, passed_on, refused};
+use crate::endpoints::functions::{own_hop, passed_on, passed_on_head, refused};
 use crate::extract::authenticate;
 use crate::problem::{Problem, Result};
 use crate::visitor::Visitor;
+
+/// For both sides to leave HTTP.
+const SWITCH_WITHIN: Duration = Duration::from_secs(10);
+/// A WebSocket on which nothing goes has this long: those who mean to stay send pings.
+const STANDS_STILL: Duration = Duration::from_mins(5);
 
 /// Where the function's own paths begin, for those that make links.
 const PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
@@ -74,7 +84,12 @@ async fn called(app: &App, request: Request) -> Result<Response> {
     let prefix = HeaderValue::from_str(&format!("/fn/{name}")).map_err(|_| Problem::not_found())?;
     let target = Target::Alias(function.http.alias.clone());
     let version = parts.version;
+    let asks = switches(&parts.headers);
     own_hop(&mut parts.headers);
+    let ours = parts.extensions.remove::<OnUpgrade>().filter(|_| asks && version == http::Version::HTTP_11);
+    if ours.is_some() {
+        asking(&mut parts.headers);
+    }
     let mut request = http::Request::new(body.map_err(Into::into).boxed_unsync());
     *request.method_mut() = parts.method;
     *request.uri_mut() = uri;
@@ -85,8 +100,47 @@ async fn called(app: &App, request: Request) -> Result<Response> {
     }
     *request.headers_mut() = parts.headers;
     request.headers_mut().insert(PREFIX, prefix);
-    let answer = app.functions.call(&function, &target, &caller, request).await;
-    Ok(passed_on(answer.map_err(refused)?))
+    let answer = app.functions.call(&function, &target, &caller, request).await.map_err(refused)?;
+    match ours {
+        Some(ours) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => Ok(switched(app, ours, answer)),
+        _ => Ok(passed_on(answer)),
+    }
+}
+
+/// Whether a request is one for a WebSocket (RFC 6455 §4.1). Nothing else is switched to.
+fn switches(headers: &HeaderMap) -> bool {
+    let says = |name, word: &str| {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|said| said.trim().eq_ignore_ascii_case(word))
+    };
+    says(CONNECTION, "upgrade") && says(UPGRADE, "websocket")
+}
+
+fn asking(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+}
+
+/// From here on, bytes go both ways until either side ends, or nothing goes for long. The call is on the account, and has
+/// its place at the instance, as long.
+fn switched(app: &App, ours: OnUpgrade, mut answer: http::Response<MeteredBody>) -> Response {
+    let theirs = hyper::upgrade::on(&mut answer);
+    let (head, body) = answer.into_parts();
+    app.door.tasks().spawn(async move {
+        let _held = body;
+        let both = async { tokio::try_join!(ours, theirs) };
+        match tokio::time::timeout(SWITCH_WITHIN, both).await {
+            Ok(Ok((ours, theirs))) => {
+                carry(TokioIo::new(ours), TokioIo::new(theirs), STANDS_STILL).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "a connection was not switched"),
+            Err(_) => tracing::debug!("a connection was not switched in time"),
+        }
+    });
+    let mut response = passed_on_head(head);
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    asking(response.headers_mut());
+    response
 }
 
 async fn by_key(app: &App, parts: &http::request::Parts) -> Result<Principal> {

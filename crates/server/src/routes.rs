@@ -29,6 +29,11 @@ pub fn application(app: App) -> Router {
         .with_state(app)
 }
 
+/// `/v1` alone, for programs that this server runs itself.
+pub fn model_routes(app: App) -> Router {
+    Router::new().merge(openai::routes()).layer(from_fn_with_state(app.clone(), trace::trace)).with_state(app)
+}
+
 /// `/api/v1`, with its document.
 pub(crate) fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", endpoints::routes())

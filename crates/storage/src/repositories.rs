@@ -12,6 +12,7 @@ pub(crate) mod conversations;
 pub(crate) mod exports;
 pub(crate) mod files;
 pub(crate) mod function_aliases;
+pub(crate) mod function_builds;
 pub(crate) mod function_timers;
 pub(crate) mod function_usage;
 pub(crate) mod function_versions;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use stoa_model::function::{
-    AliasChange, AliasRoute, Canary, CodeFile, Function, FunctionProfile, HttpAccess, HttpTrigger, Language, TimerProfile,
-    TimerRun,
+    AliasChange, AliasRoute, Canary, CodeFile, Function, FunctionProfile, HttpAccess, HttpTrigger, Language,
+    TimerProfile, TimerRun,
 };
 use stoa_model::person::Role;
 use stoa_model::provider::ProviderKind;
@@ -36,7 +36,8 @@ async fn person(database: &Database, name: &str) -> Principal {
 async fn code(database: &Database, letter: char) -> StoredCode {
     let digest = letter.to_string().repeat(64);
     assert!(database.claim_blob(&digest, NOW).await.unwrap());
-    let file = CodeFile { path: format!("{letter}.py"), bytes: 1, digest: digest.clone(), executable: false, text: true };
+    let file =
+        CodeFile { path: format!("{letter}.py"), bytes: 1, digest: digest.clone(), executable: false, text: true };
     StoredCode { digest, files: vec![file] }
 }
 
@@ -52,15 +53,13 @@ async fn function(database: &Database, who: &Principal, name: &str) -> Function 
     database.create_function(who, new, NOW).await.unwrap()
 }
 
-async fn change(
-    database: &Database,
-    who: &Principal,
-    id: FunctionId,
-    letter: char,
-) -> Function {
+async fn change(database: &Database, who: &Principal, id: FunctionId, letter: char) -> Function {
     let revision = database.function(who, id).await.unwrap().revision;
-    let change =
-        FunctionChange { code: Some(code(database, letter).await), revision: Some(revision), ..FunctionChange::default() };
+    let change = FunctionChange {
+        code: Some(code(database, letter).await),
+        revision: Some(revision),
+        ..FunctionChange::default()
+    };
     database.change_function(who, id, change, NOW).await.unwrap()
 }
 
@@ -198,12 +197,17 @@ on_both_engines! {
         publish(database, &ann, &made).await;
         change(database, &ann, made.id, 'b').await;
         change(database, &ann, made.id, 'c').await;
-        database.claim_blob(&"d".repeat(64), NOW).await.unwrap();
-        database.keep_function_build("key", &"d".repeat(64), 1, NOW).await.unwrap();
+        for letter in ['d', 'e'] {
+            database.claim_blob(&letter.to_string().repeat(64), NOW).await.unwrap();
+        }
+        let parts = ['d', 'e'].map(|letter| letter.to_string().repeat(64));
+        database.keep_function_build("key", &parts, NOW).await.unwrap();
+        database.keep_function_build("key", &parts[..1], NOW).await.unwrap();
+        assert_eq!(database.function_build("key").await.unwrap(), parts, "the first one stays");
+        assert!(database.function_build("other").await.unwrap().is_empty());
         let later = NOW.plus(Duration::from_hours(2));
         let condemned = database.condemn_blobs(later, later, 100).await.unwrap();
-        assert_eq!(condemned, ["b".repeat(64)], "`a` is version 1, `c` the next, `d` a build");
-        assert_eq!(database.function_build("key", NOW).await.unwrap(), Some("d".repeat(64)));
+        assert_eq!(condemned, ["b".repeat(64)], "`a` is version 1, `c` the next, `d` and `e` are packages");
     }
 
     async fn an_account_written_twice_counts_once(test: TestDatabase) {

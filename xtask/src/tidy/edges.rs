@@ -25,7 +25,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("stoa-mock-openai", &[]),
     ("stoa-functions", &["stoa-model"]),
     ("stoa-functions-init", &["stoa-confinement"]),
-    ("stoa-functions-local", &["stoa-confinement", "stoa-functions", "stoa-functions-init", "stoa-model"]),
+    (
+        "stoa-functions-local",
+        &["stoa-confinement", "stoa-egress", "stoa-functions", "stoa-functions-init", "stoa-model"],
+    ),
     (
         "stoa-functions-service",
         &["stoa-egress", "stoa-functions", "stoa-functions-local", "stoa-model", "stoa-objects", "stoa-storage"],

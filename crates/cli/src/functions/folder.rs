@@ -98,7 +98,10 @@ mod tests {
         write("lib/a.mjs", "2");
         write("node_modules/x/index.js", "3");
         write("lib/__pycache__/a.pyc", "4");
-        write("function.toml", "command = [\"node\", \"index.mjs\"]\ncpu_millis = 250\n[instances]\nminimum = 1\nmaximum = 2\n");
+        write(
+            "function.toml",
+            "command = [\"node\", \"index.mjs\"]\ncpu_millis = 250\n[instances]\nminimum = 1\nmaximum = 2\n",
+        );
         let sent = read(folder.path()).unwrap();
         assert_eq!(sent.files, 2);
         let settings = sent.settings.unwrap();

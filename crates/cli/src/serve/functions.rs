@@ -3,30 +3,69 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use stoa_functions_service::{FunctionService, Options};
+use axum::Router;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use stoa_egress::{BoxedStream, Egress};
+use stoa_functions_service::{BuildOptions, FunctionService, Home, JobLimits, Options};
 use stoa_model::Clock;
 use stoa_objects::Objects;
 use stoa_storage::Database;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, FunctionMakers};
+use crate::config::Config;
 
 pub(super) fn start(
     config: &Config,
     database: &Database,
     objects: &Objects,
+    egress: &Egress,
     clock: &Arc<dyn Clock>,
     tracker: &TaskTracker,
     helpers: CancellationToken,
 ) -> anyhow::Result<FunctionService> {
     let options = Options {
-        enabled: config.functions != FunctionMakers::Nobody,
+        makers: config.functions,
         folder: config.functions_dir.clone(),
         init: std::env::current_exe().context("this program's own path is not known")?,
         runtimes: config.function_runtimes.clone(),
         waiting: config.functions_waiting,
+        builds: BuildOptions {
+            pip_index: config.pip_index.clone(),
+            npm_registry: config.npm_registry.clone(),
+            hosts: config.build_hosts.clone(),
+            limits: JobLimits { disk_bytes: PACKAGES_BYTES, ..JobLimits::default() },
+            ..BuildOptions::default()
+        },
     };
-    let (database, objects, clock) = (database.clone(), objects.clone(), Arc::clone(clock));
-    Ok(FunctionService::start(options, database, objects, clock, tracker.clone(), helpers))
+    let (database, objects, egress) = (database.clone(), objects.clone(), egress.clone());
+    Ok(FunctionService::start(options, database, objects, egress, Arc::clone(clock), tracker, helpers))
+}
+
+/// Of the packages of one function.
+const PACKAGES_BYTES: u64 = 1 << 30;
+
+/// What waits in the pipe in either direction.
+const PIPE_BYTES: usize = 64 * 1024;
+
+/// The server for its own functions: the protocols of models, and nothing else. They show an API key like anybody.
+pub(super) struct Models {
+    pub(super) routes: Router,
+    pub(super) tracker: TaskTracker,
+}
+
+impl Home for Models {
+    fn connect(&self) -> BoxedStream {
+        let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
+        let service = TowerToHyperService::new(self.routes.clone());
+        self.tracker.spawn(async move {
+            let served =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service).await;
+            if let Err(error) = served {
+                tracing::debug!(%error, "a connection of a function has ended early");
+            }
+        });
+        Box::new(ours)
+    }
 }

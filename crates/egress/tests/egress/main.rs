@@ -8,4 +8,5 @@ mod proxies;
 mod redirects;
 mod refusals;
 mod secure;
+mod streams;
 mod support;

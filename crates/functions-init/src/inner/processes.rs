@@ -28,9 +28,8 @@ struct Hook {
 
 impl Processes {
     pub(crate) fn start(plan: &Plan) -> Result<Self, Failure> {
-        let waits = plan.port.is_none();
         let mut command = command(plan, &plan.command, None).map_err(|errno| Failure::Command { errno })?;
-        command.stdin(if waits { Stdio::piped() } else { Stdio::null() });
+        command.stdin(if plan.takes_code { Stdio::piped() } else { Stdio::null() });
         let mut child = command.spawn().map_err(|error| Failure::Command { errno: errno(&error) })?;
         Ok(Self {
             main: Pid::from_raw(child.id().cast_signed()),

@@ -9,6 +9,7 @@ use stoa_functions_init::protocol::Plan;
 
 use crate::host::{self, Host};
 use crate::sandbox::{Request, Volume};
+use crate::ways::Wanted;
 
 /// Where the code is, and where commands run.
 pub(crate) const CODE: &str = "/code";
@@ -35,12 +36,15 @@ pub(crate) fn request(host: &Host, version: &Version, name: &str) -> io::Result<
         limits: host.limits(spec.disk_bytes()),
         needs_landlock: spec.isolation.landlock,
         port: Some(spec.port),
+        takes_code: false,
+        doors: Wanted::by_spec(spec).ports(),
     };
     Ok(Request {
         name: name.to_owned(),
         plan,
         code: host::open(&version.code)?,
         volumes,
+        user: None,
         disk_bytes: spec.disk_bytes(),
         memory_bytes: spec.memory_bytes(),
     })
@@ -49,10 +53,13 @@ pub(crate) fn request(host: &Host, version: &Version, name: &str) -> io::Result<
 /// What every function finds, under what its version says.
 pub(crate) fn environment(host: &Host, version: &Version) -> BTreeMap<String, String> {
     let mut environment = base(host);
+    // Where a build puts the packages of Python; those of Node.js are found without.
+    environment.insert("PYTHONPATH".to_owned(), format!("{CODE}/python_modules"));
     environment.extend(version.spec.environment.clone());
     for name in ["PORT", "FC_SERVER_PORT"] {
         environment.insert(name.to_owned(), version.spec.port.to_string());
     }
+    environment.extend(Wanted::by_spec(&version.spec).variables());
     environment
 }
 

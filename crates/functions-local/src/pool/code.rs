@@ -36,7 +36,7 @@ fn link_folder(from: &Path, to: &Path, left: &mut usize) -> io::Result<()> {
 }
 
 /// By the user that the instance is.
-pub(super) fn readable(folder: &Path) -> io::Result<()> {
+pub(crate) fn readable(folder: &Path) -> io::Result<()> {
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
 }
 

@@ -25,6 +25,16 @@ pub(crate) struct Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Gone(pub(crate) Option<Ended>);
 
+/// What is no answer.
+pub(crate) struct Received {
+    pub(crate) notices: mpsc::Receiver<(Notice, Option<TcpStream>)>,
+    /// Connections to ports that lead out.
+    pub(crate) outward: mpsc::Receiver<(u16, TcpStream)>,
+}
+
+/// Connections that nobody has looked at yet.
+const WAITING_TO_LEAVE: usize = 64;
+
 #[derive(Default)]
 struct Waiting {
     last: u64,
@@ -38,19 +48,21 @@ enum Answer {
 }
 
 impl Link {
-    /// Listens until the sandbox ends. What is no answer comes out of the receiver.
-    pub(crate) fn start(
-        channel: Channel,
-        tracker: &TaskTracker,
-    ) -> (Arc<Self>, mpsc::Receiver<(Notice, Option<TcpStream>)>) {
+    /// Listens until the sandbox ends. What is no answer comes out of the receivers.
+    pub(crate) fn start(channel: Channel, tracker: &TaskTracker) -> (Arc<Self>, Received) {
         let link = Arc::new(Self { channel, waiting: Mutex::default(), gone: watch::Sender::new(None) });
-        let (notices, received) = mpsc::channel(16);
+        let (notices, remarks) = mpsc::channel(16);
+        let (outward, leaving) = mpsc::channel(WAITING_TO_LEAVE);
         let listening = Arc::clone(&link);
-        tracker.spawn(async move { listening.listen(notices).await });
-        (link, received)
+        tracker.spawn(async move { listening.listen(notices, outward).await });
+        (link, Received { notices: remarks, outward: leaving })
     }
 
-    async fn listen(&self, notices: mpsc::Sender<(Notice, Option<TcpStream>)>) {
+    async fn listen(
+        &self,
+        notices: mpsc::Sender<(Notice, Option<TcpStream>)>,
+        outward: mpsc::Sender<(u16, TcpStream)>,
+    ) {
         let mut ended = None;
         while let Ok(Some((notice, descriptor))) = self.channel.next().await {
             let connection = descriptor.map(connection).and_then(Result::ok);
@@ -65,6 +77,10 @@ impl Link {
                 Notice::Exited { ended: how } => {
                     ended = Some(how);
                     break;
+                }
+                // Too many at once are closed as they are dropped.
+                Notice::Outward { port } => {
+                    let _ = connection.map(|connection| outward.try_send((port, connection)));
                 }
                 // The first process says but a handful of these, and never waits for one to be read.
                 notice => drop(notices.try_send((notice, connection))),

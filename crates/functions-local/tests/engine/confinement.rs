@@ -9,6 +9,7 @@ use stoa_functions::spec::Volume;
 use stoa_functions::{Draft, Engine as _, EngineError, Folder, Isolation, Spec, Version, VersionId};
 
 use crate::support::{APP, House, processes_with, python};
+use crate::ways::binding;
 
 const CALLS: &str = include_str!("calls.py");
 
@@ -273,6 +274,9 @@ async fn what_the_host_does_not_give_is_refused_and_never_left_out() {
     let proxied = stoa_functions::spec::Network::Proxy { allowed: vec!["example.org".to_owned()] };
     let refused = house.engine.apply(version(Draft { network: proxied, ..draft() }, &code, Vec::new())).await;
     assert!(matches!(refused, Err(EngineError::Unsupported { .. })));
+    let bindings = vec![binding("db", "db.test", 1, 1_024)];
+    let refused = house.engine.apply(version(Draft { bindings, ..draft() }, &code, Vec::new())).await;
+    assert!(matches!(refused, Err(EngineError::Unsupported { what: "a way out" })));
     let link = house.folder.path().join("link");
     symlink("/etc", &link).unwrap();
     let refused = house.engine.apply(version(draft(), &link, Vec::new())).await;

@@ -2,7 +2,9 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a helper of a test fails by panicking")]
 
+mod build;
 mod confinement;
+mod jobs;
 mod lifecycle;
 mod limits;
 mod orphans;
@@ -10,3 +12,4 @@ mod pool;
 mod requests;
 mod serving;
 mod support;
+mod ways;

@@ -101,8 +101,7 @@ async fn the_environment_is_what_was_asked_for_and_nothing_of_the_servers() {
     let got = house.run(&instance, "import os; answer = sorted(os.environ.items())").await;
     assert!(got.contains("('GREETING', 'good day')") && got.contains("('PORT', '9000')"), "{got}");
     let names = house.run(&instance, "import os; answer = ' '.join(sorted(os.environ))").await;
-    let known =
-        "FC_SERVER_PORT GREETING HOME LANG LC_CTYPE PATH PORT PWD PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED TMPDIR";
+    let known = "FC_SERVER_PORT GREETING HOME LANG LC_CTYPE PATH PORT PWD PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONUNBUFFERED TMPDIR";
     for name in names.split(' ') {
         assert!(known.contains(name), "{name} of {names}");
     }

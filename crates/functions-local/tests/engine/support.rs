@@ -73,6 +73,17 @@ impl House {
         volumes: Vec<PathBuf>,
         change: impl FnOnce(&mut Draft),
     ) -> VersionId {
+        let code = self.code(name, files);
+        self.apply_code(name, code, volumes, change).await
+    }
+
+    pub(crate) async fn apply_code(
+        &self,
+        name: &str,
+        code: PathBuf,
+        volumes: Vec<PathBuf>,
+        change: impl FnOnce(&mut Draft),
+    ) -> VersionId {
         let mut draft = Draft {
             command: ["python3", "app.py"].map(str::to_owned).to_vec(),
             isolation: Isolation { landlock: true, ..Isolation::NAMESPACES },
@@ -84,7 +95,7 @@ impl House {
         let version = Version {
             id: id.clone(),
             spec: Arc::new(Spec::try_from(draft).unwrap()),
-            code: self.code(name, files),
+            code,
             volumes: volumes.into_iter().map(Folder).collect(),
         };
         self.engine.apply(version).await.unwrap();

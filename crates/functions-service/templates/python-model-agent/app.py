@@ -1,7 +1,7 @@
 """An agent that asks a model through Stoa and passes its answer on.
 
 It needs an API key: make one in the settings, and keep it with the function as the secret `STOA_API_KEY`. Which model it
-asks, the environment says in `MODEL`; where Stoa is, in `STOA_URL`, which every function finds there.
+asks, the environment says in `MODEL`, and where Stoa is in `STOA_URL`: at the port that the binding `stoa` leads to it.
 """
 
 import json

@@ -3,7 +3,8 @@
 use std::ops::RangeInclusive;
 use std::path::{Component, Path};
 
-use super::{Draft, Hook, Network};
+use super::network::is_host;
+use super::{Binding, Draft, Hook, HostPattern, Network, PROXY_VARIABLES, PatternError};
 
 const CPU_MILLIS: RangeInclusive<u32> = 50..=16_000;
 const CPU_STEP: u32 = 50;
@@ -18,6 +19,8 @@ const MAX_VARIABLES: usize = 256;
 const MAX_ENVIRONMENT_BYTES: usize = 128 * 1024;
 const MAX_VOLUMES: usize = 16;
 const MAX_ALLOWED: usize = 256;
+const MAX_BINDINGS: usize = 16;
+const MAX_BINDING_NAME: usize = 32;
 /// A day.
 const MAX_MS: u64 = 86_400_000;
 const MAX_GRACE_MS: u64 = 600_000;
@@ -58,8 +61,23 @@ pub enum SpecError {
     VolumeTwice { path: String },
     #[error("an instance would be stopped before it is frozen")]
     Idle,
-    #[error("there are more than {MAX_ALLOWED} allowed hosts, or one is no name")]
-    Allowed,
+    #[error("there are more than {MAX_ALLOWED} allowed hosts")]
+    AllowedCount,
+    #[error("`{host}` cannot be allowed: {PatternError}")]
+    Allowed { host: String },
+    #[error("there are more than {MAX_BINDINGS} bindings")]
+    Bindings,
+    #[error(
+        "`{name}` cannot be the name of a binding: small letters, digits, - and _, a letter first, at most \
+         {MAX_BINDING_NAME}"
+    )]
+    BindingName { name: String },
+    #[error("the host of the binding `{name}` is no name or address of a host")]
+    BindingHost { name: String },
+    #[error("two bindings are called `{name}`, or so in the environment")]
+    BindingTwice { name: String },
+    #[error("the binding `{name}` has the port {port} in the function, which another binding or the function has")]
+    BindingPort { name: String, port: u16 },
 }
 
 fn step_words(step: u64) -> String {
@@ -95,14 +113,7 @@ pub(super) fn check(draft: &Draft) -> Result<(), SpecError> {
         stepped("health.failures", health.failures, 1..=120, 1)?;
     }
     volumes(draft)?;
-    if let Network::Proxy { allowed } = &draft.network {
-        let is_name = |host: &String| {
-            (1..=261).contains(&host.len()) && host.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
-        };
-        if allowed.len() > MAX_ALLOWED || !allowed.iter().all(is_name) {
-            return Err(SpecError::Allowed);
-        }
-    }
+    network(draft)?;
     Ok(())
 }
 
@@ -153,11 +164,50 @@ fn environment(draft: &Draft) -> Result<(), SpecError> {
         if name.is_empty() || !name.bytes().all(word) || name.starts_with(|first: char| first.is_ascii_digit()) {
             return Err(SpecError::VariableName { name: name.clone() });
         }
-        if RESERVED.contains(&name.as_str()) {
+        let proxied = draft.network != Network::None && PROXY_VARIABLES.contains(&name.as_str());
+        let bound = || draft.bindings.iter().flat_map(Binding::variables).any(|(taken, _)| taken == *name);
+        if RESERVED.contains(&name.as_str()) || proxied || bound() {
             return Err(SpecError::VariableReserved { name: name.clone() });
         }
         if value.contains('\0') {
             return Err(SpecError::VariableValue { name: name.clone() });
+        }
+    }
+    Ok(())
+}
+
+fn network(draft: &Draft) -> Result<(), SpecError> {
+    if let Network::Proxy { allowed } = &draft.network {
+        if allowed.len() > MAX_ALLOWED {
+            return Err(SpecError::AllowedCount);
+        }
+        if let Some(host) = allowed.iter().find(|host| host.parse::<HostPattern>().is_err()) {
+            return Err(SpecError::Allowed { host: host.clone() });
+        }
+    }
+    if draft.bindings.len() > MAX_BINDINGS {
+        return Err(SpecError::Bindings);
+    }
+    for (place, binding) in draft.bindings.iter().enumerate() {
+        let name = &binding.name;
+        let usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+        let named = name.len() <= MAX_BINDING_NAME && name.starts_with(|first: char| first.is_ascii_lowercase());
+        if !named || !name.bytes().all(usual) {
+            return Err(SpecError::BindingName { name: name.clone() });
+        }
+        if !is_host(&binding.host) {
+            return Err(SpecError::BindingHost { name: name.clone() });
+        }
+        range("bindings.port", binding.port.into(), &(1..=65_535), 1)?;
+        range("bindings.local_port", binding.local_port.into(), &(1_024..=65_535), 1)?;
+        let variables = binding.variables();
+        let taken = variables.iter().any(|(variable, _)| RESERVED.contains(&variable.as_str()));
+        let mut others = draft.bindings.iter().take(place);
+        if taken || others.clone().any(|other| other.variables()[0].0 == variables[0].0) {
+            return Err(SpecError::BindingTwice { name: name.clone() });
+        }
+        if binding.local_port == draft.port || others.any(|other| other.local_port == binding.local_port) {
+            return Err(SpecError::BindingPort { name: name.clone(), port: binding.local_port });
         }
     }
     Ok(())
@@ -250,6 +300,60 @@ mod tests {
             assert!(matches!(with(&[path]), Err(SpecError::VolumePath { .. })), "{path}");
         }
         assert!(matches!(with(&["/data", "/data/a"]), Err(SpecError::VolumeTwice { .. })));
+    }
+
+    #[test]
+    fn hosts_are_patterns_and_bindings_have_names_hosts_and_ports_of_their_own() {
+        let allowed = |hosts: &[&str]| {
+            let allowed = hosts.iter().map(|host| (*host).to_owned()).collect();
+            Spec::try_from(Draft { network: Network::Proxy { allowed }, ..draft() }).map(drop)
+        };
+        assert_eq!(allowed(&["example.org", "*.example.org:8443"]), Ok(()));
+        assert_eq!(allowed(&["a", "http://a"]), Err(SpecError::Allowed { host: "http://a".into() }));
+        assert_eq!(allowed(&["a"; MAX_ALLOWED + 1]), Err(SpecError::AllowedCount));
+        let bound = |bindings: &[(&str, &str, u16, u16)]| {
+            let binding = |(name, host, port, local_port): &(&str, &str, u16, u16)| Binding {
+                name: (*name).to_owned(),
+                host: (*host).to_owned(),
+                port: *port,
+                local_port: *local_port,
+            };
+            Spec::try_from(Draft { bindings: bindings.iter().map(binding).collect(), ..draft() }).map(drop)
+        };
+        assert_eq!(bound(&[("db", "db.test", 5432, 5432), ("cache", "10.0.0.1", 1, 1024)]), Ok(()));
+        for name in ["", "Db", "1db", "d b", &"d".repeat(33)] {
+            assert!(matches!(bound(&[(name, "a", 1, 1024)]), Err(SpecError::BindingName { .. })), "{name}");
+        }
+        for host in ["", "*", "*.a", "a:1", "127.1", "::1"] {
+            assert!(matches!(bound(&[("db", host, 1, 1024)]), Err(SpecError::BindingHost { .. })), "{host}");
+        }
+        assert!(matches!(bound(&[("db", "a", 0, 1024)]), Err(SpecError::Range { field: "bindings.port", .. })));
+        assert!(matches!(bound(&[("db", "a", 1, 80)]), Err(SpecError::Range { field: "bindings.local_port", .. })));
+        assert!(matches!(bound(&[("db", "a", 1, 9000)]), Err(SpecError::BindingPort { port: 9000, .. })));
+        assert!(matches!(bound(&[("a", "a", 1, 1024), ("b", "a", 1, 1024)]), Err(SpecError::BindingPort { .. })));
+        for (one, other) in [("a-b", "a_b"), ("db", "db")] {
+            assert!(matches!(
+                bound(&[(one, "a", 1, 1024), (other, "a", 1, 1025)]),
+                Err(SpecError::BindingTwice { .. })
+            ));
+        }
+        assert!(matches!(bound(&[("fc_server", "a", 1, 1024)]), Err(SpecError::BindingTwice { .. })));
+        assert_eq!(bound(&vec![("a", "a", 1, 1024); MAX_BINDINGS + 1]), Err(SpecError::Bindings));
+    }
+
+    #[test]
+    fn what_the_engine_says_of_ways_out_cannot_be_said_otherwise() {
+        let set = |name: &str, network: Network, bindings: Vec<Binding>| {
+            let environment = [(name.to_owned(), "mine".to_owned())].into();
+            Spec::try_from(Draft { environment, network, bindings, ..draft() }).map(drop)
+        };
+        let proxy = || Network::Proxy { allowed: Vec::new() };
+        let db = || vec![Binding { name: "db".into(), host: "a".into(), port: 1, local_port: 1024 }];
+        for (name, network, bindings) in [("https_proxy", proxy(), Vec::new()), ("DB_PORT", Network::None, db())] {
+            assert_eq!(set(name, Network::None, Vec::new()), Ok(()));
+            let refused = SpecError::VariableReserved { name: name.to_owned() };
+            assert_eq!(set(name, network, bindings), Err(refused));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Functions: people's own programs, from their code to who answers whom.
 
 mod aliases;
+mod build;
 mod change;
 mod code;
 mod create;
@@ -27,7 +28,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 
 pub(crate) use problem::refused;
-pub(crate) use try_out::{own_hop, passed_on};
+pub(crate) use try_out::{own_hop, passed_on, passed_on_head};
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(aliases::put_alias, aliases::delete_alias))
         .routes(routes!(aliases::promote_alias))
         .routes(routes!(aliases::roll_back_alias))
+        .routes(routes!(build::function_build))
         .routes(routes!(secrets::put_secret, secrets::delete_secret))
         .routes(routes!(try_out::try_function))
         .routes(routes!(instances::list_instances))

@@ -1,4 +1,4 @@
-//! Installed dependencies: the blob that they lie in, by what was asked for.
+//! Packages that functions need: the blobs that they lie in, in their order, by what was asked for.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,11 +7,11 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub key: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub part: i32,
     #[sea_orm(column_type = "Text")]
-    pub output: String,
-    pub bytes: i64,
+    pub blob: String,
     pub built_at: i64,
-    pub used_at: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -1,4 +1,4 @@
-//! Functions: their code and settings, versions, aliases, secrets, timers, builds, and what they took.
+//! Functions: their code and settings, versions, aliases, secrets, timers, packages, and what they took.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, big_integer_null, boolean, integer, text, text_null, uuid, uuid_null};
@@ -21,7 +21,7 @@ impl MigrationTrait for Migration {
             ("function_versions_code", "function_versions", "code"),
             ("function_timers_function_id", "function_timers", "function_id"),
             ("function_timers_next_at", "function_timers", "next_at"),
-            ("function_builds_output", "function_builds", "output"),
+            ("function_builds_blob", "function_builds", "blob"),
         ] {
             manager.create_index(index(name, table, column)).await?;
         }
@@ -51,7 +51,10 @@ fn functions() -> TableCreateStatement {
         .col(big_integer("updated_at"))
         .foreign_key(&mut of("functions", "owner_id", "users"))
         .foreign_key(
-            ForeignKey::create().from("functions", "provider_id").to("providers", "id").on_delete(ForeignKeyAction::SetNull),
+            ForeignKey::create()
+                .from("functions", "provider_id")
+                .to("providers", "id")
+                .on_delete(ForeignKeyAction::SetNull),
         )
         .take()
 }
@@ -111,15 +114,15 @@ fn timers() -> TableCreateStatement {
         .take()
 }
 
-/// What dependencies were installed to, by what they were asked for.
+/// What packages lie in, by what was asked for.
 fn builds() -> TableCreateStatement {
     Table::create()
         .table("function_builds")
-        .col(text("key").primary_key())
-        .col(text("output"))
-        .col(big_integer("bytes"))
+        .col(text("key"))
+        .col(integer("part"))
+        .col(text("blob"))
         .col(big_integer("built_at"))
-        .col(big_integer("used_at"))
+        .primary_key(Index::create().col("key").col("part"))
         .take()
 }
 

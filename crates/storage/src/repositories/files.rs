@@ -244,7 +244,7 @@ impl Database {
                 .add(Expr::exists(face()).not())
                 .add(code(lies_in(functions::Entity, functions::Column::Code)))
                 .add(code(lies_in(function_versions::Entity, function_versions::Column::Code)))
-                .add(code(lies_in(function_builds::Entity, function_builds::Column::Output)));
+                .add(code(lies_in(function_builds::Entity, function_builds::Column::Blob)));
             Condition::any().add(blobs::Column::CondemnedAt.lt(limit)).add(unused)
         };
         let digests: Vec<String> = blobs::Entity::find()

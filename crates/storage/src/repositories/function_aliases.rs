@@ -78,11 +78,11 @@ impl Database {
         id: FunctionId,
         name: &str,
     ) -> Result<(), StorageError> {
+        let transaction = self.begin().await?;
+        let row = locked(&transaction, principal, id).await?;
         if name == LIVE {
             return Err(StorageError::Refused("the alias `live` stays"));
         }
-        let transaction = self.begin().await?;
-        let row = locked(&transaction, principal, id).await?;
         if row.access_alias == name || row.model_alias.as_deref() == Some(name) {
             return Err(StorageError::Refused("the alias is in use"));
         }
@@ -111,7 +111,9 @@ impl Database {
         let is_new = old.is_none();
         let turned = turn(old)?;
         // They are there: nobody routes to what is not.
-        for number in [Some(turned.route.version), turned.route.canary.map(|canary| canary.version)].into_iter().flatten() {
+        for number in
+            [Some(turned.route.version), turned.route.canary.map(|canary| canary.version)].into_iter().flatten()
+        {
             let found = version(&transaction, row.id, number).await;
             found.map_err(|error| match error {
                 StorageError::NotFound => StorageError::Refused("there is no such version"),

@@ -26,7 +26,7 @@ impl Database {
     ) -> Result<Vec<FunctionTimer>, StorageError> {
         find(self.reader(), principal, id).await?;
         let rows = of(id).order_by_asc(function_timers::Column::Id).all(self.reader()).await?;
-        rows.into_iter().map(timer).collect()
+        rows.iter().map(timer).collect()
     }
 
     /// Makes a timer, or changes the one that is named. `next_at` is when it is due, if ever.
@@ -98,15 +98,11 @@ impl Database {
             .limit(at_most)
             .all(self.reader())
             .await?;
-        rows.into_iter().map(|row| Ok(DueTimer { function: row.function_id.into(), timer: timer(row)? })).collect()
+        rows.iter().map(|row| Ok(DueTimer { function: row.function_id.into(), timer: timer(row)? })).collect()
     }
 
     /// Whether the caller is the one that runs it this time; then it is due again at `next_at`.
-    pub async fn take_function_timer(
-        &self,
-        due: &DueTimer,
-        next_at: Option<Timestamp>,
-    ) -> Result<bool, StorageError> {
+    pub async fn take_function_timer(&self, due: &DueTimer, next_at: Option<Timestamp>) -> Result<bool, StorageError> {
         let taken = function_timers::Entity::update_many()
             .filter(function_timers::Column::Id.eq(due.timer.id.as_uuid()))
             .filter(function_timers::Column::Enabled.eq(true))
@@ -134,10 +130,10 @@ fn of(function: FunctionId) -> sea_orm::Select<function_timers::Entity> {
 
 async fn one<C: ConnectionTrait>(connection: &C, id: FunctionTimerId) -> Result<FunctionTimer, StorageError> {
     let row = function_timers::Entity::find_by_id(id.as_uuid()).one(connection).await?;
-    timer(row.ok_or(StorageError::NotFound)?)
+    timer(&row.ok_or(StorageError::NotFound)?)
 }
 
-fn timer(row: function_timers::Model) -> Result<FunctionTimer, StorageError> {
+fn timer(row: &function_timers::Model) -> Result<FunctionTimer, StorageError> {
     let last = row.last.as_deref();
     Ok(FunctionTimer {
         id: row.id.into(),

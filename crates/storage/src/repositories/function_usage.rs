@@ -6,7 +6,7 @@ use serde_json::Value;
 use stoa_model::{FunctionId, InstanceId, Principal, Timestamp, UserId};
 use uuid::Uuid;
 
-use crate::entities::function_usage;
+use crate::entities::function_usage::{self, Column};
 use crate::{Database, StorageError};
 
 use super::functions::find;
@@ -51,9 +51,7 @@ impl Database {
         if !matches!(principal, Principal::System(_)) {
             return Err(StorageError::Forbidden);
         }
-        use function_usage::Column;
-        let key =
-            [Column::FunctionId, Column::Minute, Column::Version, Column::Alias, Column::Caller, Column::Server];
+        let key = [Column::FunctionId, Column::Minute, Column::Version, Column::Alias, Column::Caller, Column::Server];
         let sums = [
             Column::Calls,
             Column::Errors,
@@ -89,9 +87,9 @@ impl Database {
     ) -> Result<Vec<FunctionUsage>, StorageError> {
         find(self.reader(), principal, id).await?;
         let rows = function_usage::Entity::find()
-            .filter(function_usage::Column::FunctionId.eq(id.as_uuid()))
-            .filter(function_usage::Column::Minute.gte(since.as_millis()))
-            .order_by_asc(function_usage::Column::Minute)
+            .filter(Column::FunctionId.eq(id.as_uuid()))
+            .filter(Column::Minute.gte(since.as_millis()))
+            .order_by_asc(Column::Minute)
             .limit(MOST_ROWS)
             .all(self.reader())
             .await?;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use serde_json::Value;
 use stoa_model::function::{AliasRoute, FunctionAlias, FunctionAuthor, FunctionVersion, HttpTrigger, LIVE};
@@ -114,12 +115,9 @@ impl Database {
     }
 
     /// A function by its name, whoever calls it.
-    pub async fn callable_function(
-        &self,
-        principal: &Principal,
-        name: &str,
-    ) -> Result<CallableFunction, StorageError> {
-        let row = super::functions::visible(principal).filter(functions::Column::Name.eq(name)).one(self.reader()).await?;
+    pub async fn callable_function(&self, principal: &Principal, name: &str) -> Result<CallableFunction, StorageError> {
+        let row =
+            super::functions::visible(principal).filter(functions::Column::Name.eq(name)).one(self.reader()).await?;
         callable(self.reader(), row.ok_or(StorageError::NotFound)?).await
     }
 

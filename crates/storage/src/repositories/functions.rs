@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use serde_json::Value;
 use stoa_model::function::{
@@ -267,47 +267,6 @@ impl Database {
         self.notices().publish(Notice::Function { function: id }).await;
         Ok(())
     }
-
-    /// What dependencies were installed to, if they were, and that it was of use.
-    pub async fn function_build(&self, key: &str, now: Timestamp) -> Result<Option<String>, StorageError> {
-        use crate::entities::function_builds as builds;
-        let Some(row) = builds::Entity::find_by_id(key.to_owned()).one(self.reader()).await? else { return Ok(None) };
-        builds::Entity::update_many()
-            .filter(builds::Column::Key.eq(key))
-            .col_expr(builds::Column::UsedAt, Expr::value(now.as_millis()))
-            .exec(self.writer())
-            .await?;
-        Ok(Some(row.output))
-    }
-
-    /// Notes what dependencies were installed to. The blob is claimed and put.
-    pub async fn keep_function_build(
-        &self,
-        key: &str,
-        output: &str,
-        bytes: u64,
-        now: Timestamp,
-    ) -> Result<(), StorageError> {
-        use crate::entities::function_builds as builds;
-        use sea_orm::sea_query::OnConflict;
-        let transaction = self.begin().await?;
-        if !super::files::touch_blob(&transaction, output, now).await? {
-            return Err(StorageError::Refused("the upload took too long"));
-        }
-        let row = builds::ActiveModel {
-            key: Set(key.to_owned()),
-            output: Set(output.to_owned()),
-            bytes: Set(i64::try_from(bytes).unwrap_or(i64::MAX)),
-            built_at: Set(now.as_millis()),
-            used_at: Set(now.as_millis()),
-        };
-        let replace = OnConflict::column(builds::Column::Key)
-            .update_columns([builds::Column::Output, builds::Column::Bytes, builds::Column::BuiltAt, builds::Column::UsedAt])
-            .to_owned();
-        builds::Entity::insert(row).on_conflict(replace).exec_without_returning(&transaction).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
 }
 
 pub(super) fn visible(principal: &Principal) -> sea_orm::Select<functions::Entity> {
@@ -338,7 +297,8 @@ pub(super) fn secret_place(id: FunctionId, name: &str) -> String {
 }
 
 pub(super) fn http(row: &functions::Model) -> Result<HttpTrigger, StorageError> {
-    let access = HttpAccess::parse(&row.access).ok_or_else(|| StorageError::inconsistent("functions", "access", row.id))?;
+    let access =
+        HttpAccess::parse(&row.access).ok_or_else(|| StorageError::inconsistent("functions", "access", row.id))?;
     Ok(HttpTrigger { access, alias: row.access_alias.clone() })
 }
 

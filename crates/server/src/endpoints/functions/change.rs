@@ -47,7 +47,10 @@ pub(super) async fn change_function(
     if change.settings.is_some() && change.revision.is_none() {
         return Err(Problem::field("revision", "Settings need the revision that they were made from."));
     }
-    let http = change.http.map(|http| Ok::<_, Problem>(HttpTrigger { alias: label("alias", &http.alias)?, ..http })).transpose()?;
+    let http = change
+        .http
+        .map(|http| Ok::<_, Problem>(HttpTrigger { alias: label("alias", &http.alias)?, ..http }))
+        .transpose()?;
     let profile = match (change.title, change.description) {
         (None, None) => None,
         (title, description) => {

@@ -55,7 +55,7 @@ pub(super) async fn create_function(
     Caller(principal): Caller,
     Json(new): Json<CreateFunction>,
 ) -> Result<(StatusCode, Answer<Function>)> {
-    if !app.may_make_functions(&principal) {
+    if !app.functions.may_make(&principal) {
         return Err(Problem::forbidden().hint("Administrators make functions on this server."));
     }
     let name = label("name", &new.name)?;

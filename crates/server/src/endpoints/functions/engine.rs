@@ -28,7 +28,7 @@ pub(crate) struct FunctionEngine {
 #[utoipa::path(get, path = "/functions/engine", tag = "functions", responses((status = 200, body = FunctionEngine)))]
 pub(super) async fn function_engine(State(app): State<App>, Caller(principal): Caller) -> Result<Json<FunctionEngine>> {
     let status = app.functions.status().await;
-    let may_create = app.may_make_functions(&principal);
+    let may_create = app.functions.may_make(&principal);
     // What this machine has and lacks is for those to know who look after it.
     let reason = status.reason.map(|reason| if may_create { reason } else { "Functions are off.".to_owned() });
     Ok(Json(FunctionEngine {

@@ -12,6 +12,8 @@ use crate::extract::{Caller, Id, Query};
 use crate::problem::{Problem, ProblemBody, Result};
 
 const MOST_LINES: usize = 2_000;
+/// What the installation of packages is called among the instances.
+const PACKAGES: &str = "packages";
 const MAX_SEARCH: usize = 200;
 
 #[derive(Clone, Deserialize, utoipa::IntoParams)]
@@ -50,7 +52,8 @@ pub(crate) struct FunctionLog {
     lost: u64,
 }
 
-/// What instances of a function have written lately, those included that have just ended.
+/// What instances of a function have written lately, those included that have just ended, and what was written while its
+/// packages were installed (as the instance `packages`).
 #[utoipa::path(
     get, path = "/functions/{id}/logs", tag = "functions", params(("id" = FunctionId, Path), LogQuery),
     responses(
@@ -75,19 +78,27 @@ pub(super) async fn function_logs(
     }
     let search = query.search.map(|search| search.to_lowercase()).filter(|search| !search.is_empty());
     let (mut lines, mut lost) = (Vec::new(), 0);
+    let wanted = |name: &str| query.instance.as_deref().is_none_or(|wanted| wanted == name);
+    let after = query.after.filter(|_| query.instance.is_some()).unwrap_or(0);
+    let mut pages = Vec::new();
+    if let Some(build) = app.functions.build(id, after).filter(|_| wanted(PACKAGES)) {
+        pages.push((PACKAGES.to_owned(), String::new(), build.log));
+    }
     for serving in app.functions.instances(id).await {
         let name = serving.instance.id.as_str();
-        if query.instance.as_deref().is_some_and(|wanted| wanted != name) {
-            continue;
-        }
-        let after = query.after.filter(|_| query.instance.is_some()).unwrap_or(0);
         // One that is gone just now has no log any more.
-        let Ok(page) = app.functions.logs(&serving.instance.id, after).await else { continue };
+        if wanted(name)
+            && let Ok(page) = app.functions.logs(&serving.instance.id, after).await
+        {
+            pages.push((name.to_owned(), version_name(serving.version), page));
+        }
+    }
+    for (name, version, page) in pages {
         lost += page.lost;
         lines.extend(page.lines.into_iter().filter(|line| found(&line.text, search.as_deref())).map(|line| {
             FunctionLogLine {
-                instance: name.to_owned(),
-                version: version_name(serving.version),
+                instance: name.clone(),
+                version: version.clone(),
                 number: line.number,
                 at: line.at,
                 stream: if line.stream == Stream::Error { "error" } else { "output" },
@@ -96,7 +107,9 @@ pub(super) async fn function_logs(
             }
         }));
     }
-    lines.sort_by(|one, other| (one.at.as_millis(), &one.instance, one.number).cmp(&(other.at.as_millis(), &other.instance, other.number)));
+    lines.sort_by(|one, other| {
+        (one.at.as_millis(), &one.instance, one.number).cmp(&(other.at.as_millis(), &other.instance, other.number))
+    });
     lines.drain(..lines.len().saturating_sub(limit));
     Ok(Json(FunctionLog { lines, lost }))
 }

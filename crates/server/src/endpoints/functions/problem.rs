@@ -39,7 +39,7 @@ pub(super) fn to_its_owner(error: ServiceError) -> Problem {
 fn told(error: ServiceError, owner: bool) -> Problem {
     let gateway = |status, code, detail: &str| Problem::new(status, code, detail);
     match error {
-        ServiceError::NotFound => Problem::not_found(),
+        ServiceError::NotFound | ServiceError::Storage(StorageError::NotFound) => Problem::not_found(),
         ServiceError::Unavailable(reason) => {
             let problem = gateway(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -49,12 +49,27 @@ fn told(error: ServiceError, owner: bool) -> Problem {
             let hint = if owner { reason.clone() } else { "Tell whoever runs this server.".to_owned() };
             problem.hint(hint).cause(reason)
         }
+        ServiceError::Build { outcome, log } => {
+            let problem = gateway(
+                StatusCode::BAD_GATEWAY,
+                "function_build_failed",
+                "The function's packages could not be installed.",
+            );
+            if owner { problem.hint(format!("{}.", sentence(&outcome))).log(log) } else { problem }
+        }
+        ServiceError::Builder(error) => {
+            let problem = gateway(
+                StatusCode::BAD_GATEWAY,
+                "function_build_failed",
+                "The function's packages cannot be installed.",
+            );
+            if owner { problem.hint(format!("{}.", sentence(&error))) } else { problem }.cause(chain(&error))
+        }
         ServiceError::Spec(error) => {
             let problem = gateway(StatusCode::BAD_GATEWAY, "function_start_failed", "The function does not start.");
             if owner { problem.hint(format!("{}.", sentence(&error))) } else { problem }
         }
         ServiceError::Refused(refusal) => of_refusal(refusal, owner),
-        ServiceError::Storage(StorageError::NotFound) => Problem::not_found(),
         ServiceError::Storage(error) => error.into(),
         ServiceError::Objects(error) => {
             gateway(StatusCode::SERVICE_UNAVAILABLE, "files_unavailable", "The code cannot be read now.")
@@ -87,13 +102,11 @@ fn of_refusal(refusal: Refusal, owner: bool) -> Problem {
             let problem = problem.retry_after(retry_after).cause(reason.to_string());
             if owner { problem.hint(format!("{}.", sentence(&reason))).log(log) } else { problem }
         }
-        Refusal::Retired => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "function_busy",
-            "The function is being changed.",
-        )
-        .hint("Try again in a moment.")
-        .retry_after(Duration::from_secs(1)),
+        Refusal::Retired => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "function_busy", "The function is being changed.")
+                .hint("Try again in a moment.")
+                .retry_after(Duration::from_secs(1))
+        }
         Refusal::Engine(EngineError::Isolation { missing }) => {
             let problem = Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -105,14 +118,12 @@ fn of_refusal(refusal: Refusal, owner: bool) -> Problem {
         Refusal::Engine(error) => bad("function_start_failed", "The function does not start.".to_owned())
             .hint(if owner { format!("{}.", sentence(&error)) } else { "Tell its owner.".to_owned() })
             .cause(chain(&error)),
-        Refusal::Call(CallError::NoAnswer | CallError::Silence | CallError::TooLong) => Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "function_timeout",
-            "The function did not answer in time.",
-        ),
-        Refusal::Call(error) => {
-            bad("function_broken", format!("{}.", sentence(&error))).hint("What it wrote is in its log.").cause(chain(&error))
+        Refusal::Call(CallError::NoAnswer | CallError::Silence | CallError::TooLong) => {
+            Problem::new(StatusCode::GATEWAY_TIMEOUT, "function_timeout", "The function did not answer in time.")
         }
+        Refusal::Call(error) => bad("function_broken", format!("{}.", sentence(&error)))
+            .hint("What it wrote is in its log.")
+            .cause(chain(&error)),
     }
 }
 

@@ -42,7 +42,6 @@ pub(super) async fn publish_function(
     let code = app.database.function_code(&principal, id).await?;
     let digest = version_digest(&code.digest, &function.settings);
     // Between the two looks, nothing has changed if this holds.
-    let version =
-        app.database.publish_function(&principal, id, function.revision, digest, note, app.now()).await?;
+    let version = app.database.publish_function(&principal, id, function.revision, digest, note, app.now()).await?;
     Ok((StatusCode::CREATED, Answer(version)))
 }

@@ -8,7 +8,8 @@ use stoa_model::function::variable;
 use crate::problem::{Problem, Result};
 
 pub(super) fn checked(settings: Value) -> Result<Value> {
-    let draft: Draft = serde_json::from_value(settings).map_err(|error| Problem::field("settings", format!("{error}.")))?;
+    let draft: Draft =
+        serde_json::from_value(settings).map_err(|error| Problem::field("settings", format!("{error}.")))?;
     if !draft.volumes.is_empty() {
         return Err(Problem::field("settings.volumes", "This server has no shared folders for functions."));
     }
@@ -31,7 +32,8 @@ fn field(error: &SpecError) -> String {
         SpecError::HealthPath => "health",
         SpecError::Volumes | SpecError::VolumePath { .. } | SpecError::VolumeTwice { .. } => "volumes",
         SpecError::Idle => "idle",
-        _ => "network",
+        SpecError::AllowedCount | SpecError::Allowed { .. } => "network",
+        _ => "bindings",
     };
     format!("settings.{field}")
 }

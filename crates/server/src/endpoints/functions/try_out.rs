@@ -87,8 +87,10 @@ fn request(asked: &TryFunction) -> Result<Request<stoa_functions::RequestBody>> 
     }
     let mut headers = HeaderMap::new();
     for (name, value) in &asked.headers {
-        let name = name.parse::<HeaderName>().map_err(|_| Problem::field("headers", format!("`{name}` is no name.")))?;
-        let value = HeaderValue::from_str(value).map_err(|_| Problem::field("headers", format!("`{name}` has a value that no header has.")))?;
+        let name =
+            name.parse::<HeaderName>().map_err(|_| Problem::field("headers", format!("`{name}` is no name.")))?;
+        let value = HeaderValue::from_str(value)
+            .map_err(|_| Problem::field("headers", format!("`{name}` has a value that no header has.")))?;
         headers.append(name, value);
     }
     let body = Full::new(bytes::Bytes::from(asked.body.clone())).map_err(|never| match never {}).boxed_unsync();
@@ -118,9 +120,15 @@ pub(crate) fn own_hop(headers: &mut HeaderMap) {
 
 /// The answer of a function to whoever called it. It sets no cookie, as those would be the application's.
 pub(crate) fn passed_on(answer: http::Response<MeteredBody>) -> Response {
-    let answered = answer.extensions().get::<Answered>().cloned();
     let (head, body) = answer.into_parts();
-    let mut response = Body::new(body).into_response();
+    let (head, ()) = passed_on_head(head).map(|_| ()).into_parts();
+    Response::from_parts(head, Body::new(body))
+}
+
+/// Without its body.
+pub(crate) fn passed_on_head(head: http::response::Parts) -> Response {
+    let answered = head.extensions.get::<Answered>().cloned();
+    let mut response = Body::empty().into_response();
     *response.status_mut() = head.status;
     let headers = response.headers_mut();
     *headers = head.headers;
@@ -131,9 +139,11 @@ pub(crate) fn passed_on(answer: http::Response<MeteredBody>) -> Response {
     }
     headers.insert(CONTENT_SECURITY_POLICY, ANSWER_POLICY);
     if let Some(answered) = answered {
-        let cold = answered.served.as_ref().and_then(|served| served.cold_start).map(|cold| {
-            cold.until_ready().as_millis() + cold.first_byte.map_or(0, |first| first.as_millis())
-        });
+        let cold = answered
+            .served
+            .as_ref()
+            .and_then(|served| served.cold_start)
+            .map(|cold| cold.until_ready().as_millis() + cold.first_byte.map_or(0, |first| first.as_millis()));
         let instance = answered.served.as_ref().map(|served| served.instance.as_str().to_owned());
         let said = [
             (VERSION, Some(version_name(answered.version))),

@@ -1,0 +1,113 @@
+//! Bytes that go both ways, until either side ends or nothing goes any more.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy, split};
+use tokio::time::Instant;
+
+/// Carries bytes between two connections. Returns when one has ended or failed and what it said has gone to the other, or
+/// when nothing went for `idle`.
+pub async fn carry(
+    one: impl AsyncRead + AsyncWrite + Unpin,
+    other: impl AsyncRead + AsyncWrite + Unpin,
+    idle: Duration,
+) {
+    let moved = Arc::new(Mutex::new(Instant::now()));
+    let (mut from_one, mut to_one) = split(Watched { stream: one, moved: Arc::clone(&moved) });
+    let (mut from_other, mut to_other) = split(other);
+    let last = || *moved.lock().unwrap_or_else(PoisonError::into_inner);
+    let stands_still = async {
+        while last() + idle > Instant::now() {
+            tokio::time::sleep_until(last() + idle).await;
+        }
+    };
+    tokio::select! {
+        // How it ended, both sides see for themselves.
+        _ = copy(&mut from_one, &mut to_other) => {}
+        _ = copy(&mut from_other, &mut to_one) => {}
+        () = stands_still => {}
+    }
+    let _ = tokio::join!(to_one.shutdown(), to_other.shutdown());
+}
+
+/// The end through which everything goes, whichever way.
+struct Watched<S> {
+    stream: S,
+    moved: Arc<Mutex<Instant>>,
+}
+
+impl<S> Watched<S> {
+    fn note<T>(&self, done: Poll<T>) -> Poll<T> {
+        if done.is_ready() {
+            *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
+        done
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.note(read)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.note(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, duplex};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_one_side_said_last_arrives_and_its_end_is_the_end() {
+        let ((mut near, one), (other, mut far)) = (duplex(64), duplex(64));
+        far.write_all(b"bye").await.unwrap();
+        drop(far);
+        carry(one, other, Duration::from_mins(1)).await;
+        let mut last = Vec::new();
+        near.read_to_end(&mut last).await.unwrap();
+        assert_eq!(last, b"bye");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_go_both_ways_and_silence_ends_it() {
+        let ((mut near, one), (other, mut far)) = (duplex(64), duplex(64));
+        let began = Instant::now();
+        let carried = carry(one, other, Duration::from_secs(10));
+        let talk = async {
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_secs(9)).await;
+                near.write_all(b"a").await.unwrap();
+                assert_eq!(far.read_u8().await.unwrap(), b'a');
+                far.write_all(b"b").await.unwrap();
+                assert_eq!(near.read_u8().await.unwrap(), b'b');
+            }
+        };
+        tokio::join!(carried, talk);
+        assert_eq!(began.elapsed().as_secs(), 37, "each word puts the end off");
+        assert_eq!(near.read(&mut [0]).await.unwrap(), 0);
+    }
+}
