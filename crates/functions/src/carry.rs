@@ -9,6 +9,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy, split};
 use tokio::time::Instant;
 
+/// For the last bytes of a connection that is encrypted.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 /// Carries bytes between two connections. Returns when one has ended or failed and what it said has gone to the other, or
 /// when nothing went for `idle`.
 pub async fn carry(
@@ -31,7 +34,9 @@ pub async fn carry(
         _ = copy(&mut from_other, &mut to_one) => {}
         () = stands_still => {}
     }
-    let _ = tokio::join!(to_one.shutdown(), to_other.shutdown());
+    // Whoever does not read any more is not waited for.
+    let goodbye = async { tokio::join!(to_one.shutdown(), to_other.shutdown()) };
+    let _ = tokio::time::timeout(GOODBYE, goodbye).await;
 }
 
 /// The end through which everything goes, whichever way.

@@ -799,6 +799,23 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/functions/{id}/build': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** How the installation of packages stands, which begins with the first call of what needs them. */
+		get: operations['function_build'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/functions/{id}/code': {
 		parameters: {
 			query?: never;
@@ -874,7 +891,10 @@ export interface paths {
 			path?: never;
 			cookie?: never;
 		};
-		/** What instances of a function have written lately, those included that have just ended. */
+		/**
+		 * What instances of a function have written lately, those included that have just ended, and what was written while its
+		 *     packages were installed (as the instance `packages`).
+		 */
 		get: operations['function_logs'];
 		put?: never;
 		post?: never;
@@ -2191,6 +2211,14 @@ export interface components {
 			| 'protocol'
 			| 'cut_off'
 			| 'timed_out';
+		BuildLine: {
+			at: components['schemas']['Timestamp'];
+			/** Format: int64 */
+			number: number;
+			text: string;
+		};
+		/** @enum {string} */
+		BuildPhase: 'none' | 'waiting' | 'running' | 'done' | 'failed';
 		BulkChange: {
 			/** @description Beside those they have. */
 			add_tags?: string[];
@@ -2673,6 +2701,14 @@ export interface components {
 		FunctionAuthor: {
 			id: components['schemas']['UserId'];
 			name: string;
+		};
+		/** @description How the latest installation of a function's packages stands. */
+		FunctionBuild: {
+			lines: components['schemas']['BuildLine'][];
+			/** @description Why it failed. */
+			reason: string | null;
+			started_at: components['schemas']['Timestamp'] | null;
+			state: components['schemas']['BuildPhase'];
 		};
 		FunctionCheck: {
 			/**
@@ -6355,6 +6391,38 @@ export interface operations {
 				};
 			};
 			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	function_build: {
+		parameters: {
+			query?: {
+				/** @description Lines after this number. */
+				after?: number;
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionBuild'];
+				};
+			};
+			404: {
 				headers: {
 					[name: string]: unknown;
 				};
