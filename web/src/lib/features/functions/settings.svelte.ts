@@ -1,6 +1,7 @@
 // The settings of a function as they are edited: every number under the name by which the server says what is wrong with it.
 import type { Problem } from '$lib/api';
 import { formatNumber, m } from '$lib/i18n';
+import { bindingFault, toBindingRows, toBindings, type BindingRow } from './bindings';
 import { lineOf, wordsOf } from './command';
 import { toRecord, toRows, variableFault, type Variable } from './environment';
 import type { FunctionSettings } from './types';
@@ -99,7 +100,9 @@ export class SettingsDraft {
 	readonly base: string;
 	/** The same as this draft would write it. */
 	readonly #kept: string;
-	readonly #volumes: FunctionSettings['volumes'];
+	bindings = $state<BindingRow[]>([]);
+	/** What has no fields stays as it is, also what a later version of the server brings. */
+	readonly #rest: FunctionSettings;
 
 	constructor(settings: FunctionSettings) {
 		this.base = JSON.stringify(settings);
@@ -118,7 +121,8 @@ export class SettingsDraft {
 		this.network = settings.network === 'none' ? 'none' : 'proxy';
 		this.allowed = settings.network === 'none' ? '' : settings.network.proxy.allowed.join('\n');
 		this.isolation = { ...settings.isolation };
-		this.#volumes = settings.volumes;
+		this.bindings = toBindingRows(settings.bindings);
+		this.#rest = settings;
 		this.#kept = JSON.stringify(this.settings());
 	}
 
@@ -131,6 +135,7 @@ export class SettingsDraft {
 		const hook = (name: 'initializer' | 'pre_stop', line: string) =>
 			on[name] ? { command: wordsOf(line) ?? [line], timeout_ms: numbers[`${name}.timeout_ms`] } : null;
 		return {
+			...this.#rest,
 			command: wordsOf(this.command) ?? [this.command],
 			port: numbers.port,
 			environment: toRecord(this.variables),
@@ -157,7 +162,7 @@ export class SettingsDraft {
 			initializer: hook('initializer', this.initializer),
 			pre_stop: hook('pre_stop', this.preStop),
 			stop_grace_ms: numbers.stop_grace_ms,
-			volumes: this.#volumes,
+			bindings: toBindings(this.bindings),
 			network: this.network === 'none' ? 'none' : { proxy: { allowed: linesOf(this.allowed) } },
 			isolation: { ...this.isolation }
 		};
@@ -182,6 +187,9 @@ export class SettingsDraft {
 		const name = /^[!-.0-~]{1,261}$/;
 		if (this.network === 'proxy' && !linesOf(this.allowed).every((host) => name.test(host))) {
 			faults.network = m.fn_allowed_fault();
+		}
+		if (this.bindings.some((_, index) => bindingFault(this.bindings, index))) {
+			faults.bindings = m.fn_binding_fault();
 		}
 		const { numbers } = this;
 		if (!faults['instances.minimum'] && numbers['instances.minimum'] > numbers['instances.maximum']) {

@@ -18,6 +18,7 @@ const settings: FunctionSettings = {
 	initializer: { command: ['sh', '-c', 'echo a b'], timeout_ms: 5_000 },
 	pre_stop: null,
 	stop_grace_ms: 10_000,
+	bindings: [{ name: 'db', host: 'db.internal', port: 5432, local_port: 15_432 }],
 	volumes: [{ name: 'data', path: '/data', read_only: true }],
 	network: { proxy: { allowed: ['example.com:443'] } },
 	isolation: { landlock: true, limits: true, own_user: false }
@@ -29,6 +30,11 @@ describe('settings that are edited', () => {
 		expect(draft.settings()).toEqual(settings);
 		expect(draft.changed).toBe(false);
 		expect(draft.faults()).toEqual({});
+	});
+
+	it('keep what they have no fields for', () => {
+		const later = { ...settings, from_a_later_server: { a: 1 } };
+		expect(new SettingsDraft(later).settings()).toEqual(later);
 	});
 
 	it('know what is changed', () => {
@@ -65,8 +71,10 @@ describe('settings that are edited', () => {
 		});
 		draft.initializer = '"open';
 		draft.variables = [{ name: '1A', value: '' }];
+		draft.bindings.push({ name: '', host: '', port: '', local: '' });
 		draft.allowed = 'http://example.com';
 		expect(Object.keys(draft.faults()).sort()).toEqual([
+			'bindings',
 			'concurrency',
 			'cpu_millis',
 			'environment',
