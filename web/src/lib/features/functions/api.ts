@@ -142,3 +142,6 @@ export const changeTimer = (id: string, timer: string, body: TimerProfile) =>
 
 export const deleteTimer = (id: string, timer: string) =>
 	call(client.DELETE('/api/v1/functions/{id}/timers/{timer}', { params: timerAt(id, timer) }));
+
+/** How the latest installation of packages stands. */
+export const readBuild = (id: string) => call(client.GET('/api/v1/functions/{id}/build', { params: at(id) }));

@@ -49,3 +49,4 @@ export type FunctionDetails = WithSettings<Schemas['Function']> & Required<Schem
 export type Version = WithSettings<Schemas['FunctionVersion']>;
 export type Timer = Schemas['FunctionTimer'];
 export type TimerProfile = Schemas['TimerProfile'];
+export type Build = Schemas['FunctionBuild'];
