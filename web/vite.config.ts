@@ -71,6 +71,8 @@ const chat = [
 ];
 /** Markdown is also what an assistant says first; a conversation that is there should not need two files for that. */
 const messages = [/\/src\/lib\/features\/(?:markdown\/Markdown|chat\/MessageList)\.svelte$/];
+/** The first script has the names of all style sheets that a page may need, so they are short. */
+const assetFileNames = 'assets/immutable/assets/[hash][extname]';
 const among = (patterns: RegExp[]) => (id: string) => patterns.some((pattern) => pattern.test(id));
 
 /**
@@ -87,7 +89,9 @@ function fewFiles(): Plugin {
 		name: 'few-files',
 		// SvelteKit builds a server too, to find out about the pages, and has said by now which of the two this is.
 		config: ({ build }) =>
-			build?.ssr ? undefined : { build: { rolldownOptions: { output: { codeSplitting: { groups } } } } }
+			build?.ssr
+				? undefined
+				: { build: { rolldownOptions: { output: { codeSplitting: { groups }, assetFileNames } } } }
 	};
 }
 

@@ -7,6 +7,7 @@ import { assistantTests } from './assistants.mjs';
 import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { compareTests } from './compare.mjs';
+import { functionTests } from './functions.mjs';
 import { galleryTests } from './gallery.mjs';
 import { messageTests } from './messages.mjs';
 import { hostileTests } from './hostile.mjs';
@@ -51,6 +52,7 @@ const tests = [
 	...settingsTests,
 	...walkThroughTests,
 	...personalTests,
+	...functionTests,
 	...hostileTests,
 	...resilienceTests
 ];

@@ -25,6 +25,7 @@ export { default as Spinner } from './Spinner.svelte';
 export { default as Switch } from './Switch.svelte';
 export { default as Table } from './Table.svelte';
 export { default as TableSkeleton } from './TableSkeleton.svelte';
+export { default as Tabs } from './Tabs.svelte';
 export { default as TextArea } from './TextArea.svelte';
 export { default as TextField } from './TextField.svelte';
 export { default as Toaster } from './Toaster.svelte';

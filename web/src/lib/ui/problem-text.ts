@@ -188,6 +188,27 @@ const known: Record<string, Known> = {
 		facts: true
 	},
 	too_many_pulls: { title: m.problem_too_many_pulls_title, hint: m.problem_too_many_pulls_hint },
+	name_taken: { title: m.fn_problem_taken, hint: m.fn_problem_taken_hint },
+	function_changed: { title: m.fn_problem_changed, hint: m.fn_problem_changed_hint },
+	nothing_changed: { title: m.fn_problem_nothing, hint: m.fn_problem_nothing_hint },
+	function_start_failed: { title: m.fn_problem_start, hint: m.fn_problem_start_hint, facts: true },
+	function_busy: { title: m.fn_problem_busy, hint: m.fn_problem_busy_hint },
+	function_timeout: { title: m.fn_problem_timeout, hint: m.fn_problem_timeout_hint, facts: true },
+	function_broken: { title: m.fn_problem_broken, hint: m.fn_problem_broken_hint, facts: true },
+	alias_in_use: { title: m.fn_problem_in_use, hint: m.fn_problem_in_use_hint, facts: true },
+	code_not_taken: { title: m.fn_problem_refused, hint: m.fn_problem_code_hint, facts: true },
+	code_too_large: { title: m.fn_problem_code_large, hint: m.fn_problem_code_large_hint, facts: true },
+	no_such_file: { title: m.fn_problem_gone, hint: m.fn_problem_gone_hint, facts: true },
+	no_such_version: { title: m.fn_problem_gone, hint: m.fn_problem_gone_hint, facts: true },
+	not_published: { title: m.fn_problem_unpublished, hint: m.fn_problem_unpublished_hint },
+	nothing_before: { title: m.fn_problem_no_step, hint: m.fn_problem_no_step_hint },
+	nothing_tried: { title: m.fn_problem_no_step, hint: m.fn_problem_no_step_hint },
+	functions_unavailable: { title: m.fn_problem_unavailable, hint: m.fn_off_member, facts: true },
+	build_failed: { title: m.fn_problem_build, hint: m.fn_problem_build_hint, facts: true },
+	// What a function answers when it is tried, in the place of an answer of OpenAI's protocol.
+	function_status: { title: m.fn_problem_status, facts: true },
+	function_cut_off: { title: m.fn_problem_cut_off, hint: m.fn_problem_protocol_hint },
+	function_protocol: { title: m.fn_problem_protocol, hint: m.fn_problem_protocol_hint, facts: true },
 	internal: { title: m.problem_internal_title, hint: m.problem_internal_hint }
 };
 

@@ -45,7 +45,7 @@ export async function ask(
 			signal: AbortSignal.any([signal, late.signal])
 		});
 		if (!response.ok) throw await refusal(response);
-		await read(response, answer, heard);
+		await readAnswer(response, answer, heard);
 	} catch (caught) {
 		if (signal.aborted) throw caught;
 		if (late.signal.aborted) throw new CallFault('timed_out');
@@ -88,7 +88,8 @@ async function refusal(response: Response): Promise<CallFault> {
 	return new CallFault('refused', `${response.status}: ${errorText(body) || response.statusText}`);
 }
 
-async function read(response: Response, answer: AnswerReader, heard: () => void): Promise<void> {
+/** Reads an answer in OpenAI's protocol, streamed or whole. */
+export async function readAnswer(response: Response, answer: AnswerReader, heard: () => void): Promise<void> {
 	const streamed = response.headers.get('content-type')?.includes('text/event-stream');
 	const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
 	if (!reader) throw new CallFault('protocol');

@@ -14,6 +14,7 @@ import MessageCircleDashed from '@lucide/svelte/icons/message-circle-dashed';
 import MessagesSquare from '@lucide/svelte/icons/messages-square';
 import PanelLeft from '@lucide/svelte/icons/panel-left';
 import Plus from '@lucide/svelte/icons/plus';
+import SquareFunction from '@lucide/svelte/icons/square-function';
 import SlidersHorizontal from '@lucide/svelte/icons/sliders-horizontal';
 import SunMoon from '@lucide/svelte/icons/sun-moon';
 import TextCursorInput from '@lucide/svelte/icons/text-cursor-input';
@@ -100,6 +101,7 @@ export function commands(): Command[] {
 		place('/assistants', m.assistants(), Bot, 'agents'),
 		place('/assistants/gallery', m.gallery(), Bot, 'agents discover'),
 		place('/projects', m.projects(), Folders, 'folders'),
+		place('/functions', m.functions(), SquareFunction, 'agents code serverless deploy'),
 		...sectionsFor(session.isAdmin).flatMap(({ sections }) =>
 			sections.map(({ path, label, icon }) =>
 				place(path, `${m.settings()} · ${label}`, icon, path.replace(/[/-]/g, ' '))

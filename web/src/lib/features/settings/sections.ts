@@ -10,6 +10,7 @@ import MonitorSmartphone from '@lucide/svelte/icons/monitor-smartphone';
 import Network from '@lucide/svelte/icons/network';
 import NotebookPen from '@lucide/svelte/icons/notebook-pen';
 import Plug from '@lucide/svelte/icons/plug';
+import SquareFunction from '@lucide/svelte/icons/square-function';
 import UserRound from '@lucide/svelte/icons/user-round';
 import Users from '@lucide/svelte/icons/users';
 import { m } from '$lib/i18n';
@@ -25,7 +26,7 @@ export interface SectionGroup {
 }
 
 /** The tree of settings as a person with these rights sees it. */
-export function sectionsFor(isAdmin: boolean): SectionGroup[] {
+export function sectionsFor(isAdmin: boolean, functions = false): SectionGroup[] {
 	const groups: SectionGroup[] = [
 		{
 			heading: m.settings_group_account(),
@@ -48,6 +49,8 @@ export function sectionsFor(isAdmin: boolean): SectionGroup[] {
 			]
 		}
 	];
+	// They have a page of their own; on phones this is the way to it.
+	if (functions) groups[1]?.sections.push({ path: '/functions', label: m.functions(), icon: SquareFunction });
 	if (!isAdmin) return groups;
 	groups[1]?.sections.unshift({ path: '/settings/providers', label: m.settings_providers(), icon: Plug });
 	groups.push({

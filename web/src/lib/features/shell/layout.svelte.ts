@@ -38,6 +38,7 @@ function storedWidth(): number {
 class Layout {
 	#navigation = $state(stored('stoa-navigation', true));
 	#side = $state(stored('stoa-side', false));
+	#functions = $state(stored('stoa-functions', false));
 	#width = $state(storedWidth());
 	/** The palette is open. */
 	searching = $state(false);
@@ -73,6 +74,16 @@ class Layout {
 	set width(px: number) {
 		this.#width = Math.round(Math.min(Math.max(px, NARROWEST), WIDEST));
 		store('stoa-navigation-width', this.#width);
+	}
+
+	/** The way to the functions, for those who may make some or have some. */
+	get functions(): boolean {
+		return this.#functions;
+	}
+
+	set functions(shown: boolean) {
+		this.#functions = shown;
+		store('stoa-functions', shown);
 	}
 
 	/** The side panel of wide pages. */

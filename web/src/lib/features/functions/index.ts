@@ -1,0 +1,3 @@
+export { default as FunctionPage } from './FunctionPage.svelte';
+export { default as FunctionsPage } from './FunctionsPage.svelte';
+export { default as NewFunctionPage } from './NewFunctionPage.svelte';
