@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use stoa_functions::activator::{Activator, Lane};
@@ -34,13 +35,13 @@ impl Key {
         Self { function: function.id, version, revision, secrets_revision: function.secrets_revision }
     }
 
-    /// Different for everything that runs differently.
-    fn engine_name(&self) -> Result<VersionId, ServiceError> {
+    /// Of a deployment, with its number: what was served before and is on its way out is called otherwise.
+    fn engine_name(&self, number: u64) -> Result<VersionId, ServiceError> {
         let which = match self.version {
             Some(number) => format!("v{number}"),
             None => format!("r{}", self.revision),
         };
-        let name = format!("f{}-{which}-{}", self.function.as_uuid().simple(), self.secrets_revision);
+        let name = format!("f{}-{which}-{number}", self.function.as_uuid().simple());
         VersionId::new(&name).map_err(|error| ServiceError::Internal(error.to_string()))
     }
 
@@ -57,11 +58,12 @@ pub(crate) struct Deployments {
     /// Nothing in it need be kept.
     folder: PathBuf,
     served: Mutex<HashMap<Key, Arc<OnceCell<Arc<Lane>>>>>,
+    made: AtomicU64,
 }
 
 impl Deployments {
     pub(crate) fn new(database: Database, objects: Objects, builds: Arc<Builds>, folder: PathBuf) -> Self {
-        Self { database, objects, builds, folder, served: Mutex::default() }
+        Self { database, objects, builds, folder, served: Mutex::default(), made: AtomicU64::new(0) }
     }
 
     fn served(&self) -> MutexGuard<'_, HashMap<Key, Arc<OnceCell<Arc<Lane>>>>> {
@@ -89,7 +91,8 @@ impl Deployments {
             self.database.runnable_version(&Principal::System("functions"), key.function, key.version).await?;
         let spec = Arc::new(spec(&runnable)?);
         let code = self.materialise(engine, key.function, &runnable).await?;
-        let version = Version { id: key.engine_name()?, spec, code, volumes: Vec::new() };
+        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        let version = Version { id: key.engine_name(number)?, spec, code, volumes: Vec::new() };
         Ok(activator.serve(version).await?)
     }
 

@@ -5,6 +5,7 @@ mod code;
 mod deployments;
 mod inside;
 mod metering;
+mod past;
 mod routing;
 mod service;
 mod templates;

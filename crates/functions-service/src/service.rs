@@ -28,6 +28,7 @@ use tokio_util::task::TaskTracker;
 use crate::builds::{BuildStatus, Builds};
 use crate::deployments::{Deployments, Key};
 use crate::metering::{Account, Done, Meter};
+use crate::past::Past;
 use crate::routing::{Place, Target};
 use crate::ways::{Home, Ways};
 
@@ -153,6 +154,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     tracker: TaskTracker,
     deployments: Deployments,
+    past: Past,
     builds: Arc<Builds>,
     ways: Arc<Ways>,
     meter: Meter,
@@ -190,6 +192,7 @@ impl FunctionService {
         let shared = Shared {
             deployments: Deployments::new(database.clone(), objects, Arc::clone(&builds), code),
             builds,
+            past: Past::default(),
             meter: Meter::new(InstanceId::generate(clock.now())),
             options,
             database,
@@ -366,6 +369,7 @@ impl FunctionService {
     pub async fn instances(&self, id: FunctionId) -> Vec<ServingInstance> {
         let Some(running) = self.shared.running.lock().await.clone() else { return Vec::new() };
         let mut instances = Vec::new();
+        instances.extend(self.shared.past.instances(id));
         for (key, lane) in self.shared.deployments.all() {
             if key.function != id {
                 continue;
@@ -395,6 +399,9 @@ impl FunctionService {
 
     /// What an instance of a function has written after a line.
     pub async fn logs(&self, instance: &stoa_functions::InstanceId, after: u64) -> Result<LogPage, ServiceError> {
+        if let Some(log) = self.shared.past.log(instance, after) {
+            return Ok(log);
+        }
         let running = self.running().await?;
         Ok(running.engine.logs(instance, after).await?)
     }
@@ -414,10 +421,13 @@ impl FunctionService {
         for (key, lane) in self.shared.deployments.obsolete(id, function.as_deref()) {
             self.retire(key, lane).await;
         }
-        if let Some(function) = function {
-            self.keep_running(&function).await?;
+        match function {
+            Some(function) => self.keep_running(&function).await,
+            None => {
+                self.shared.past.forget(id);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Its requests are served to their end, in the background.
@@ -425,12 +435,27 @@ impl FunctionService {
         let Some(running) = self.shared.running.lock().await.clone() else { return };
         let service = self.clone();
         self.shared.tracker.spawn(async move {
-            let retired = running.activator.retire(&lane.version().id).await;
-            if let Err(error) = retired {
-                tracing::debug!(%error, version = lane.version().id.as_str(), "a version was not retired");
+            let version = &lane.version().id;
+            if let Err(error) = running.activator.release(version).await {
+                tracing::debug!(%error, version = version.as_str(), "a version was not served any more");
+            }
+            service.keep_logs(&running, &key, &lane).await;
+            if let Err(error) = running.engine.delete(version).await {
+                tracing::debug!(%error, version = version.as_str(), "a version was gone already");
             }
             service.take_account(&key, &lane);
         });
+    }
+
+    async fn keep_logs(&self, running: &Running, key: &Key, lane: &Lane) {
+        let Ok(seen) = running.engine.instances(&lane.version().id) else { return };
+        let instances = seen.borrow().clone();
+        for instance in instances.iter() {
+            let log = running.engine.logs(&instance.id, 0).await.unwrap_or_default();
+            if !log.lines.is_empty() {
+                self.shared.past.keep(key.function, key.version, instance, log);
+            }
+        }
     }
 
     /// Versions that shall never be without an instance are served before anybody calls.

@@ -114,8 +114,14 @@ impl Activator {
 
     /// Takes no new request for a version, serves those that it has, those that wait included, and then deletes it.
     pub async fn retire(&self, version: &VersionId) -> Result<(), EngineError> {
+        self.release(version).await?;
+        self.engine.delete(version).await
+    }
+
+    /// As long as it takes to serve what there is; whoever calls this deletes the version.
+    pub async fn release(&self, version: &VersionId) -> Result<(), EngineError> {
         let Some(lane) = self.lanes().remove(version) else { return Err(EngineError::NoVersion) };
         lane.drain().await;
-        self.engine.delete(version).await
+        Ok(())
     }
 }

@@ -92,6 +92,18 @@ async fn an_agent_goes_from_a_template_to_a_model_and_through_a_canary() {
     write(&owner, &agent, "app.py", &source.replace("Hello from your own agent! ", "One. ")).await;
     let (_, _, answer) = call(&owner, &agent, "latest", "/v1/chat/completions", &question("hi")).await;
     assert_eq!(said(&answer), "One. You said: hi", "what was saved runs");
+    let begun = Instant::now();
+    loop {
+        // The log of what ran before is still to be read.
+        let log = owner.get(&format!("{agent}/logs?search=POST")).await;
+        let lines = log["lines"].as_array().unwrap().iter();
+        let instances: std::collections::BTreeSet<_> = lines.map(|line| line["instance"].as_str().unwrap()).collect();
+        if instances.len() == 2 {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{log}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     assert_eq!(publish(&owner, &agent).await["number"], 1);
     let (status, _, again) = owner.send(Method::POST, &format!("{agent}/versions"), Some(&json!({}))).await;
     assert_eq!((status, again["code"].as_str()), (StatusCode::CONFLICT, Some("nothing_changed")));
