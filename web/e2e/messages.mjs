@@ -74,8 +74,12 @@ async function anew(all) {
 		async () => (await lastAnswer(page).getByRole('group').count()) === 0
 	);
 	const id = page.url().split('/').at(-1);
-	const { items } = await api(page, all, 'GET', `/conversations/${id}/messages`);
-	expect([items.length, items.at(-1).siblings.length]).equals([6, 1]);
+	// The old answer goes once the new one has begun.
+	await until('the old answer to go', 10_000, async () => {
+		const { items } = await api(page, all, 'GET', `/conversations/${id}/messages`);
+		return items.length === 6 && items.at(-1).siblings.length === 1;
+	});
+	await complete(page);
 	await page.getByRole('button', { name: 'Undo' }).click();
 	await until('both', 10_000, async () => {
 		const { items } = await api(page, all, 'GET', `/conversations/${id}/messages`);

@@ -75,8 +75,10 @@ async function interrupts(all) {
 		async () => (await questions(page).count()) === 3
 	);
 	await complete(page);
-	const said = await questions(page).locator('p').allInnerTexts();
-	expect(said.map((text) => text.split(' [')[0])).equals(['Count.', 'At once', 'Later']);
+	await until('their words', 10_000, async () => {
+		const said = await questions(page).locator('p').allInnerTexts();
+		return String(said.map((text) => text.split(' [')[0])) === 'Count.,At once,Later';
+	});
 }
 
 async function stopped(all) {
