@@ -117,21 +117,26 @@ async function quoted(all) {
 	await chooseModel(page, 'echo');
 	await send(page, 'The first part. The second part.');
 	await complete(page);
-	await lastAnswer(page)
-		.locator('.markdown p')
-		.first()
-		.evaluate((node) => {
-			const range = document.createRange();
-			range.setStart(node.firstChild, 0);
-			range.setEnd(node.firstChild, 15);
-			getSelection().removeAllRanges();
-			getSelection().addRange(range);
-			node.dispatchEvent(new PointerEvent('pointerup', { bubbles: true }));
-		});
-	await page.getByRole('button', { name: 'Quote', exact: true }).waitFor();
+	const quote = page.getByRole('button', { name: 'Quote', exact: true });
+	// What is selected is so no more when the answer is drawn for the last time.
+	await until('the offer to quote', 20_000, async () => {
+		if (await quote.isVisible()) return true;
+		await lastAnswer(page)
+			.locator('.markdown p')
+			.first()
+			.evaluate((node) => {
+				const range = document.createRange();
+				range.setStart(node.firstChild, 0);
+				range.setEnd(node.firstChild, 15);
+				getSelection().removeAllRanges();
+				getSelection().addRange(range);
+				node.dispatchEvent(new PointerEvent('pointerup', { bubbles: true }));
+			});
+		return false;
+	});
 	await accessible(page, 'something selected in an answer');
 	await picture(page, 'quote');
-	await page.getByRole('button', { name: 'Quote', exact: true }).click();
+	await quote.click();
 	await until(
 		'the quotation',
 		5_000,
