@@ -421,13 +421,11 @@ impl FunctionService {
         for (key, lane) in self.shared.deployments.obsolete(id, function.as_deref()) {
             self.retire(key, lane).await;
         }
-        match function {
-            Some(function) => self.keep_running(&function).await,
-            None => {
-                self.shared.past.forget(id);
-                Ok(())
-            }
-        }
+        let Some(function) = function else {
+            self.shared.past.forget(id);
+            return Ok(());
+        };
+        self.keep_running(&function).await
     }
 
     /// Its requests are served to their end, in the background.
