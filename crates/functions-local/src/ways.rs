@@ -3,7 +3,6 @@
 //! Inside, process 1 listens and hands out what connects, so the function speaks to the engine itself. Here it is asked for
 //! what it wants, that is looked up in the version's list, and the rest is bytes.
 
-mod carry;
 mod doors;
 mod proxy;
 
@@ -11,6 +10,7 @@ use std::sync::Arc;
 
 use stoa_egress::{Authority, Host as Named, Target};
 use stoa_functions::Connection;
+use stoa_functions::carry::{Moved, Watched};
 use stoa_functions::spec::{self, HostPattern};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
@@ -21,7 +21,6 @@ use crate::host::Host;
 use crate::options::Outward;
 use crate::output::{Complaints, Log};
 use crate::way_out::{WayOut, WayOutError};
-use carry::{Moved, Watched};
 use doors::Door;
 
 pub(crate) use doors::Wanted;

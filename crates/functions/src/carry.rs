@@ -1,4 +1,4 @@
-//! Bytes that go both ways, until either side ends or nothing goes any more.
+//! Bytes that go both ways, and when the last of them went.
 
 use std::io;
 use std::pin::Pin;
@@ -19,38 +19,59 @@ pub async fn carry(
     other: impl AsyncRead + AsyncWrite + Unpin,
     idle: Duration,
 ) {
-    let moved = Arc::new(Mutex::new(Instant::now()));
-    let (mut from_one, mut to_one) = split(Watched { stream: one, moved: Arc::clone(&moved) });
+    let moved = Arc::new(Moved::default());
+    let (mut from_one, mut to_one) = split(Watched::new(one, &moved));
     let (mut from_other, mut to_other) = split(other);
-    let last = || *moved.lock().unwrap_or_else(PoisonError::into_inner);
-    let stands_still = async {
-        while last() + idle > Instant::now() {
-            tokio::time::sleep_until(last() + idle).await;
-        }
-    };
     tokio::select! {
         // How it ended, both sides see for themselves.
         _ = copy(&mut from_one, &mut to_other) => {}
         _ = copy(&mut from_other, &mut to_one) => {}
-        () = stands_still => {}
+        () = moved.stands_still(idle) => {}
     }
     // Whoever does not read any more is not waited for.
     let goodbye = async { tokio::join!(to_one.shutdown(), to_other.shutdown()) };
     let _ = tokio::time::timeout(GOODBYE, goodbye).await;
 }
 
-/// The end through which everything goes, whichever way.
-struct Watched<S> {
+/// When something last went one way or the other.
+pub struct Moved(Mutex<Instant>);
+
+impl Default for Moved {
+    fn default() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+}
+
+impl Moved {
+    fn now(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when nothing has gone for so long.
+    pub async fn stands_still(&self, idle: Duration) {
+        loop {
+            let due = self.last() + idle;
+            if due <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(due).await;
+        }
+    }
+}
+
+/// The end of a connection through which everything goes, whichever way.
+pub struct Watched<S> {
     stream: S,
-    moved: Arc<Mutex<Instant>>,
+    moved: Arc<Moved>,
 }
 
 impl<S> Watched<S> {
-    fn note<T>(&self, done: Poll<T>) -> Poll<T> {
-        if done.is_ready() {
-            *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        }
-        done
+    pub fn new(stream: S, moved: &Arc<Moved>) -> Self {
+        Self { stream, moved: Arc::clone(moved) }
     }
 }
 
@@ -61,14 +82,36 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.note(read)
+        if read.is_ready() {
+            self.moved.now();
+        }
+        read
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note(written)
+        if written.is_ready() {
+            self.moved.now();
+        }
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        if written.is_ready() {
+            self.moved.now();
+        }
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -85,6 +128,27 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, duplex};
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_moves_either_way_does_not_stand_still() {
+        let moved = Arc::new(Moved::default());
+        let (mut far, near) = duplex(64);
+        let mut near = Watched::new(near, &moved);
+        let began = Instant::now();
+        let traffic = async {
+            tokio::time::sleep(Duration::from_secs(8)).await;
+            near.write_all(b"a").await.unwrap();
+            tokio::time::sleep(Duration::from_secs(8)).await;
+            far.write_all(b"b").await.unwrap();
+            near.read_u8().await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = traffic => {}
+            () = moved.stands_still(Duration::from_secs(10)) => {}
+        }
+        assert_eq!(began.elapsed(), Duration::from_secs(26));
+    }
 
     #[tokio::test]
     async fn what_one_side_said_last_arrives_and_its_end_is_the_end() {

@@ -4,7 +4,7 @@
 pub mod activator;
 pub mod autoscaler;
 mod call;
-mod carry;
+pub mod carry;
 mod engine;
 mod instance;
 mod isolation;
@@ -12,7 +12,6 @@ mod logs;
 pub mod spec;
 
 pub use call::{Body, CallError, Connections, Limits, RequestBody, status_of};
-pub use carry::carry;
 pub use engine::{Connection, Engine, EngineError, Folder, Scale, Version};
 pub use instance::{ColdStart, Instance, InstanceId, State, StopReason, VersionId};
 pub use isolation::{Capabilities, Isolation};

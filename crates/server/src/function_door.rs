@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use stoa_functions::carry;
+use stoa_functions::carry::carry;
 use stoa_functions_service::{Caller, MeteredBody, Target, Whom};
 use stoa_model::function::HttpAccess;
 use stoa_model::{Principal, Scope};

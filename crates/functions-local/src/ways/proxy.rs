@@ -15,11 +15,11 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use stoa_egress::{Authority, Target};
 use stoa_functions::Connection;
+use stoa_functions::carry::Watched;
 use stoa_functions::spec::HostPattern;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::carry::Watched;
 use super::{Refusal, Ways};
 use crate::way_out::WayOutError;
 
