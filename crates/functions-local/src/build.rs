@@ -186,7 +186,7 @@ impl LocalEngine {
             Some(url) => vec![host_of(url)?.authority().to_string()],
             None => client.hosts.clone(),
         };
-        let cache = if target.cache.is_some() { Job::CACHE } else { Job::WORK };
+        let cache = if target.cache.is_some() { Job::CACHE } else { Job::SCRATCH };
         let environment = match ecosystem {
             Ecosystem::Python => pip(index, cache)?,
             Ecosystem::Node => npm(index, cache),

@@ -40,7 +40,7 @@ impl Job {
     pub const OUTPUT: &str = "/out";
     pub const CACHE: &str = "/cache";
     /// For temporary files, which go with it: its home as well.
-    pub const WORK: &str = "/work";
+    pub const SCRATCH: &str = "/scratch";
 }
 
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use crate::tree::{self, TreeError};
 use crate::users::User;
 use crate::ways::{Wanted, Ways};
 
-/// Of `/tmp`, which is memory. Large files are written to `/work`.
+/// Of `/tmp`, which is memory. Large files are written to `/scratch`.
 const TEMPORARY_BYTES: u64 = 64 << 20;
 
 pub(super) async fn live(host: &Arc<Host>, jobs: &Jobs, job: &Job, handle: &JobHandle) -> JobOutcome {
@@ -134,7 +134,7 @@ impl Prepared {
         if let Some(cache) = &job.cache {
             bound(cache, job)?;
         }
-        let places = [(Job::OUTPUT, Some(&job.output)), (Job::WORK, Some(&work)), (Job::CACHE, job.cache.as_ref())];
+        let places = [(Job::OUTPUT, Some(&job.output)), (Job::SCRATCH, Some(&work)), (Job::CACHE, job.cache.as_ref())];
         let (mut written, mut counted) = (Vec::new(), Vec::new());
         for (place, folder) in places {
             let Some(folder) = folder else { continue };
@@ -155,7 +155,7 @@ impl Prepared {
         writable.extend(self.written.iter().map(|(place, _)| PathBuf::from(place)));
         let mut environment = plan::base(host);
         for name in ["HOME", "TMPDIR"] {
-            environment.insert(name.to_owned(), Job::WORK.to_owned());
+            environment.insert(name.to_owned(), Job::SCRATCH.to_owned());
         }
         environment.extend(job.environment.clone());
         environment.extend(Wanted::by_network(&job.network).variables());

@@ -66,7 +66,7 @@ async fn a_job_reads_what_it_was_given_and_leaves_its_output() {
     let mut job = house.job(
         "made",
         "set -e; echo begun; cat /code/given.txt > /out/copy; mkdir -p /out/bin; printf '#!/bin/sh\\n' > /out/bin/run; chmod +x /out/bin/run; \
-         ln -s ../copy /out/bin/link; touch /tmp/t /work/t; echo \"$OWN\" > /out/own; pwd; env | sort; echo ended >&2",
+         ln -s ../copy /out/bin/link; touch /tmp/t /scratch/t; echo \"$OWN\" > /out/own; pwd; env | sort; echo ended >&2",
     );
     job.environment.insert("OWN".to_owned(), "mine".to_owned());
     let output = job.output.clone();
@@ -75,7 +75,7 @@ async fn a_job_reads_what_it_was_given_and_leaves_its_output() {
     assert_eq!(*job.state().borrow(), JobState::Over { outcome: JobOutcome::Done });
     let said = text(&job);
     assert!(said.starts_with("begun\n/out\n") && said.contains("\nended\n"), "{said}");
-    assert!(said.contains("HOME=/work\n") && said.contains("TMPDIR=/work\n"), "{said}");
+    assert!(said.contains("HOME=/scratch\n") && said.contains("TMPDIR=/scratch\n"), "{said}");
     assert!(!said.contains("CARGO") && !said.contains("USER="), "nothing of the host's environment: {said}");
     assert_eq!((read(&output, "copy"), read(&output, "own")), ("given".to_owned(), "mine\n".to_owned()));
     let tree = Tree::read(&output, PLENTY).unwrap();
@@ -151,7 +151,7 @@ async fn what_needs_more_memory_or_disk_than_it_has_ends() {
         assert_eq!(outcome(&house.begin(hungry)).await, JobOutcome::OutOfMemory);
     }
     let writes = "import itertools\nfor n in itertools.count(): open(f'{place}/{n}', 'wb').write(bytes(1 << 20))";
-    for place in ["/out", "/work", "/cache"] {
+    for place in ["/out", "/scratch", "/cache"] {
         let mut full = house.job(&format!("full-{}", &place[1..]), "");
         full.cache = Some(house.empty(&format!("cache-{}", &place[1..])));
         full.command = vec!["python3".to_owned(), "-c".to_owned(), format!("place = '{place}'\n{writes}")];
