@@ -368,8 +368,7 @@ impl FunctionService {
     /// Instances of a function, of all versions that are served.
     pub async fn instances(&self, id: FunctionId) -> Vec<ServingInstance> {
         let Some(running) = self.shared.running.lock().await.clone() else { return Vec::new() };
-        let mut instances = Vec::new();
-        instances.extend(self.shared.past.instances(id));
+        let mut instances = self.shared.past.instances(id);
         for (key, lane) in self.shared.deployments.all() {
             if key.function != id {
                 continue;
@@ -425,7 +424,14 @@ impl FunctionService {
             self.shared.past.forget(id);
             return Ok(());
         };
-        self.keep_running(&function).await
+        // Packages may have to be installed first, and other changes are not to wait for that.
+        let service = self.clone();
+        self.shared.tracker.spawn(async move {
+            if let Err(error) = service.keep_running(&function).await {
+                tracing::warn!(%error, function = %id, "instances that shall always run do not");
+            }
+        });
+        Ok(())
     }
 
     /// Its requests are served to their end, in the background.

@@ -1,7 +1,5 @@
 //! Functions: what people write of them, the paths of their files, and which version answers for an alias.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::assistant::{InvalidProfile, line, text, wrong};
@@ -354,16 +352,6 @@ pub fn code_path(path: &str) -> Result<String, InvalidProfile> {
     } else {
         Err(wrong("path", format!("`{}` is no path of a file", path.escape_debug())))
     }
-}
-
-/// Versions and how many percent of the calls each gets, for those who look.
-pub fn shares(route: &AliasRoute) -> BTreeMap<u32, u8> {
-    let canary = route.canary.map_or(0, |canary| canary.percent);
-    let mut shares = BTreeMap::from([(route.version, 100 - canary)]);
-    if let Some(canary) = route.canary {
-        shares.insert(canary.version, canary.percent);
-    }
-    shares
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ impl Database {
         Ok(())
     }
 
-    /// All minutes of a function since then, the oldest first.
+    /// The minutes of a function since then, the oldest first. Of very many, the latest 100,000.
     pub async fn function_usage(
         &self,
         principal: &Principal,
@@ -89,11 +89,11 @@ impl Database {
         let rows = function_usage::Entity::find()
             .filter(Column::FunctionId.eq(id.as_uuid()))
             .filter(Column::Minute.gte(since.as_millis()))
-            .order_by_asc(Column::Minute)
+            .order_by_desc(Column::Minute)
             .limit(MOST_ROWS)
             .all(self.reader())
             .await?;
-        rows.into_iter().map(usage).collect()
+        rows.into_iter().rev().map(usage).collect()
     }
 }
 
