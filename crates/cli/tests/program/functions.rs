@@ -519,3 +519,36 @@ async fn packages_are_installed_once_and_kept_with_the_version() {
     assert_eq!((status, said(&answer)), (StatusCode::OK, "good morning You said: hi"), "{answer}");
     server.stop();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_shall_always_run_runs_before_anybody_calls_and_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let variables = [("STOA_DATA_DIR", directory.path().to_str().unwrap())];
+    let server = Server::start(&variables);
+    let owner = Browser::sign_in(server.address).await;
+    let agent = made(&owner, "agent", "python-agent").await;
+    let mut shown = owner.get(&agent).await;
+    shown["settings"]["instances"]["minimum"] = json!(1);
+    let change = json!({ "settings": shown["settings"], "revision": shown["revision"] });
+    let (status, _, body) = owner.send(Method::PATCH, &agent, Some(&change)).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    publish(&owner, &agent).await;
+    one_is_ready(&owner, &agent).await;
+    server.kill();
+    let server = Server::start(&variables);
+    one_is_ready(&owner.at(server.address), &agent).await;
+    server.stop();
+}
+
+async fn one_is_ready(owner: &Browser, function: &str) {
+    let begun = Instant::now();
+    loop {
+        let instances = owner.get(&format!("{function}/instances")).await;
+        let ready = |one: &&Value| one["state"] == "ready" && one["version"] == "1";
+        if instances["items"].as_array().unwrap().iter().filter(ready).count() == 1 {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{instances}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
