@@ -25,6 +25,20 @@ const palette = (view) => async (all) => {
 	await page.waitForURL('**/c/*');
 	await page.getByRole('heading', { name: 'A walk in the zen garden' }).waitFor();
 
+	// Opened again in the moment in which it closes, it stays.
+	await page.keyboard.press('Control+k');
+	await field(page).waitFor();
+	await page.evaluate(async () => {
+		const dialog = document.querySelector('dialog[open]');
+		const over = new Promise((done) => dialog.addEventListener('close', done, { once: true }));
+		dialog.close();
+		document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true, bubbles: true }));
+		await over;
+	});
+	expect(await field(page).isVisible()).equals(true, 'the palette opened again');
+	await page.keyboard.press('Escape');
+	await field(page).waitFor({ state: 'hidden' });
+
 	// A page of the settings by a few of its letters; a theme by another name.
 	await page.keyboard.press('Control+k');
 	await field(page).fill('set sess');

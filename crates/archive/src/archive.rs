@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use stoa_model::assistant::{Assistant, AssistantProfile};
+use stoa_model::assistant::{Assistant, AssistantFolder, AssistantProfile};
 use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::{
     Conversation, Failure, Message, MessageRole, MessageStatus, Part, Summary, Timings, Translation,
@@ -11,7 +11,7 @@ use stoa_model::conversation::{
 use stoa_model::file::File;
 use stoa_model::project::{Project, ProjectProfile};
 use stoa_model::prompt::{Prompt, PromptProfile};
-use stoa_model::{AssistantId, ConversationId, FileId, MessageId, ProjectId, PromptId, Timestamp};
+use stoa_model::{AssistantFolderId, AssistantId, ConversationId, FileId, MessageId, ProjectId, PromptId, Timestamp};
 
 pub const FORMAT: &str = "stoa.archive";
 pub const VERSION: u32 = 1;
@@ -38,6 +38,7 @@ impl Header {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Entry {
     Project(Box<ArchivedProject>),
+    AssistantFolder(ArchivedAssistantFolder),
     Assistant(Box<ArchivedAssistant>),
     Prompt(Box<ArchivedPrompt>),
     Conversation(Box<ArchivedConversation>),
@@ -59,12 +60,24 @@ pub struct ArchivedProject {
     pub updated_at: Timestamp,
 }
 
+/// A folder of assistants, before what lies in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivedAssistantFolder {
+    pub id: AssistantFolderId,
+    pub name: String,
+    #[serde(default)]
+    pub collapsed: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArchivedAssistant {
     pub id: AssistantId,
     pub profile: AssistantProfile,
     #[serde(default)]
     pub pinned: bool,
+    /// The folder that it lies in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder_id: Option<AssistantFolderId>,
     /// The bytes of the picture that is its face, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<String>,
@@ -163,11 +176,18 @@ impl From<Project> for ArchivedProject {
     }
 }
 
+impl From<AssistantFolder> for ArchivedAssistantFolder {
+    fn from(folder: AssistantFolder) -> Self {
+        let AssistantFolder { id, name, collapsed } = folder;
+        Self { id, name, collapsed }
+    }
+}
+
 impl ArchivedAssistant {
     /// An assistant with the bytes of its face.
     pub fn new(assistant: Assistant, picture: Option<&[u8]>) -> Self {
-        let Assistant { id, profile, pinned, created_at, .. } = assistant;
-        Self { id, profile, pinned, picture: picture.map(|bytes| STANDARD.encode(bytes)), created_at }
+        let Assistant { id, profile, pinned, folder_id, created_at, .. } = assistant;
+        Self { id, profile, pinned, folder_id, picture: picture.map(|bytes| STANDARD.encode(bytes)), created_at }
     }
 
     /// What is no base64 is no picture.

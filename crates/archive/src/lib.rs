@@ -10,8 +10,8 @@ mod reader;
 mod scan;
 
 pub use archive::{
-    ArchivedAssistant, ArchivedConversation, ArchivedFile, ArchivedMessage, ArchivedProject, ArchivedPrompt, Entry,
-    FORMAT, Header, VERSION,
+    ArchivedAssistant, ArchivedAssistantFolder, ArchivedConversation, ArchivedFile, ArchivedMessage, ArchivedProject,
+    ArchivedPrompt, Entry, FORMAT, Header, VERSION,
 };
 pub use markdown::{front, message as message_as_markdown};
 pub use piece::{ConversationPiece, Kind, LeftOut, MessagePiece, Piece, PiecePart, Why};

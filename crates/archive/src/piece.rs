@@ -6,7 +6,7 @@ use stoa_model::completion::{FinishReason, Parameters, Usage};
 use stoa_model::conversation::{Failure, MessageRole, MessageStatus, Summary, Timings, Translation};
 use stoa_model::project::ProjectProfile;
 use stoa_model::prompt::PromptProfile;
-use stoa_model::{AssistantId, ConversationId, FileId, MessageId, ProjectId, PromptId, Timestamp};
+use stoa_model::{AssistantFolderId, AssistantId, ConversationId, FileId, MessageId, ProjectId, PromptId, Timestamp};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Piece {
@@ -18,10 +18,18 @@ pub enum Piece {
         created_at: Timestamp,
         updated_at: Timestamp,
     },
+    AssistantFolder {
+        id: AssistantFolderId,
+        original: Option<AssistantFolderId>,
+        name: String,
+        collapsed: bool,
+    },
     Assistant {
         id: AssistantId,
         original: Option<AssistantId>,
         profile: Box<AssistantProfile>,
+        /// The folder that it lies in: as imported, and as it was exported.
+        folder: Option<(AssistantFolderId, Option<AssistantFolderId>)>,
         /// The bytes of its face; empty ones that cannot be read.
         picture: Option<Vec<u8>>,
         pinned: bool,
@@ -129,6 +137,7 @@ pub struct LeftOut {
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Project,
+    AssistantFolder,
     Assistant,
     Prompt,
     Conversation,

@@ -26,6 +26,8 @@ const BRANCH: u32 = 10;
 /// What is to be written next.
 enum Next {
     Projects(VecDeque<ProjectId>),
+    /// All at once: there are few, and short.
+    AssistantFolders,
     Assistants(VecDeque<AssistantId>),
     Prompts(VecDeque<PromptId>),
     Heads(Option<ConversationId>),
@@ -135,9 +137,15 @@ impl Archive {
                         }
                         self.next = Next::Projects(ids);
                     } else {
-                        let ids = self.app.database.assistant_ids(&self.principal).await?;
-                        self.next = Next::Assistants(ids.into());
+                        self.next = Next::AssistantFolders;
                     }
+                }
+                Next::AssistantFolders => {
+                    for folder in self.app.database.assistant_folders(&self.principal).await? {
+                        self.write(&mut out, &Entry::AssistantFolder(folder.into()));
+                    }
+                    let ids = self.app.database.assistant_ids(&self.principal).await?;
+                    self.next = Next::Assistants(ids.into());
                 }
                 Next::Assistants(mut ids) => {
                     if let Some(id) = ids.pop_front() {

@@ -11,14 +11,17 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use stoa_archive::{ConversationPiece, Kind, LeftOut, MessagePiece, Piece, PiecePart, Reader, Why};
-use stoa_model::assistant::AssistantProfile;
+use stoa_model::assistant::{AssistantProfile, folder_name};
 use stoa_model::completion::Parameters;
 use stoa_model::file::File;
 use stoa_model::project::ProjectProfile;
 use stoa_model::prompt::PromptProfile;
-use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, PromptId, Timestamp};
+use stoa_model::{
+    AssistantFolderId, AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, PromptId, Timestamp,
+};
 use stoa_storage::{
-    Brought, ImportEnd, ImportedConversation, ImportedMessage, ImportedThread, NewAssistant, StorageError,
+    Brought, ImportEnd, ImportedAssistant, ImportedConversation, ImportedMessage, ImportedThread, NewAssistant,
+    StorageError,
 };
 
 pub(crate) use self::report::ImportReport;
@@ -139,9 +142,18 @@ impl Import<'_> {
                 let times = (self.past(created_at), self.past(updated_at));
                 self.project((id, original), *profile, times).await
             }
-            Piece::Assistant { id, original, profile, picture, pinned, created_at } => {
-                let created_at = created_at.map_or(self.now, |at| self.past(at));
-                self.assistant((id, original), *profile, picture, pinned, created_at).await
+            Piece::AssistantFolder { id, original, name, collapsed } => {
+                self.assistant_folder((id, original), &name, collapsed).await
+            }
+            Piece::Assistant { id, original, profile, picture, folder, pinned, created_at } => {
+                let assistant = ImportedAssistant {
+                    id,
+                    original,
+                    folder: folder.map(both).unwrap_or_default(),
+                    pinned,
+                    created_at: created_at.map_or(self.now, |at| self.past(at)),
+                };
+                self.assistant(assistant, *profile, picture).await
             }
             Piece::Prompt { id, original, profile, created_at, updated_at } => {
                 let times = (self.past(created_at), self.past(updated_at));
@@ -197,13 +209,30 @@ impl Import<'_> {
         Ok(())
     }
 
+    async fn assistant_folder(
+        &mut self,
+        ids: (AssistantFolderId, Option<AssistantFolderId>),
+        name: &str,
+        collapsed: bool,
+    ) -> Result<()> {
+        let Ok(checked) = folder_name(name) else {
+            self.leave_out(Kind::AssistantFolder, Why::NotAllowed, name);
+            return Ok(());
+        };
+        match self.app.database.import_assistant_folder(self.principal, ids, checked, collapsed).await {
+            Ok(Brought::Made) => self.tally.made.assistant_folders += 1,
+            Ok(Brought::Known | Brought::Own) => self.tally.known.assistant_folders += 1,
+            Err(StorageError::Refused(_)) => self.leave_out(Kind::AssistantFolder, Why::NoRoom, name),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
     async fn assistant(
         &mut self,
-        ids: (AssistantId, Option<AssistantId>),
+        assistant: ImportedAssistant,
         profile: AssistantProfile,
         picture: Option<Vec<u8>>,
-        pinned: bool,
-        created_at: Timestamp,
     ) -> Result<()> {
         let name = profile.name.clone();
         let Ok(profile) = profile.checked() else {
@@ -215,7 +244,7 @@ impl Import<'_> {
             None => None,
         };
         let new = NewAssistant { profile, picture };
-        match self.app.database.import_assistant(self.principal, ids, new, pinned, created_at, self.now).await {
+        match self.app.database.import_assistant(self.principal, assistant, new, self.now).await {
             Ok(Brought::Made) => self.tally.made.assistants += 1,
             Ok(Brought::Known | Brought::Own) => self.tally.known.assistants += 1,
             Err(StorageError::Refused(_)) => self.leave_out(Kind::Assistant, Why::NoRoom, &name),

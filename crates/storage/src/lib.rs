@@ -38,7 +38,7 @@ pub use repositories::generations::{
     TurnLimits, TurnParent,
 };
 pub use repositories::imported_messages::{ImportedMessage, ImportedMessages};
-pub use repositories::imports::{Brought, ImportEnd, ImportedConversation, ImportedThread};
+pub use repositories::imports::{Brought, ImportEnd, ImportedAssistant, ImportedConversation, ImportedThread};
 pub use repositories::messages::{MessagePage, PathQuery};
 pub use repositories::personal_providers::{
     MAX_PERSONAL_PROVIDERS, NewPersonalProvider, PersonalProviderChange, StoredPersonalProvider,

@@ -341,6 +341,7 @@ fn agent(origins: Origins, table: &str, agent: Agent) -> Option<Piece> {
     Some(Piece::Assistant {
         id: assistant_id(origins, &agent.id),
         original: None,
+        folder: None,
         picture: None,
         profile: Box::new(profile),
         pinned: truth(agent.pinned.as_ref()),

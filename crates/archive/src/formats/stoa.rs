@@ -22,9 +22,16 @@ pub(crate) fn piece(origins: Origins, entry: Entry) -> Piece {
             created_at: project.created_at,
             updated_at: project.updated_at,
         },
+        Entry::AssistantFolder(folder) => Piece::AssistantFolder {
+            id: derived(origins, "assistant_folder", folder.id.into()),
+            original: Some(folder.id),
+            name: folder.name,
+            collapsed: folder.collapsed,
+        },
         Entry::Assistant(assistant) => Piece::Assistant {
             id: derived(origins, "assistant", assistant.id.into()),
             original: Some(assistant.id),
+            folder: assistant.folder_id.map(|id| (derived(origins, "assistant_folder", id.into()), Some(id))),
             pinned: assistant.pinned,
             created_at: Some(assistant.created_at),
             picture: assistant.picture(),

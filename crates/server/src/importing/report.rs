@@ -23,6 +23,7 @@ pub(crate) struct ImportCounts {
     pub(crate) conversations: u64,
     pub(crate) messages: u64,
     pub(crate) projects: u64,
+    pub(crate) assistant_folders: u64,
     pub(crate) assistants: u64,
     pub(crate) prompts: u64,
     pub(crate) pictures: u64,

@@ -49,6 +49,10 @@ async fn furnish(house: &House, owner: &mut Browser) -> (MockServer, String) {
     let mock = provider(owner).await;
     let assistant = json!({"name": "Sage", "role": "You are wise.", "tags": ["old"]});
     let assistant = owner.post("/api/v1/assistants", assistant).await.good(201).id();
+    owner.post("/api/v1/assistant-folders", json!({"name": "Empty / 空"})).await.good(201);
+    let folder = owner.post("/api/v1/assistant-folders", json!({"name": "Elders"})).await.good(201).id();
+    owner.patch(&format!("/api/v1/assistant-folders/{folder}"), json!({"collapsed": true})).await.good(200);
+    owner.put(&format!("/api/v1/assistants/{assistant}/folder"), json!({"folder_id": folder})).await.good(204);
     let variable = json!({"name": "where", "kind": "select", "options": ["here", "there"], "default": "here"});
     let prompt = json!({"name": "Look", "text": "Look {{where}}.", "variables": [variable]});
     owner.post("/api/v1/prompts", prompt).await.good(201);
@@ -83,9 +87,10 @@ fn shape(archive: &str) -> Vec<String> {
     let lines: Vec<Value> = archive.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();
     let named = |kind: &str| -> HashMap<String, Value> {
-        of(kind).into_iter().map(|line| (line["id"].to_string(), line["profile"]["name"].clone())).collect()
+        let name = |line: &Value| line.get("name").unwrap_or(&line["profile"]["name"]).clone();
+        of(kind).into_iter().map(|line| (line["id"].to_string(), name(line))).collect()
     };
-    let (projects, assistants) = (named("project"), named("assistant"));
+    let (projects, assistants, folders) = (named("project"), named("assistant"), named("assistant_folder"));
     let files: HashMap<String, &Value> = of("file").into_iter().map(|line| (line["id"].to_string(), line)).collect();
     let messages: HashMap<String, &Value> =
         of("message").into_iter().map(|line| (line["id"].to_string(), line)).collect();
@@ -125,8 +130,14 @@ fn shape(archive: &str) -> Vec<String> {
         }
         shape.push(line.to_string());
     }
-    for mut line in of("project").into_iter().chain(of("assistant")).chain(of("prompt")).chain(of("end")).cloned() {
+    let order = json!(of("assistant_folder").iter().map(|line| &line["name"]).collect::<Vec<_>>());
+    shape.push(order.to_string());
+    let kinds = ["project", "assistant_folder", "assistant", "prompt", "end"];
+    for mut line in kinds.into_iter().flat_map(of).cloned() {
         line["id"] = Value::Null;
+        if let Some(folder) = line.get_mut("folder_id") {
+            *folder = folders[&folder.to_string()].clone();
+        }
         shape.push(line.to_string());
     }
     shape.sort();
@@ -147,8 +158,8 @@ on_both_engines! {
 
         let (mut member, _) = house.join(&mut owner, MEMBER, "member").await;
         let report = import(&mut member, archive.text.clone()).await.good(200).body;
-        let all = json!({"conversations": 3, "messages": 8, "projects": 1, "assistants": 1, "prompts": 1, "pictures": 1});
-        let none = json!({"conversations": 0, "messages": 0, "projects": 0, "assistants": 0, "prompts": 0, "pictures": 0});
+        let all = json!({"conversations": 3, "messages": 8, "projects": 1, "assistant_folders": 2, "assistants": 1, "prompts": 1, "pictures": 1});
+        let none = json!({"conversations": 0, "messages": 0, "projects": 0, "assistant_folders": 0, "assistants": 0, "prompts": 0, "pictures": 0});
         assert_eq!(report, json!({"source": "stoa", "made": all, "known": none, "left_out": []}));
         let theirs = member.get("/api/v1/export").await.good(200);
         assert_eq!(shape(&theirs.text), shape(&archive.text));

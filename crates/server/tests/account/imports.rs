@@ -94,7 +94,7 @@ on_both_engines! {
         let file = OPEN_WEBUI.replace("PICTURE", &picture);
         let report = import(&mut owner, file.clone()).await.good(200).body;
         assert_eq!(report["source"], "open_webui");
-        assert_eq!(report["made"], json!({"conversations": 2, "messages": 6, "projects": 0, "assistants": 0, "prompts": 0, "pictures": 1}));
+        assert_eq!(report["made"], json!({"conversations": 2, "messages": 6, "projects": 0, "assistant_folders": 0, "assistants": 0, "prompts": 0, "pictures": 1}));
         assert_eq!(left_out(&report), [out("other", "not_supported", 1)]);
         assert_eq!(report["left_out"][0]["names"], json!(["soil.pdf"]));
         let garden = titled(&mut owner, "Garden plan").await;
@@ -104,14 +104,14 @@ on_both_engines! {
         let early = titled(&mut owner, "From an early version").await;
         assert_eq!(said(&mut owner, &early).await, ["u: First", "a: Second"]);
         let again = import(&mut owner, file).await.good(200).body;
-        assert_eq!((&again["made"], &again["known"]), (&json!({"conversations": 0, "messages": 0, "projects": 0, "assistants": 0, "prompts": 0, "pictures": 0}), &report["made"]));
+        assert_eq!((&again["made"], &again["known"]), (&json!({"conversations": 0, "messages": 0, "projects": 0, "assistant_folders": 0, "assistants": 0, "prompts": 0, "pictures": 0}), &report["made"]));
     }
 
     async fn chats_of_lobechat_from_the_browser_and_from_a_database(test: TestDatabase) {
         let (_house, mut owner) = House::with_owner(test).await;
         let report = import(&mut owner, LOBECHAT).await.good(200).body;
         assert_eq!(report["source"], "lobechat");
-        assert_eq!(report["made"], json!({"conversations": 2, "messages": 4, "projects": 0, "assistants": 1, "prompts": 0, "pictures": 0}));
+        assert_eq!(report["made"], json!({"conversations": 2, "messages": 4, "projects": 0, "assistant_folders": 0, "assistants": 1, "prompts": 0, "pictures": 0}));
         let want = [out("conversation", "empty", 1), out("picture", "not_in_file", 1), out("other", "not_supported", 1)];
         assert_eq!(left_out(&report), want, "{report}");
         let whales = titled(&mut owner, "Whales").await;
@@ -128,7 +128,7 @@ on_both_engines! {
         assert_eq!(said(&mut owner, &whales).await.len(), 3);
 
         let report = import(&mut owner, LOBECHAT_DATABASE).await.good(200).body;
-        assert_eq!(report["made"], json!({"conversations": 2, "messages": 3, "projects": 0, "assistants": 1, "prompts": 0, "pictures": 0}));
+        assert_eq!(report["made"], json!({"conversations": 2, "messages": 3, "projects": 0, "assistant_folders": 0, "assistants": 1, "prompts": 0, "pictures": 0}));
         let soup = titled(&mut owner, "Soup").await;
         assert_eq!(said(&mut owner, &soup).await, ["u: A soup?", "a: Minestrone."]);
         let aside = titled(&mut owner, "Why?").await;

@@ -2,10 +2,11 @@
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use stoa_model::assistant::{AssistantFolder, AssistantFolderChange, MAX_ASSISTANT_FOLDERS};
-use stoa_model::{AssistantFolderId, AssistantId, Principal, Timestamp};
+use stoa_model::{AssistantFolderId, AssistantId, Principal, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::entities::{assistant_folders, assistant_places};
@@ -28,27 +29,8 @@ impl Database {
         name: String,
         now: Timestamp,
     ) -> Result<AssistantFolder, StorageError> {
-        let owner = access::person(principal)?;
         let transaction = self.begin().await?;
-        let held = visible(principal).count(&transaction).await?;
-        if held >= MAX_ASSISTANT_FOLDERS {
-            return Err(StorageError::Refused("there are too many folders already"));
-        }
-        let last = visible(principal)
-            .select_only()
-            .column_as(assistant_folders::Column::Place.max(), "last")
-            .into_tuple::<Option<i64>>()
-            .one(&transaction)
-            .await?
-            .flatten();
-        let row = assistant_folders::Model {
-            id: AssistantFolderId::generate(now).into(),
-            owner_id: owner.into(),
-            name,
-            collapsed: false,
-            place: last.map_or(0, |last| last + 1),
-        };
-        insert(&transaction, row.clone()).await?;
+        let row = add(&transaction, principal, AssistantFolderId::generate(now), name, false).await?;
         transaction.commit().await?;
         Ok(folder(row))
     }
@@ -117,15 +99,7 @@ impl Database {
         find_usable(&transaction, principal, id).await?;
         if let Some(folder) = folder {
             find(&transaction, principal, folder).await?;
-            let place = assistant_places::ActiveModel {
-                user_id: Set(user.into()),
-                assistant_id: Set(id.into()),
-                folder_id: Set(folder.into()),
-            };
-            let known = OnConflict::columns([assistant_places::Column::UserId, assistant_places::Column::AssistantId])
-                .update_column(assistant_places::Column::FolderId)
-                .to_owned();
-            assistant_places::Entity::insert(place).on_conflict(known).exec_without_returning(&transaction).await?;
+            put(&transaction, user, id, folder).await?;
         } else {
             assistant_places::Entity::delete_by_id((user.as_uuid(), id.as_uuid())).exec(&transaction).await?;
         }
@@ -134,7 +108,51 @@ impl Database {
     }
 }
 
-fn visible(principal: &Principal) -> sea_orm::Select<assistant_folders::Entity> {
+/// Makes one, after those that are there.
+pub(super) async fn add(
+    on: &DatabaseTransaction,
+    principal: &Principal,
+    id: AssistantFolderId,
+    name: String,
+    collapsed: bool,
+) -> Result<assistant_folders::Model, StorageError> {
+    let owner = access::person(principal)?;
+    if visible(principal).count(on).await? >= MAX_ASSISTANT_FOLDERS {
+        return Err(StorageError::Refused("there are too many folders already"));
+    }
+    let last = visible(principal)
+        .select_only()
+        .column_as(assistant_folders::Column::Place.max(), "last")
+        .into_tuple::<Option<i64>>()
+        .one(on)
+        .await?
+        .flatten();
+    let place = last.map_or(0, |last| last + 1);
+    let row = assistant_folders::Model { id: id.into(), owner_id: owner.into(), name, collapsed, place };
+    insert(on, row.clone()).await?;
+    Ok(row)
+}
+
+/// Puts an assistant that the user may use into a folder of theirs. Both were looked at.
+pub(super) async fn put(
+    on: &DatabaseTransaction,
+    user: UserId,
+    assistant: AssistantId,
+    folder: AssistantFolderId,
+) -> Result<(), StorageError> {
+    let place = assistant_places::ActiveModel {
+        user_id: Set(user.into()),
+        assistant_id: Set(assistant.into()),
+        folder_id: Set(folder.into()),
+    };
+    let known = OnConflict::columns([assistant_places::Column::UserId, assistant_places::Column::AssistantId])
+        .update_column(assistant_places::Column::FolderId)
+        .to_owned();
+    assistant_places::Entity::insert(place).on_conflict(known).exec_without_returning(on).await?;
+    Ok(())
+}
+
+pub(super) fn visible(principal: &Principal) -> sea_orm::Select<assistant_folders::Entity> {
     assistant_folders::Entity::find()
         .filter(access::rows(principal.assistant_folders(), assistant_folders::Column::OwnerId))
 }

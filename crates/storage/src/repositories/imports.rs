@@ -8,16 +8,19 @@ use sea_orm::{
 use stoa_model::completion::Parameters;
 use stoa_model::project::ProjectProfile;
 use stoa_model::prompt::PromptProfile;
-use stoa_model::{AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, PromptId, Timestamp};
+use stoa_model::{
+    AssistantFolderId, AssistantId, ConversationId, FileId, MessageId, Principal, ProjectId, PromptId, Timestamp,
+};
 use uuid::Uuid;
 
+use crate::entities::assistant_folders::Column as FolderColumn;
 use crate::entities::{assistants, conversations, files, generations, messages, projects, prompts};
 use crate::{Database, MAX_ASSISTANTS, MAX_PROJECTS, MAX_PROMPTS, Notice, StorageError, access};
 
 use super::assistants::{NewAssistant, hold};
 use super::bulk::set_tags;
 use super::conversations::{find, fold_title, set_title, update_one};
-use super::{insert, threads, to_json};
+use super::{assistant_folders, insert, threads, to_json};
 
 /// What became of something imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,17 @@ pub struct ImportedThread {
     pub conversation: Vec<ConversationId>,
     pub message: Vec<MessageId>,
     pub with_context: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct ImportedAssistant {
+    pub id: AssistantId,
+    /// The id that it has if this is the account that it was exported from.
+    pub original: Option<AssistantId>,
+    /// The first of these that is there.
+    pub folder: Vec<AssistantFolderId>,
+    pub pinned: bool,
+    pub created_at: Timestamp,
 }
 
 #[derive(Clone, Debug)]
@@ -130,16 +144,35 @@ impl Database {
         Ok(Brought::Made)
     }
 
+    /// Makes a folder of assistants, after those that are there. `name` is checked already.
+    pub async fn import_assistant_folder(
+        &self,
+        principal: &Principal,
+        (id, original): (AssistantFolderId, Option<AssistantFolderId>),
+        name: String,
+        collapsed: bool,
+    ) -> Result<Brought, StorageError> {
+        let transaction = self.begin().await?;
+        let candidates = original.into_iter().chain([id]).map(AssistantFolderId::as_uuid);
+        let there =
+            assistant_folders::visible(principal).filter(FolderColumn::Id.is_in(candidates)).all(&transaction).await?;
+        if let Some(row) = there.first() {
+            return Ok(if row.id == id.as_uuid() { Brought::Known } else { Brought::Own });
+        }
+        assistant_folders::add(&transaction, principal, id, name, collapsed).await?;
+        transaction.commit().await?;
+        Ok(Brought::Made)
+    }
+
     /// Makes an assistant, after those that are there.
     pub async fn import_assistant(
         &self,
         principal: &Principal,
-        (id, original): (AssistantId, Option<AssistantId>),
+        assistant: ImportedAssistant,
         new: NewAssistant,
-        pinned: bool,
-        created_at: Timestamp,
         now: Timestamp,
     ) -> Result<Brought, StorageError> {
+        let ImportedAssistant { id, original, folder, pinned, created_at } = assistant;
         let owner = access::person(principal)?;
         let transaction = self.begin().await?;
         let own = || assistants::Entity::find().filter(assistants::Column::OwnerId.eq(owner.as_uuid()));
@@ -178,6 +211,9 @@ impl Database {
             deleted_at: None,
         };
         insert(&transaction, row).await?;
+        if let Some(folder) = first_folder(&transaction, principal, &folder).await? {
+            assistant_folders::put(&transaction, owner, id, folder).await?;
+        }
         transaction.commit().await?;
         Ok(Brought::Made)
     }
@@ -354,6 +390,21 @@ fn without_what_is_gone(principal: &Principal, id: ConversationId) -> sea_orm::U
         .take();
     let kept = Expr::case(Expr::exists(there), Expr::col((conversations::Entity, conversations::Column::AssistantId)));
     update_one(id).col_expr(conversations::Column::AssistantId, kept.into())
+}
+
+async fn first_folder(
+    on: &DatabaseTransaction,
+    principal: &Principal,
+    ids: &[AssistantFolderId],
+) -> Result<Option<AssistantFolderId>, StorageError> {
+    let rows: Vec<Uuid> = assistant_folders::visible(principal)
+        .select_only()
+        .column(FolderColumn::Id)
+        .filter(FolderColumn::Id.is_in(ids.iter().map(|id| id.as_uuid())))
+        .into_tuple()
+        .all(on)
+        .await?;
+    Ok(ids.iter().copied().find(|id| rows.contains(&id.as_uuid())))
 }
 
 async fn first_project(on: &DatabaseTransaction, owner: Uuid, ids: &[ProjectId]) -> Result<Option<Uuid>, StorageError> {

@@ -2864,6 +2864,8 @@ export interface components {
 		};
 		ImportCounts: {
 			/** Format: int64 */
+			assistant_folders: number;
+			/** Format: int64 */
 			assistants: number;
 			/** Format: int64 */
 			conversations: number;
@@ -2938,7 +2940,15 @@ export interface components {
 			own_user: boolean;
 		};
 		/** @enum {string} */
-		Kind: 'project' | 'assistant' | 'prompt' | 'conversation' | 'message' | 'picture' | 'other';
+		Kind:
+			| 'project'
+			| 'assistant_folder'
+			| 'assistant'
+			| 'prompt'
+			| 'conversation'
+			| 'message'
+			| 'picture'
+			| 'other';
 		/**
 		 * @description A language that the application speaks, into which it translates.
 		 * @enum {string}

@@ -7,7 +7,15 @@ import { send } from '$lib/api/send';
 vi.mock('./zip', () => ({ filesIn: vi.fn(), isZip: vi.fn() }));
 vi.mock('$lib/api/send', () => ({ send: vi.fn() }));
 
-const none = { conversations: 0, messages: 0, projects: 0, assistants: 0, prompts: 0, pictures: 0 };
+const none = {
+	conversations: 0,
+	messages: 0,
+	projects: 0,
+	assistant_folders: 0,
+	assistants: 0,
+	prompts: 0,
+	pictures: 0
+};
 function report(made: number, left: ImportReport['left_out']): ImportReport {
 	return { source: 'chatgpt', made: { ...none, messages: made }, known: none, left_out: left };
 }

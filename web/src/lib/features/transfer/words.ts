@@ -11,6 +11,7 @@ const sources: Record<ImportReport['source'], string> = {
 };
 const kinds: Record<Group['what'], () => string> = {
 	project: m.import_kind_projects,
+	assistant_folder: m.import_kind_assistant_folders,
 	assistant: m.import_kind_assistants,
 	prompt: m.prompts,
 	conversation: m.import_kind_conversations,
