@@ -85,6 +85,8 @@ settings! {
          their `bin` are found by their names.";
     FUNCTIONS_WAITING: "functions_waiting", "STOA_FUNCTIONS_WAITING", "1", false,
         "How many interpreters of each kind (Python, Node.js) wait in their sandboxes for the next function that starts.";
+    FUNCTIONS_PREPARED: "functions_prepared", "STOA_FUNCTIONS_PREPARED", "32", false,
+        "How many interpreters, of all functions together, may wait with the packages of the function that they are for.";
     PIP_INDEX: "pip_index", "STOA_PIP_INDEX", "", true,
         "The index that functions' Python packages are installed from, such as `https://index.example/simple`; pip's own when \
          absent.";
@@ -191,6 +193,7 @@ pub(crate) struct Config {
     pub(crate) functions_dir: PathBuf,
     pub(crate) function_runtimes: Vec<PathBuf>,
     pub(crate) functions_waiting: usize,
+    pub(crate) functions_prepared: usize,
     pub(crate) pip_index: Option<String>,
     pub(crate) npm_registry: Option<String>,
     pub(crate) build_hosts: Vec<String>,
@@ -267,6 +270,7 @@ impl Config {
             functions_dir: reader.path(&FUNCTIONS_DIR).unwrap_or_else(|| data_dir.join("functions")),
             function_runtimes: reader.list(&FUNCTION_RUNTIMES)?.into_iter().map(PathBuf::from).collect(),
             functions_waiting: reader.parse(&FUNCTIONS_WAITING, "a number")?,
+            functions_prepared: reader.parse(&FUNCTIONS_PREPARED, "a number")?,
             pip_index: reader.text(&PIP_INDEX)?,
             npm_registry: reader.text(&NPM_REGISTRY)?,
             build_hosts: reader.list(&BUILD_HOSTS)?,

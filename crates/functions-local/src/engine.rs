@@ -18,6 +18,7 @@ use crate::instance::Handle;
 use crate::jobs::Jobs;
 use crate::options::Options;
 use crate::pool::Pool;
+use crate::prepared::Prepared;
 use crate::ways::Wanted;
 
 /// Instances that have ended are shown, with their logs, until so many more of the version have.
@@ -38,6 +39,7 @@ pub struct LocalEngine {
 /// A version and its instances.
 struct Running {
     version: Arc<Version>,
+    prepared: Arc<Prepared>,
     handles: Mutex<Handles>,
     shown: watch::Sender<Arc<[Instance]>>,
 }
@@ -92,9 +94,14 @@ impl LocalEngine {
         self.capabilities.isolation
     }
 
-    /// How many interpreters wait for code.
+    /// How many interpreters wait for any code.
     pub fn waiting(&self) -> usize {
         self.pool.waiting()
+    }
+
+    /// How many wait for this version.
+    pub fn prepared(&self, version: &VersionId) -> usize {
+        self.running(version).map_or(0, |running| running.prepared.waiting())
     }
 
     /// Ends all instances as their versions say, and all jobs, and returns when nothing is left of them.
@@ -102,6 +109,7 @@ impl LocalEngine {
         let versions: Vec<_> = self.versions.write().unwrap_or_else(PoisonError::into_inner).drain().collect();
         for (_, running) in versions {
             running.close();
+            running.prepared.close().await;
         }
         self.jobs.cancel.cancel();
         self.pool.close().await;
@@ -146,7 +154,7 @@ impl LocalEngine {
         }
         let (running, pool) = (Arc::clone(running), Arc::clone(&self.pool));
         self.tracker.spawn(async move {
-            handle.live(&running.version, &pool).await;
+            handle.live(&running.version, &running.prepared, &pool).await;
             let handles = &mut running.handles().all;
             let ended = handles.iter().filter(|handle| handle.is_over()).count();
             let mut surplus = ended.saturating_sub(ENDED_SHOWN);
@@ -200,7 +208,10 @@ impl Engine for LocalEngine {
         let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
         versions.entry(version.id.clone()).or_insert_with(|| {
             let (shown, _) = watch::channel(Arc::from([]));
-            Arc::new(Running { version: Arc::new(version), handles: Mutex::default(), shown })
+            let version = Arc::new(version);
+            let prepared = Arc::new(Prepared::of(&self.host, &version));
+            prepared.fill_soon();
+            Arc::new(Running { version, prepared, handles: Mutex::default(), shown })
         });
         Ok(())
     }
@@ -247,6 +258,7 @@ impl Engine for LocalEngine {
         let running = self.versions.write().unwrap_or_else(PoisonError::into_inner).remove(version);
         let running = running.ok_or(EngineError::NoVersion)?;
         running.close();
+        self.tracker.spawn(async move { running.prepared.close().await });
         Ok(())
     }
 }

@@ -54,6 +54,8 @@ pub(crate) struct Host {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tracker: TaskTracker,
     pub(crate) starts: Semaphore,
+    /// Places for interpreters that wait for one version.
+    pub(crate) prepared: Arc<Semaphore>,
     /// Connections out of all sandboxes together.
     pub(crate) seats_out: Arc<Semaphore>,
 }
@@ -84,6 +86,7 @@ impl Host {
         let users = rustix::process::geteuid().is_root().then(|| Users::from(options.first_user));
         let spawner = Spawner::start("function-spawner").map_err(StartError::Spawner)?;
         let starts = Semaphore::new(options.starts_at_once.max(1));
+        let prepared = Arc::new(Semaphore::new(options.prepared));
         let seats_out = Arc::new(Semaphore::new(options.outward.connections_in_all));
         let host = Arc::new(Self {
             options,
@@ -97,6 +100,7 @@ impl Host {
             clock,
             tracker,
             starts,
+            prepared,
             seats_out,
         });
         let landlock = host.try_sandbox().await.map_err(|error| StartError::Sandbox { detail: error.to_string() })?;

@@ -17,6 +17,7 @@ use crate::health;
 use crate::host::Host;
 use crate::output;
 use crate::pool::Pool;
+use crate::prepared::Prepared;
 use crate::sandbox::{Gone, MakeError, Sandbox};
 use crate::ways::{Wanted, Ways};
 
@@ -157,9 +158,9 @@ impl Handle {
     }
 
     /// From pending to stopped.
-    pub(crate) async fn live(&self, version: &Arc<Version>, pool: &Arc<Pool>) {
+    pub(crate) async fn live(&self, version: &Arc<Version>, prepared: &Arc<Prepared>, pool: &Arc<Pool>) {
         let reason = tokio::select! {
-            reason = self.start_and_serve(version, pool) => reason,
+            reason = self.start_and_serve(version, prepared, pool) => reason,
             () = self.stop.cancelled() => StopReason::Asked,
         };
         if let Some(sandbox) = self.sandbox.get() {
@@ -171,18 +172,19 @@ impl Handle {
         self.enter(State::Stopped { reason });
     }
 
-    async fn start_and_serve(&self, version: &Arc<Version>, pool: &Arc<Pool>) -> StopReason {
+    async fn start_and_serve(&self, version: &Arc<Version>, prepared: &Arc<Prepared>, pool: &Arc<Pool>) -> StopReason {
         let wanted = Instant::now();
         let Ok(turn) = self.host.starts.acquire().await else { return StopReason::Asked };
         self.locked().cold_start.queue = wanted.elapsed();
         self.enter(State::Starting);
         let limit = tokio::time::sleep(version.spec.timeouts.start());
         let started = tokio::select! {
-            started = self.start(version, pool) => started,
+            started = self.start(version, prepared, pool) => started,
             () = limit => Err(StopReason::StartTimeout),
         };
         drop(turn);
         // Not before, as that would take from what this start needs.
+        prepared.fill();
         pool.fill();
         if let Err(reason) = started {
             return reason;
@@ -209,9 +211,14 @@ impl Handle {
         }
     }
 
-    async fn start(&self, version: &Arc<Version>, pool: &Arc<Pool>) -> Result<(), StopReason> {
+    async fn start(
+        &self,
+        version: &Arc<Version>,
+        prepared: &Arc<Prepared>,
+        pool: &Arc<Pool>,
+    ) -> Result<(), StopReason> {
         let began = Instant::now();
-        let (sandbox, from_pool) = self.obtain(version, pool).await?;
+        let (sandbox, from_pool) = self.obtain(version, prepared, pool).await?;
         {
             let mut view = self.locked();
             let made = if from_pool { Duration::ZERO } else { sandbox.locked_after };
@@ -242,12 +249,21 @@ impl Handle {
 
     /// A sandbox in which the version's command runs, and whether it had waited for it. One that comes after this was given
     /// up is ended.
-    async fn obtain(&self, version: &Arc<Version>, pool: &Arc<Pool>) -> Result<(Sandbox, bool), StopReason> {
+    async fn obtain(
+        &self,
+        version: &Arc<Version>,
+        prepared: &Arc<Prepared>,
+        pool: &Arc<Pool>,
+    ) -> Result<(Sandbox, bool), StopReason> {
         let (answer, answered) = oneshot::channel();
-        let (host, version, pool, id) =
-            (Arc::clone(&self.host), Arc::clone(version), Arc::clone(pool), self.id.clone());
+        let (host, version, id) = (Arc::clone(&self.host), Arc::clone(version), self.id.clone());
+        let (prepared, pool) = (Arc::clone(prepared), Arc::clone(pool));
         self.host.tracker.spawn(async move {
-            let made = match pool.claim(&version).await {
+            let claimed = match prepared.claim().await {
+                None => pool.claim(&version).await,
+                claimed => claimed,
+            };
+            let made = match claimed {
                 Some(claimed) => Ok((claimed, true)),
                 None => make(&host, &version, id.as_str()).await.map(|made| (made, false)),
             };

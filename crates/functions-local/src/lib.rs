@@ -3,18 +3,22 @@
 
 pub mod build;
 mod channel;
+mod code;
 mod engine;
 mod groups;
 mod health;
 mod host;
 mod instance;
+mod interpreter;
 mod jobs;
 mod leftovers;
 mod options;
 mod output;
 mod pool;
+mod prepared;
 mod processes;
 mod sandbox;
+mod shelf;
 mod tree;
 mod users;
 mod way_out;

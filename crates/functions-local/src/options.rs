@@ -30,6 +30,8 @@ pub struct Options {
     pub starts_at_once: usize,
     /// Interpreters that wait in their sandboxes for code, of each kind.
     pub waiting: usize,
+    /// Interpreters that wait for one version each, of all versions together.
+    pub prepared: usize,
     /// Jobs that run at the same time; others wait.
     pub jobs_at_once: usize,
     /// How functions reach what lies beyond them; none: those that ask for it are refused.
@@ -76,6 +78,7 @@ impl Options {
             log_bytes: 1024 * 1024,
             starts_at_once: cores * 2,
             waiting: 0,
+            prepared: 32,
             jobs_at_once: (cores / 2).max(1),
             way_out: None,
             outward: Outward::default(),

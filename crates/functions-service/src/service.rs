@@ -78,6 +78,8 @@ pub struct Options {
     pub runtimes: Vec<PathBuf>,
     /// Interpreters of each kind that wait for code.
     pub waiting: usize,
+    /// Interpreters that wait for one version each, of all together.
+    pub prepared: usize,
     /// How packages are installed.
     pub builds: BuildOptions,
 }
@@ -257,6 +259,7 @@ impl FunctionService {
         let mut engine = EngineOptions::new(options.folder.join("engine"), options.init.clone());
         engine.runtimes.clone_from(&options.runtimes);
         engine.waiting = options.waiting;
+        engine.prepared = options.prepared;
         let way_out: Arc<dyn WayOut> = Arc::<Ways>::clone(&self.shared.ways);
         engine.way_out = Some(way_out);
         let engine = LocalEngine::start(engine, Arc::clone(&self.shared.clock)).await;
@@ -462,7 +465,7 @@ impl FunctionService {
         }
     }
 
-    /// Versions that shall never be without an instance are served before anybody calls.
+    /// Versions that shall never be without an instance, or without a prepared one, are served before anybody calls.
     async fn keep_running(&self, function: &CallableFunction) -> Result<(), ServiceError> {
         let routes = function.aliases.iter().map(|alias| &alias.route);
         let versions = routes.flat_map(|route| [Some(route.version), route.canary.map(|canary| canary.version)]);
@@ -472,7 +475,8 @@ impl FunctionService {
         for number in versions {
             let runnable =
                 self.database().runnable_version(&Principal::System("functions"), function.id, Some(number)).await?;
-            if crate::deployments::spec(&runnable)?.instances.minimum > 0 {
+            let spec = crate::deployments::spec(&runnable)?;
+            if spec.instances.minimum > 0 || spec.prepared > 0 {
                 self.lane(function, Some(number)).await?;
             }
         }

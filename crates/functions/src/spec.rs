@@ -75,6 +75,8 @@ pub struct Draft {
     pub bindings: Vec<Binding>,
     /// The least that the host must give.
     pub isolation: Isolation,
+    /// Interpreters that wait with the packages of this version read: 0 to 8, for commands that a [`Runtime`] runs.
+    pub prepared: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +170,7 @@ impl Default for Draft {
             network: Network::default(),
             bindings: Vec::new(),
             isolation: Isolation::default(),
+            prepared: 0,
         }
     }
 }
@@ -190,7 +193,28 @@ impl Default for Timeouts {
     }
 }
 
+/// What runs a file, and can wait for which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    Python,
+    Node,
+}
+
 impl Draft {
+    /// The runtime, and what it is told, where the command is `python3 FILE`, `python3 -m MODULE` or `node FILE`: options of
+    /// the interpreter itself come too late for one that waits. By the name that people write, found on the path like any other.
+    pub fn script(&self) -> Option<(Runtime, &[String])> {
+        let (program, arguments) = self.command.split_first()?;
+        match (program.as_str(), arguments) {
+            ("python3", [first, module, ..]) if first == "-m" && !module.starts_with('-') => {
+                Some((Runtime::Python, arguments))
+            }
+            ("python3", [first, ..]) if !first.starts_with('-') => Some((Runtime::Python, arguments)),
+            ("node", [first, ..]) if !first.starts_with('-') => Some((Runtime::Node, arguments)),
+            _ => None,
+        }
+    }
+
     pub fn memory_bytes(&self) -> u64 {
         u64::from(self.memory_mib) * 1024 * 1024
     }

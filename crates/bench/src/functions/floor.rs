@@ -27,6 +27,7 @@ impl Bare {
             .env_clear()
             .env("PORT", address.port().to_string())
             .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("PYTHONPATH", folder.join("python_modules"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;

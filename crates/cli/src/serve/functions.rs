@@ -31,6 +31,7 @@ pub(super) fn start(
         init: std::env::current_exe().context("this program's own path is not known")?,
         runtimes: config.function_runtimes.clone(),
         waiting: config.functions_waiting,
+        prepared: config.functions_prepared,
         builds: BuildOptions {
             pip_index: config.pip_index.clone(),
             npm_registry: config.npm_registry.clone(),

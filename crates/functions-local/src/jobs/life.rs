@@ -120,7 +120,7 @@ impl Prepared {
         let (code, work) = (own.join("code"), own.join("work"));
         for folder in [own, &code, &work] {
             std::fs::create_dir(folder)?;
-            crate::pool::readable(folder)?;
+            crate::code::readable(folder)?;
         }
         let code = match &job.files {
             JobFiles::Folder(folder) => folder.clone(),

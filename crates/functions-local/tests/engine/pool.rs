@@ -114,3 +114,158 @@ async fn code_that_fails_in_a_claimed_interpreter_says_so() {
     assert!(house.engine.capabilities().isolation.landlock);
     house.end().await;
 }
+
+/// Says whether a package was there before the code ran, and what the code finds.
+const PREPARED: &str = "
+import os, sys
+early = 'slow' in sys.modules
+import slow
+from part import more
+import http.server
+print('main runs', flush=True)
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = repr((early, slow.read, more.more, os.environ['GREETING'], sys.argv, __name__, sys.path[0], sys.stdin.read())).encode()
+        self.send_response(200)
+        self.send_header('content-length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler).serve_forever()
+";
+/// Is seen by the code of the function alone; what it imports is brought before.
+const PART: &str = "import other\nfrom . import more";
+const MORE: &str =
+    "import sys\nmore = 'slow' in sys.modules and 'other' in sys.modules\nprint('part runs', flush=True)";
+
+async fn prepared(house: &House, version: &stoa_functions::VersionId, count: usize) {
+    in_time("the prepared", async {
+        while house.engine.prepared(version) != count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+fn prepare(draft: &mut stoa_functions::Draft) {
+    python(draft);
+    draft.prepared = 1;
+    // What no interpreter of the pool could be given.
+    draft.disk_mib = 100;
+    draft.environment.insert("GREETING".to_owned(), "good day".to_owned());
+}
+
+#[tokio::test]
+async fn a_prepared_python_has_read_its_packages_and_run_nothing() {
+    let house = House::new().await;
+    let files = [
+        ("app.py", PREPARED),
+        ("part/__init__.py", PART),
+        ("part/more.py", MORE),
+        (
+            "python_modules/slow.py",
+            "import os\nread = (os.environ['GREETING'], os.getpid())\nprint('slow is read', flush=True)",
+        ),
+        ("python_modules/other/__init__.py", "raise SystemExit('not here')"),
+    ];
+    let version = house.apply("prepared", &files, prepare).await;
+    prepared(&house, &version, 1).await;
+    assert!(house.engine.instances(&version).unwrap().borrow().is_empty(), "it is no instance yet");
+    // `other` ends whoever imports it: the code fails as it would have, and says so.
+    house.scale(&version, 1).await;
+    assert_eq!(house.stopped(&version).await, StopReason::ExitedEarly { status: "status 1".to_owned() });
+    let instance = house.until(&version, |_| true).await;
+    assert!(instance.cold_start.from_pool);
+    let log = house.log(&instance.id).await;
+    assert!(log.contains("slow is read") && log.contains("not here") && !log.contains("part runs"), "{log}");
+
+    let mut files = files;
+    files[4].1 = "";
+    let version = house.apply("better", &files, prepare).await;
+    prepared(&house, &version, 1).await;
+    house.scale(&version, 1).await;
+    let instance = house.ready(&version).await;
+    assert!(house.view(&version, &instance).cold_start.from_pool);
+    let got = house.get(&instance, "/").await;
+    let expected = "(True, ('good day', 2), True, 'good day', ['app.py'], '__main__', '/code', '')";
+    assert_eq!(got, expected);
+    let log = house.log(&instance).await;
+    let order: Vec<_> = ["slow is read", "part runs", "main runs"].iter().map(|words| log.find(words)).collect();
+    assert!(order.is_sorted() && order.iter().all(Option::is_some), "{log}");
+    assert_eq!(log.matches("slow is read").count(), 1, "{log}");
+    // Another waits in its place, and none when the version is gone.
+    prepared(&house, &version, 1).await;
+    house.engine.delete(&version).await.unwrap();
+    assert_eq!(house.engine.prepared(&version), 0);
+    house.end().await;
+}
+
+#[tokio::test]
+async fn a_prepared_module_and_a_prepared_node_run() {
+    let house = House::new().await;
+    let files = [("web/__init__.py", ""), ("web/__main__.py", APP), ("python_modules/slow.py", "read = True")];
+    let version = house.apply("module", &files, |draft| {
+        prepare(draft);
+        draft.command = ["python3", "-m", "web", "argument"].map(str::to_owned).to_vec();
+    });
+    let version = version.await;
+    prepared(&house, &version, 1).await;
+    house.scale(&version, 1).await;
+    let instance = house.ready(&version).await;
+    assert!(house.view(&version, &instance).cold_start.from_pool);
+    let seen = "import sys; answer = (sys.argv, sys.path[0])";
+    assert_eq!(house.run(&instance, seen).await, "(['/code/web/__main__.py', 'argument'], '/code')");
+
+    let code = "
+const http = require('http');
+const early = Object.keys(require.cache).some((name) => name.includes('slow'));
+const old = require('slow');
+import('new').then((fresh) => http.createServer((request, response) => response.end(JSON.stringify(
+  [early, old.read, fresh.read, require.main === module, process.argv.slice(1), process.env.GREETING]))).listen(process.env.PORT));
+";
+    let files = [
+        ("app.js", code),
+        ("package.json", r#"{"dependencies": {"slow": "1", "new": "1", "absent": "1"}}"#),
+        ("node_modules/slow/index.js", "exports.read = process.env.GREETING"),
+        ("node_modules/new/package.json", r#"{"name": "new", "type": "module", "exports": "./index.js"}"#),
+        ("node_modules/new/index.js", "export const read = 'fresh'"),
+    ];
+    let version = house.apply("node", &files, |draft| {
+        prepare(draft);
+        draft.command = ["node", "app.js", "argument"].map(str::to_owned).to_vec();
+    });
+    let version = version.await;
+    prepared(&house, &version, 1).await;
+    house.scale(&version, 1).await;
+    let instance = house.ready(&version).await;
+    assert!(house.view(&version, &instance).cold_start.from_pool);
+    let got = house.get(&instance, "/").await;
+    assert!(got.contains(r#"[true,"good day","fresh",true,["/code/app.js","argument"],"good day"]"#), "{got}");
+    house.end().await;
+}
+
+#[tokio::test]
+async fn no_more_are_prepared_than_there_is_room_for() {
+    let house = House::with(|options| options.prepared = 1).await;
+    let files = [("app.py", APP)];
+    let first = house.apply("first", &files, prepare).await;
+    prepared(&house, &first, 1).await;
+    let second = house.apply("second", &files, prepare).await;
+    house.scale(&second, 1).await;
+    let instance = house.ready(&second).await;
+    assert!(!house.view(&second, &instance).cold_start.from_pool, "it starts as others do");
+    assert_eq!((house.engine.prepared(&first), house.engine.prepared(&second)), (1, 0));
+    // Room that was taken is given back.
+    house.engine.delete(&first).await.unwrap();
+    in_time("room", async {
+        for number in 0.. {
+            let third = house.apply(&format!("third-{number}"), &files, prepare).await;
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            // Whoever looks first has it.
+            if house.engine.prepared(&second) + house.engine.prepared(&third) == 1 {
+                break;
+            }
+        }
+    })
+    .await;
+    house.end().await;
+}

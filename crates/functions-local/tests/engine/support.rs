@@ -57,7 +57,9 @@ impl House {
         let folder = self.folder.path().join(name);
         std::fs::create_dir(&folder).unwrap();
         for (name, text) in files {
-            std::fs::write(folder.join(name), text).unwrap();
+            let place = folder.join(name);
+            std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+            std::fs::write(place, text).unwrap();
         }
         folder
     }

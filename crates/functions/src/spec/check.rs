@@ -13,6 +13,7 @@ const MEMORY_STEP: u32 = 64;
 const DISK_MIB: RangeInclusive<u32> = 64..=10_240;
 const CONCURRENCY: RangeInclusive<u32> = 1..=1_000;
 const MOST_INSTANCES: u32 = 1_000;
+const MOST_PREPARED: u32 = 8;
 const MAX_ARGUMENTS: usize = 64;
 const MAX_ARGUMENT_BYTES: usize = 4_096;
 const MAX_VARIABLES: usize = 256;
@@ -41,6 +42,8 @@ pub enum SpecError {
     Command { field: &'static str },
     #[error("there are more instances at least than at most")]
     Instances,
+    #[error("only what is run by `python3 FILE`, `python3 -m MODULE` or `node FILE` can be prepared")]
+    Prepared,
     #[error("`{name}` cannot be the name of a variable: letters, digits and _, no digit first")]
     VariableName { name: String },
     #[error("`{name}` is set by the engine")]
@@ -100,6 +103,10 @@ pub(super) fn check(draft: &Draft) -> Result<(), SpecError> {
     stepped("instances.maximum", draft.instances.maximum, 1..=MOST_INSTANCES, 1)?;
     if draft.instances.minimum > draft.instances.maximum {
         return Err(SpecError::Instances);
+    }
+    stepped("prepared", draft.prepared, 0..=MOST_PREPARED, 1)?;
+    if draft.prepared > 0 && draft.script().is_none() {
+        return Err(SpecError::Prepared);
     }
     times(draft)?;
     environment(draft)?;

@@ -140,6 +140,7 @@ impl House {
             init: files.path().join("no-init"),
             runtimes: Vec::new(),
             waiting: 0,
+            prepared: 0,
             builds: BuildOptions::default(),
         };
         let functions = FunctionService::start(

@@ -25,6 +25,7 @@ fn field(error: &SpecError) -> String {
     let field = match error {
         SpecError::Range { field, .. } | SpecError::Command { field } => field,
         SpecError::Instances => "instances",
+        SpecError::Prepared => "prepared",
         SpecError::VariableName { .. }
         | SpecError::VariableReserved { .. }
         | SpecError::VariableValue { .. }

@@ -18,6 +18,7 @@ const settings: FunctionSettings = {
 	initializer: { command: ['sh', '-c', 'echo a b'], timeout_ms: 5_000 },
 	pre_stop: null,
 	stop_grace_ms: 10_000,
+	prepared: 0,
 	bindings: [{ name: 'db', host: 'db.internal', port: 5432, local_port: 15_432 }],
 	volumes: [{ name: 'data', path: '/data', read_only: true }],
 	network: { proxy: { allowed: ['example.com:443'] } },

@@ -37,6 +37,7 @@ export interface FunctionSettings {
 	initializer: Hook | null;
 	pre_stop: Hook | null;
 	stop_grace_ms: number;
+	prepared: number;
 	volumes: { name: string; path: string; read_only: boolean }[];
 	bindings: { name: string; host: string; port: number; local_port: number }[];
 	network: 'none' | { proxy: { allowed: string[] } };
