@@ -11,6 +11,7 @@
 mod bad_input;
 mod engines;
 mod functions;
+mod hostile_functions;
 mod killed_pulls;
 mod metrics;
 mod models;
