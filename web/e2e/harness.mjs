@@ -61,8 +61,10 @@ class Server {
 	log = '';
 	#child = null;
 
-	constructor(folder, port) {
+	constructor(folder, port, indexPort) {
 		this.origin = `http://127.0.0.1:${port}`;
+		/** Where it looks for packages of Python: nothing is there unless a test starts it. */
+		this.indexPort = indexPort;
 		this.env = {
 			PATH: process.env.PATH,
 			HOME: folder,
@@ -72,6 +74,7 @@ class Server {
 			STOA_DRAIN_SECONDS: '1',
 			// Nothing listens there, and nobody has allowed it: no test asks the internet.
 			STOA_MODEL_SEARCH_URL: 'http://127.0.0.1:9',
+			STOA_PIP_INDEX: `http://127.0.0.1:${indexPort}/simple`,
 			STOA_LOG: process.env.STOA_LOG ?? 'warn'
 		};
 	}
@@ -118,7 +121,7 @@ export async function until(what, limit, ask) {
 /** A machine of its own that runs the model and speaks Ollama's protocol; `close` ends it. */
 export async function startOllama() {
 	const folder = mkdtempSync(join(tmpdir(), 'stoa-e2e-ollama-'));
-	const machine = new Server(folder, await freePort());
+	const machine = new Server(folder, await freePort(), await freePort());
 	const authority = `127.0.0.1:${await freePort()}`;
 	machine.env.STOA_OLLAMA_LISTEN = authority;
 	await machine.import(modelFile, 'smollm2:135m');
@@ -133,7 +136,7 @@ export async function startOllama() {
 export async function startAll() {
 	mkdirSync(pictures, { recursive: true });
 	const folder = mkdtempSync(join(tmpdir(), 'stoa-e2e-'));
-	const stoa = new Server(folder, await freePort());
+	const stoa = new Server(folder, await freePort(), await freePort());
 	if (modelFile) await stoa.import(modelFile, 'smollm2:135m');
 	await stoa.start();
 	const mock = spawn(mockProgram, ['--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] });

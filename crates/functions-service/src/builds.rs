@@ -3,7 +3,7 @@
 
 mod pack;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -47,14 +47,34 @@ pub(crate) struct Builds {
     made: Mutex<HashMap<String, Arc<OnceCell<PathBuf>>>>,
     /// What failed lately by its key, which is not tried again for a while however often somebody calls.
     failed: Mutex<HashMap<String, Failed>>,
-    /// The latest of each function.
-    latest: Mutex<HashMap<FunctionId, (JobHandle, Timestamp)>>,
+    jobs: Mutex<Jobs>,
+}
+
+/// What was built since this server has started, as far as anybody has asked for it.
+#[derive(Default)]
+struct Jobs {
+    by_key: HashMap<String, (JobHandle, Timestamp)>,
+    /// The keys that each function asked for last. Several may ask for the same.
+    asked: HashMap<FunctionId, Vec<String>>,
+}
+
+impl Jobs {
+    fn ask(&mut self, function: FunctionId, keys: Vec<String>) {
+        self.asked.insert(function, keys);
+        let asked: HashSet<&String> = self.asked.values().flatten().collect();
+        self.by_key.retain(|key, _| asked.contains(key));
+    }
+
+    fn latest(&self, function: FunctionId) -> Option<(JobHandle, Timestamp)> {
+        let keys = self.asked.get(&function)?;
+        keys.iter().rev().find_map(|key| self.by_key.get(key)).cloned()
+    }
 }
 
 struct Failed {
     at: Instant,
     outcome: JobOutcome,
-    log: String,
+    job: (JobHandle, Timestamp),
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -77,15 +97,26 @@ impl Builds {
             folder,
             made: Mutex::default(),
             failed: Mutex::default(),
-            latest: Mutex::default(),
+            jobs: Mutex::default(),
         }
     }
 
     /// The latest build of a function since this server has started.
     pub(crate) fn status(&self, function: FunctionId, after: u64) -> Option<BuildStatus> {
-        let (handle, started_at) = locked(&self.latest).get(&function).cloned()?;
+        let (handle, started_at) = locked(&self.jobs).latest(function)?;
         let state = handle.state().borrow().clone();
         Some(BuildStatus { state, started_at, log: handle.logs(after) })
+    }
+
+    /// What the function asks for now is there, with its code: what failed before is not told any more.
+    pub(crate) fn not_needed(&self, function: FunctionId) {
+        let mut jobs = locked(&self.jobs);
+        let failed = jobs.latest(function).is_some_and(
+            |(job, _)| matches!(&*job.state().borrow(), JobState::Over { outcome } if *outcome != JobOutcome::Done),
+        );
+        if failed {
+            jobs.asked.remove(&function);
+        }
     }
 
     /// Folders with the packages that code asks for, each to be laid over the code's own.
@@ -97,9 +128,11 @@ impl Builds {
     ) -> Result<Vec<PathBuf>, ServiceError> {
         let manifests: BTreeMap<String, Vec<u8>> =
             MANIFESTS.iter().filter_map(|name| Some(((*name).to_owned(), code.get(name)?.bytes.to_vec()))).collect();
-        let mut folders = Vec::new();
+        let (mut folders, mut keys) = (Vec::new(), Vec::new());
         for dependencies in Dependencies::of(&manifests)? {
             let key = engine.build_key(&dependencies, &self.options).await?;
+            keys.push(key.clone());
+            locked(&self.jobs).ask(function, keys.clone());
             self.check_failed(&key)?;
             let cell = Arc::clone(locked(&self.made).entry(key.clone()).or_default());
             let made = cell.get_or_try_init(|| self.obtain(engine, function, &dependencies, &key)).await;
@@ -111,8 +144,9 @@ impl Builds {
     fn check_failed(&self, key: &str) -> Result<(), ServiceError> {
         let mut failed = locked(&self.failed);
         failed.retain(|_, failed| failed.at.elapsed() < NOT_AGAIN_FOR);
-        let Some(Failed { outcome, log, .. }) = failed.get(key) else { return Ok(()) };
-        Err(ServiceError::Build { outcome: outcome.clone(), log: log.clone() })
+        let Some(Failed { outcome, job, .. }) = failed.get(key) else { return Ok(()) };
+        locked(&self.jobs).by_key.insert(key.to_owned(), job.clone());
+        Err(ServiceError::Build { outcome: outcome.clone(), log: job.0.logs(0).tail(TAIL_LINES) })
     }
 
     /// From this disk, from the object store, or by a build.
@@ -165,11 +199,12 @@ impl Builds {
     ) -> Result<(), ServiceError> {
         let target = BuildTarget { name: format!("build of {function}"), output: output.to_owned(), cache: None };
         let job = engine.build(dependencies, &self.options, target).await?;
-        locked(&self.latest).insert(function, (job.clone(), self.clock.now()));
+        let begun = (job.clone(), self.clock.now());
+        locked(&self.jobs).by_key.insert(key.to_owned(), begun.clone());
         let outcome = job.outcome().await;
         if outcome != JobOutcome::Done {
             let log = job.logs(0).tail(TAIL_LINES);
-            let failed = Failed { at: Instant::now(), outcome: outcome.clone(), log: log.clone() };
+            let failed = Failed { at: Instant::now(), outcome: outcome.clone(), job: begun };
             locked(&self.failed).insert(key.to_owned(), failed);
             return Err(ServiceError::Build { outcome, log });
         }

@@ -109,6 +109,7 @@ impl Deployments {
         })?;
         let place = self.folder.join(digest.to_string());
         if tokio::fs::try_exists(&place).await.map_err(ServiceError::Disk)? {
+            self.builds.not_needed(function);
             return Ok(place);
         }
         let archive = self.objects.get(digest).await?;

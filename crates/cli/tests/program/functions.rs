@@ -508,6 +508,12 @@ async fn packages_are_installed_once_and_kept_with_the_version() {
     assert_eq!(build["state"], "done");
     assert!(build["lines"].to_string().contains("Successfully installed greeting-1.0"), "{build}");
     publish(&owner, &agent).await;
+    // Another that asks for the same has them at once, and the same to tell.
+    let other = made(&owner, "other", "python-agent").await;
+    write(&owner, &other, "requirements.txt", "greeting==1.0\n").await;
+    let (status, _, answer) = call(&owner, &other, "latest", "/v1/chat/completions", &question("hi")).await;
+    assert_eq!(status, StatusCode::OK, "{answer}");
+    assert_eq!(owner.get(&format!("{other}/build")).await["lines"], build["lines"]);
 
     // The index is gone, and so is all that was unpacked: the version is what it was.
     server.stop();

@@ -1,7 +1,19 @@
 def prepare(arguments):
     """Imports what the code imports, and nothing of the code itself."""
-    import ast, importlib, os
+    import ast, importlib, os, sys
 
+    # What widely used packages import only when they begin to work.
+    late = {
+        "anyio": ["anyio._backends._asyncio"],
+        "openai": ["openai.resources.chat", "openai.resources.responses"],
+        "uvicorn": [
+            "uvicorn.lifespan.on",
+            "uvicorn.loops.asyncio",
+            "uvicorn.loops.auto",
+            "uvicorn.protocols.http.auto",
+            "uvicorn.protocols.websockets.auto",
+        ],
+    }
     root = os.getcwd()
 
     def own(*path):
@@ -71,6 +83,9 @@ def prepare(arguments):
                 above = [part for part in above if part != "."]
                 below = statement.module.split(".") if statement.module else []
                 own_parts(above[: len(above) - statement.level + 1] + below, parts)
+    for name, modules in late.items():
+        for module in modules if name in sys.modules else []:
+            bring(module)
 
 
 import sys

@@ -204,7 +204,7 @@ const known: Record<string, Known> = {
 	nothing_before: { title: m.fn_problem_no_step, hint: m.fn_problem_no_step_hint },
 	nothing_tried: { title: m.fn_problem_no_step, hint: m.fn_problem_no_step_hint },
 	functions_unavailable: { title: m.fn_problem_unavailable, hint: m.fn_off_member, facts: true },
-	build_failed: { title: m.fn_problem_build, hint: m.fn_problem_build_hint, facts: true },
+	function_build_failed: { title: m.fn_problem_build, hint: m.fn_problem_build_hint, facts: true },
 	// What a function answers when it is tried, in the place of an answer of OpenAI's protocol.
 	function_status: { title: m.fn_problem_status, facts: true },
 	function_cut_off: { title: m.fn_problem_cut_off, hint: m.fn_problem_protocol_hint },
