@@ -140,6 +140,11 @@ impl Template {
         Ok(code)
     }
 
+    /// The program: its name, and its text.
+    pub fn file(&self) -> (&'static str, &'static str) {
+        self.file
+    }
+
     /// What it asks for, where that is not what everything asks for.
     pub fn settings(&self) -> Value {
         let interpreter = if self.language == Language::Node { "node" } else { "python3" };

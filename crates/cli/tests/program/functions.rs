@@ -424,6 +424,89 @@ async fn a_folder_is_deployed_from_the_terminal() {
     server.stop();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_agent_goes_from_a_template_to_a_model_and_through_a_canary_by_the_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().to_str().unwrap();
+    let server = Server::start(&[("STOA_DATA_DIR", data)]);
+    let owner = Browser::sign_in(server.address).await;
+    let key = owner.post("/api/v1/api-keys", json!({ "name": "k", "scopes": ["account"] })).await;
+    let address = format!("http://{}", server.address);
+    let folder = directory.path().join("my-agent");
+    let place = folder.to_str().unwrap();
+    let stoa = |words: &[&str]| {
+        let key = key["key"].as_str().unwrap();
+        let mut command =
+            crate::support::stoa(&[("STOA_API_KEY", key), ("STOA_SERVER", &address), ("STOA_DATA_DIR", data)]);
+        let output = command.arg("function").args(words).output().unwrap();
+        let said = if output.status.success() { output.stdout } else { output.stderr };
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+    let done = |words: &[&str]| {
+        let (done, said) = stoa(words);
+        assert!(done, "{words:?}: {said}");
+        said
+    };
+    let (made, said) = stoa(&["new", place, "--template", "perl-agent"]);
+    assert!(!made && said.contains("node-agent"), "{said}");
+    assert!(done(&["new", place, "--template", "node-agent"]).contains("index.mjs is the place to change"));
+    let (made, said) = stoa(&["new", place]);
+    assert!(!made && said.contains("is not empty"), "{said}");
+    let (made, said) = stoa(&["model", "my-agent"]);
+    assert!(!made && said.contains("there is no function `my-agent`"), "{said}");
+
+    let program = folder.join("index.mjs");
+    let source = std::fs::read_to_string(&program).unwrap();
+    let saying = |words: &str| {
+        assert!(source.contains("Hello from your own agent! "), "{source}");
+        std::fs::write(&program, source.replace("Hello from your own agent! ", words)).unwrap();
+    };
+    saying("One. ");
+    assert!(done(&["deploy", place]).contains("version 1, which answers for `live`"));
+    assert!(done(&["list"]).contains("my-agent"));
+    let said = done(&["model", "my-agent"]);
+    let model = said.strip_prefix("my-agent is the model ").and_then(|rest| rest.split_once(" and answers"));
+    let model = model.unwrap_or_else(|| panic!("{said}")).0.to_owned();
+    let ask = async || {
+        let conversation = owner.post("/api/v1/conversations", json!({})).await;
+        let messages = format!("/api/v1/conversations/{}/messages", conversation["id"].as_str().unwrap());
+        let turn = json!({ "parts": [{ "type": "text", "text": "hello" }], "model": model });
+        let mut turn = owner.post(&messages, turn).await;
+        turn["conversation_id"] = conversation["id"].clone();
+        let answer = owner.settled(&turn, Duration::from_secs(20)).await;
+        answer["parts"][0]["text"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(ask().await, "One. You said: hello");
+
+    saying("Two. ");
+    assert!(
+        done(&["deploy", place, "--canary", "10"]).contains("version 2, which answers 10 % of the calls of `live`")
+    );
+    let list = owner.get("/api/v1/functions").await;
+    let agent = format!("/api/v1/functions/{}", list["items"][0]["id"].as_str().unwrap());
+    for _ in 0..60 {
+        let (status, _, answer) = call(&owner, &agent, "live", "/v1/chat/completions", &question("hi")).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+    let begun = Instant::now();
+    loop {
+        let metrics = done(&["metrics", "my-agent"]);
+        let split = |version: &str| metrics.lines().any(|line| line.contains("live") && line.contains(version));
+        if split("version 1") && split("version 2") {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{metrics}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(done(&["promote", "my-agent"]).contains("`live` is version 2"));
+    assert_eq!(ask().await, "Two. You said: hello");
+    assert!(done(&["roll-back", "my-agent"]).contains("`live` is version 1"));
+    assert_eq!(ask().await, "One. You said: hello");
+    let logs = done(&["logs", "my-agent", "--search", "POST /v1/chat/completions", "--limit", "5"]);
+    assert_eq!(logs.lines().filter(|line| line.contains("POST /v1/chat/completions")).count(), 5, "{logs}");
+    server.stop();
+}
+
 /// A package that says what it is told to, as pip installs it.
 fn wheel(version: &str, says: &str) -> Vec<u8> {
     use std::io::Write as _;
