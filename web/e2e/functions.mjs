@@ -1,4 +1,7 @@
 // A function from its template to a model that people chat with, and on to a second version that gets a share of the calls.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from './expect.mjs';
 import { until, views } from './harness.mjs';
 import { accessible, api, complete, composer, enter, picture, says, send } from './page.mjs';
@@ -226,6 +229,24 @@ async function conflict(all) {
 	await item('src').waitFor({ state: 'detached' });
 	const { files: left } = await api(page, all, 'GET', `/functions/${made.id}`);
 	expect(left.some(({ path }) => path.startsWith('src/'))).equals(false);
+
+	// All files replaced by those of a folder.
+	const folder = mkdtempSync(join(tmpdir(), 'stoa-e2e-agent-'));
+	mkdirSync(join(folder, 'lib'));
+	mkdirSync(join(folder, '__pycache__'));
+	writeFileSync(join(folder, 'app.py'), 'brought = 1\n');
+	writeFileSync(join(folder, 'lib/a.bin'), Buffer.from([0, 255]));
+	writeFileSync(join(folder, '__pycache__/app.pyc'), 'made');
+	const choosing = page.waitForEvent('filechooser');
+	await page.getByRole('button', { name: 'Upload a folder' }).click();
+	await (await choosing).setFiles(folder);
+	await page.getByRole('alertdialog').getByRole('button', { name: 'Replace all files' }).click();
+	await until('the file of the folder', LATE, async () =>
+		(await editor(page).innerText()).includes('brought = 1')
+	);
+	const { files: brought } = await api(page, all, 'GET', `/functions/${made.id}`);
+	expect(brought.map(({ path }) => path).join(' ')).equals('app.py lib/a.bin');
+	rmSync(folder, { recursive: true });
 	await api(page, all, 'DELETE', `/functions/${made.id}`);
 }
 

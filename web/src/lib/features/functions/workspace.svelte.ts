@@ -2,6 +2,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { Problem } from '$lib/api';
 import { readFile, saveCode, uploadArchive } from './api';
+import { changesTo } from './folder';
 import type { OpenFunction } from './open.svelte';
 import { firstFile } from './tree';
 import type { Change } from './types';
@@ -114,6 +115,17 @@ export class Workspace {
 		if (!details) return false;
 		return this.#attempt(async () => {
 			this.#of.accept(await uploadArchive(this.#of.id, details.revision, archive));
+			this.#forget();
+		});
+	}
+
+	/** Replaces everything by the files of a folder. */
+	async bring(files: Map<string, File>): Promise<boolean> {
+		const { details } = this.#of;
+		if (!details) return false;
+		return this.#attempt(async () => {
+			const changes = await changesTo(files, this.paths);
+			this.#of.accept(await saveCode(this.#of.id, details.revision, changes));
 			this.#forget();
 		});
 	}
