@@ -80,6 +80,9 @@ settings! {
          `off` where none shall run.";
     FUNCTIONS_DIR: "functions_dir", "STOA_FUNCTIONS_DIR", "DATA_DIR/functions", false,
         "Where functions are unpacked while they run. Nothing in it need be kept; each server needs its own.";
+    FUNCTION_VOLUMES_DIR: "function_volumes_dir", "STOA_FUNCTION_VOLUMES_DIR", "DATA_DIR/function-volumes", false,
+        "Where the files of functions' volumes are kept. To be kept and backed up; servers of one database need the same one, \
+         such as a folder of NFS.";
     FUNCTION_RUNTIMES: "function_runtimes", "STOA_FUNCTION_RUNTIMES", "", false,
         "Folders beside `/usr` that every function may read, separated by commas, such as further interpreters; programs in \
          their `bin` are found by their names.";
@@ -191,6 +194,7 @@ pub(crate) struct Config {
     pub(crate) files_per_user: u64,
     pub(crate) functions: Makers,
     pub(crate) functions_dir: PathBuf,
+    pub(crate) function_volumes_dir: PathBuf,
     pub(crate) function_runtimes: Vec<PathBuf>,
     pub(crate) functions_waiting: usize,
     pub(crate) functions_prepared: usize,
@@ -268,6 +272,9 @@ impl Config {
             files_per_user: reader.parse::<u64>(&FILES_PER_USER, "a number of MiB")?.saturating_mul(1 << 20),
             functions: reader.parse(&FUNCTIONS, "`administrators`, `everyone` or `off`")?,
             functions_dir: reader.path(&FUNCTIONS_DIR).unwrap_or_else(|| data_dir.join("functions")),
+            function_volumes_dir: reader
+                .path(&FUNCTION_VOLUMES_DIR)
+                .unwrap_or_else(|| data_dir.join("function-volumes")),
             function_runtimes: reader.list(&FUNCTION_RUNTIMES)?.into_iter().map(PathBuf::from).collect(),
             functions_waiting: reader.parse(&FUNCTIONS_WAITING, "a number")?,
             functions_prepared: reader.parse(&FUNCTIONS_PREPARED, "a number")?,

@@ -193,14 +193,10 @@ impl Engine for LocalEngine {
         if Wanted::by_spec(&version.spec).nowhere().is_some() {
             return Err(EngineError::Unsupported { what: "a binding to a host that no name can lead to" });
         }
-        if version.volumes.len() != version.spec.volumes.len() {
-            return Err(EngineError::Unsupported { what: "a volume without a folder" });
-        }
-        for folder in version.volumes.iter().map(|folder| &folder.0).chain([&version.code]) {
-            let found = std::fs::symlink_metadata(folder).map_err(EngineError::Folder)?;
-            if !found.is_dir() {
-                return Err(EngineError::Folder(std::io::ErrorKind::NotADirectory.into()));
-            }
+        self.host.admit_volumes(&version)?;
+        let found = std::fs::symlink_metadata(&version.code).map_err(EngineError::Folder)?;
+        if !found.is_dir() {
+            return Err(EngineError::Folder(std::io::ErrorKind::NotADirectory.into()));
         }
         if self.tracker.is_closed() {
             return Err(EngineError::ShuttingDown);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 use stoa_confinement::{Landlock, Spawner};
-use stoa_functions::{Capabilities, Isolation};
+use stoa_functions::{Capabilities, EngineError, Isolation, Version};
 use stoa_functions_init::protocol::{Limits, Plan};
 use stoa_model::Clock;
 use tokio::sync::Semaphore;
@@ -133,6 +133,29 @@ impl Host {
         let sandbox = Sandbox::make(self, request).await?;
         sandbox.end().await;
         Ok(sandbox.landlock)
+    }
+
+    /// What can be told of volumes before anything starts.
+    pub(crate) fn admit_volumes(&self, version: &Version) -> Result<(), EngineError> {
+        let unsupported = |what| Err(EngineError::Unsupported { what });
+        let (wanted, keys) = (&version.spec.volumes, &version.volumes);
+        if wanted.len() != keys.len() {
+            return unsupported("a volume that is nobody's");
+        }
+        if !wanted.is_empty() && self.options.volumes.is_none() {
+            return unsupported("volumes");
+        }
+        // They share a user.
+        if keys.iter().any(|key| Some(key.owner) != keys.first().map(|first| first.owner)) {
+            return unsupported("volumes of several owners");
+        }
+        let hides = |path: &Path| {
+            self.options.runtimes.iter().any(|runtime| runtime.starts_with(path) || path.starts_with(runtime))
+        };
+        if wanted.iter().any(|volume| hides(Path::new(&volume.path))) {
+            return unsupported("a volume where this server has a further interpreter");
+        }
+        Ok(())
     }
 
     pub(crate) fn limits(&self, file_bytes: u64) -> Limits {

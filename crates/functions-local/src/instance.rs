@@ -15,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::health;
 use crate::host::Host;
-use crate::output;
+use crate::output::{self, Complaints};
 use crate::pool::Pool;
 use crate::prepared::Prepared;
 use crate::sandbox::{Gone, MakeError, Sandbox};
+use crate::volumes::VolumeError;
 use crate::ways::{Wanted, Ways};
 
 pub(crate) use plan::environment;
@@ -43,6 +44,9 @@ pub(crate) struct Handle {
 /// From ready on, an instance has more of the processor than its share for so long: the first request, for which an
 /// interpreter compiles what it has not run before, belongs to the start.
 const BOOST: Duration = Duration::from_millis(250);
+
+/// How often an instance that writes to a volume asks for what that takes, which is measured for all of them together.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A server may close a connection on which nothing comes, and does so after seconds.
 const FIRST_IS_FRESH: Duration = Duration::from_secs(1);
@@ -174,6 +178,10 @@ impl Handle {
 
     async fn start_and_serve(&self, version: &Arc<Version>, prepared: &Arc<Prepared>, pool: &Arc<Pool>) -> StopReason {
         let wanted = Instant::now();
+        // Before its turn, as a look at a large one takes a while.
+        if let Err(reason) = room(&self.host, version).await {
+            return reason;
+        }
         let Ok(turn) = self.host.starts.acquire().await else { return StopReason::Asked };
         self.locked().cold_start.queue = wanted.elapsed();
         self.enter(State::Starting);
@@ -200,6 +208,12 @@ impl Handle {
                 }
             }
             () = self.until_unwell(version, sandbox) => StopReason::Unhealthy,
+            reason = self.until_full(version) => {
+                Complaints::into(&sandbox.log, &self.host.clock).say(&format!("it is ended, as {reason}"));
+                // Whoever waits for an answer looks for the reason, which comes when all of it has ended.
+                self.enter(State::Stopping);
+                reason
+            }
             error = hold_to_processor(version, sandbox) => StopReason::Sandbox { detail: error.to_string() },
         }
     }
@@ -208,6 +222,21 @@ impl Handle {
         match &version.spec.health {
             Some(check) => health::until_unwell(sandbox, check, || self.is_ready()).await,
             None => std::future::pending().await,
+        }
+    }
+
+    /// Returns when a volume that it writes to is full. What is frozen writes nothing.
+    async fn until_full(&self, version: &Version) -> StopReason {
+        if version.spec.volumes.iter().all(|volume| volume.read_only) {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if self.is_ready()
+                && let Err(reason) = room(&self.host, version).await
+            {
+                return reason;
+            }
         }
     }
 
@@ -326,9 +355,35 @@ async fn hold_to_processor(version: &Version, sandbox: &Sandbox) -> std::io::Err
     }
 }
 
-async fn make(host: &Arc<Host>, version: &Version, name: &str) -> Result<Sandbox, StopReason> {
-    let request =
-        plan::request(host, version, name).map_err(|error| StopReason::Sandbox { detail: error.to_string() })?;
+/// Whether there is room in all that it writes to.
+async fn room(host: &Host, version: &Version) -> Result<(), StopReason> {
+    for (volume, key) in version.spec.volumes.iter().zip(&version.volumes).filter(|(volume, _)| !volume.read_only) {
+        let missing = || StopReason::VolumeMissing { volume: volume.volume.clone() };
+        let all = host.options.volumes.as_ref().ok_or_else(missing)?;
+        match all.measure(*key).await {
+            Ok(measured) => {
+                let most = all.most_bytes(*key).ok_or_else(missing)?;
+                if let Some(detail) = measured.fault(most) {
+                    return Err(StopReason::VolumeFull { volume: volume.volume.clone(), detail });
+                }
+            }
+            Err(VolumeError::Missing) => return Err(missing()),
+            Err(error) => return Err(StopReason::Sandbox { detail: stoa_egress::describe(&error) }),
+        }
+    }
+    Ok(())
+}
+
+async fn make(host: &Arc<Host>, version: &Arc<Version>, name: &str) -> Result<Sandbox, StopReason> {
+    let request = if version.volumes.is_empty() {
+        plan::request(host, version, name)
+    } else {
+        // They may lie beyond a network.
+        let (host, version, name) = (Arc::clone(host), Arc::clone(version), name.to_owned());
+        let asked = tokio::task::spawn_blocking(move || plan::request(&host, &version, &name)).await;
+        asked.unwrap_or_else(|error| Err(StopReason::Sandbox { detail: error.to_string() }))
+    };
+    let request = request?;
     Sandbox::make(host, request).await.map_err(|error| match error {
         MakeError::Failed(failure @ Failure::Command { .. }) => StopReason::ExitedEarly { status: failure.to_string() },
         error => StopReason::Sandbox { detail: error.to_string() },

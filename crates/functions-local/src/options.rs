@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::volumes::Volumes;
 use crate::way_out::WayOut;
 
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub struct Options {
     /// How functions reach what lies beyond them; none: those that ask for it are refused.
     pub way_out: Option<Arc<dyn WayOut>>,
     pub outward: Outward,
+    /// Where volumes lie; none: those that ask for one are refused.
+    pub volumes: Option<Arc<Volumes>>,
 }
 
 /// What connections out of a sandbox are held to.
@@ -82,6 +85,7 @@ impl Options {
             jobs_at_once: (cores / 2).max(1),
             way_out: None,
             outward: Outward::default(),
+            volumes: None,
         }
     }
 }

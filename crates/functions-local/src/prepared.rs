@@ -31,7 +31,8 @@ impl Prepared {
             let make = move |name: String| -> Making {
                 let (host, version, command) = (Arc::clone(&from), Arc::clone(&of), command.clone());
                 Box::pin(async move {
-                    let mut request = plan::request(&host, &version, &name)?;
+                    // It has no volumes: they are for those that are watched while they write.
+                    let mut request = plan::request(&host, &version, &name).map_err(std::io::Error::other)?;
                     request.plan.command = command;
                     request.plan.takes_code = true;
                     request.plan.port = None;

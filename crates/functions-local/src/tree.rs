@@ -1,5 +1,7 @@
 //! Folders that foreign code has filled, read without being led out of them: by descriptors, never by following a link.
 
+mod removal;
+
 use std::ffi::CStr;
 use std::fs::File;
 use std::io;
@@ -8,6 +10,8 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid};
 use rustix::io::Errno;
+
+pub(crate) use removal::{RemovalError, open_anyway, remove};
 
 /// Folders within folders. One descriptor each is open while the lowest is read.
 const MAX_DEPTH: usize = 128;
@@ -93,11 +97,25 @@ impl Tree {
 
     /// A file of the tree, by its path. Nothing on the way is a link.
     pub fn open(&self, path: &str) -> io::Result<File> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        Ok(rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve)?.into())
+        Ok(open_within(&self.root, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?.into())
     }
 }
+
+/// Opens what is at a path within a folder, with no link at its end or on the way.
+pub(crate) fn open_within(root: impl AsFd, path: &str, flags: OFlags) -> io::Result<OwnedFd> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let mut tries = 0;
+    loop {
+        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        match rustix::fs::openat2(&root, path, flags, Mode::empty(), resolve) {
+            // Somebody moved folders about just now.
+            Err(Errno::AGAIN) if tries < TRIES => tries += 1,
+            opened => return Ok(opened?),
+        }
+    }
+}
+
+const TRIES: u32 = 16;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
@@ -106,10 +124,13 @@ pub(crate) struct Usage {
     pub(crate) bytes: u64,
 }
 
-/// What a folder takes, also while it is written to.
-pub(crate) fn usage(folder: &OwnedFd) -> Result<Usage, TreeError> {
+/// What a folder takes, also while it is written to. A file counts by each of its names.
+pub(crate) fn usage(folder: &OwnedFd, most_entries: u64) -> Result<Usage, TreeError> {
     let mut usage = Usage::default();
     walk(folder, &mut |step| {
+        if usage.entries >= most_entries {
+            return Err(TreeError::Entries { most: most_entries });
+        }
         usage.entries += 1;
         // In units of 512 bytes, whatever the disk's are.
         usage.bytes = usage.bytes.saturating_add(u64::try_from(step.status.st_blocks).unwrap_or(0) * 512);
@@ -308,8 +329,10 @@ mod tests {
         let folder = folder();
         std::fs::write(folder.path().join("large"), vec![1; 1 << 20]).unwrap();
         File::create(folder.path().join("holes")).unwrap().set_len(1 << 30).unwrap();
-        let usage = usage(&open_folder(rustix::fs::CWD, folder.path()).unwrap()).unwrap();
-        assert_eq!(usage.entries, 5);
-        assert!((1 << 20..3 << 20).contains(&usage.bytes), "{usage:?}");
+        let opened = open_folder(rustix::fs::CWD, folder.path()).unwrap();
+        let found = usage(&opened, u64::MAX).unwrap();
+        assert!(matches!(usage(&opened, 4), Err(TreeError::Entries { most: 4 })));
+        assert_eq!(found.entries, 5);
+        assert!((1 << 20..3 << 20).contains(&found.bytes), "{found:?}");
     }
 }

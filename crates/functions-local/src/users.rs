@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How many there are.
-const USERS: u32 = 65_536;
+pub(crate) const USERS: u32 = 65_536;
 
 #[derive(Debug)]
 pub(crate) struct Users {
@@ -16,7 +16,15 @@ pub(crate) struct Users {
 #[derive(Debug)]
 pub(crate) struct User {
     pub(crate) id: u32,
-    users: Arc<Users>,
+    /// None for one that others may be as well.
+    users: Option<Arc<Users>>,
+}
+
+impl User {
+    /// Who the instances of an owner are that have volumes.
+    pub(crate) fn shared(id: u32) -> Self {
+        Self { id, users: None }
+    }
 }
 
 impl Users {
@@ -29,13 +37,15 @@ impl Users {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let id = (0..USERS).map(|place| self.first.saturating_add(place)).find(|id| !taken.contains(id))?;
         taken.insert(id);
-        Some(User { id, users: Arc::clone(self) })
+        Some(User { id, users: Some(Arc::clone(self)) })
     }
 }
 
 impl Drop for User {
     fn drop(&mut self) {
-        self.users.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        if let Some(users) = &self.users {
+            users.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        }
     }
 }
 

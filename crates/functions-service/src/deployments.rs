@@ -10,14 +10,14 @@ use stoa_functions::activator::{Activator, Lane};
 use stoa_functions::spec::Draft;
 use stoa_functions::{EngineError, Spec, Version, VersionId};
 use stoa_functions_local::{LocalEngine, TreeLimits};
-use stoa_model::{FunctionId, Principal};
+use stoa_model::{FunctionId, Principal, UserId};
 use stoa_objects::{Digest, Objects};
 use stoa_storage::{CallableFunction, Database, RunnableVersion, StorageError};
 use tokio::sync::OnceCell;
 
 use crate::builds::{Builds, lay_over};
 use crate::code::Code;
-use crate::service::ServiceError;
+use crate::service::{FunctionService, ServiceError};
 
 /// Which code and settings run, and with which secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,12 +73,14 @@ impl Deployments {
     /// The lane of a version, which is made if it is not there.
     pub(crate) async fn lane(
         &self,
+        service: &FunctionService,
+        owner: UserId,
         engine: &LocalEngine,
         activator: &Activator,
         key: &Key,
     ) -> Result<Arc<Lane>, ServiceError> {
         let cell = Arc::clone(self.served().entry(key.clone()).or_default());
-        let lane = cell.get_or_try_init(|| Box::pin(self.deploy(engine, activator, key))).await;
+        let lane = cell.get_or_try_init(|| Box::pin(self.deploy(service, owner, engine, activator, key))).await;
         if lane.is_err() {
             // Nothing stands for what could not be made.
             self.served().retain(|other, kept| other != key || kept.get().is_some());
@@ -86,13 +88,21 @@ impl Deployments {
         lane.cloned()
     }
 
-    async fn deploy(&self, engine: &LocalEngine, activator: &Activator, key: &Key) -> Result<Arc<Lane>, ServiceError> {
+    async fn deploy(
+        &self,
+        service: &FunctionService,
+        owner: UserId,
+        engine: &LocalEngine,
+        activator: &Activator,
+        key: &Key,
+    ) -> Result<Arc<Lane>, ServiceError> {
         let runnable =
             self.database.runnable_version(&Principal::System("functions"), key.function, key.version).await?;
         let spec = Arc::new(spec(&runnable)?);
+        let volumes = service.volumes_of(owner, &spec).await?;
         let code = self.materialise(engine, key.function, &runnable).await?;
         let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
-        let version = Version { id: key.engine_name(number)?, spec, code, volumes: Vec::new() };
+        let version = Version { id: key.engine_name(number)?, spec, code, volumes };
         Ok(activator.serve(version).await?)
     }
 

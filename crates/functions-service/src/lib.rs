@@ -10,6 +10,7 @@ mod routing;
 mod service;
 mod templates;
 mod timers;
+mod volumes;
 mod ways;
 
 pub use builds::BuildStatus;
@@ -22,7 +23,8 @@ pub use service::{
     ServingInstance, Whom,
 };
 pub use stoa_functions_local::build::BuildOptions;
-pub use stoa_functions_local::{JobLimits, JobOutcome, JobState};
+pub use stoa_functions_local::{Item, ItemKind, JobLimits, JobOutcome, JobState, Listing, Measured, VolumeError};
 pub use templates::{TEMPLATES, Template, TemplateKind, Words, template};
 pub use timers::{TimerError, next_run};
+pub use volumes::{Pieces, VolumeTrouble};
 pub use ways::{HOME, Home};

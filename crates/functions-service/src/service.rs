@@ -30,6 +30,7 @@ use crate::deployments::{Deployments, Key};
 use crate::metering::{Account, Done, Meter};
 use crate::past::Past;
 use crate::routing::{Place, Target};
+use crate::volumes::Shelf;
 use crate::ways::{Home, Ways};
 
 /// Functions whose routes are at hand.
@@ -72,6 +73,8 @@ pub struct Options {
     pub makers: Makers,
     /// Where code lies while it runs, and the engine's own folder is. Nothing in it need be kept.
     pub folder: PathBuf,
+    /// Where volumes lie, which are to be kept. Servers of one database need the same.
+    pub volumes: PathBuf,
     /// The program that runs the first process of sandboxes.
     pub init: PathBuf,
     /// Folders with further interpreters.
@@ -115,6 +118,8 @@ pub enum ServiceError {
     },
     #[error("its packages cannot be installed")]
     Builder(#[from] BuildError),
+    #[error("its volume `{volume}` is not there")]
+    VolumeMissing { volume: String },
     #[error("the settings cannot be used: {0}")]
     Spec(#[source] SpecError),
     #[error(transparent)]
@@ -159,6 +164,7 @@ struct Shared {
     past: Past,
     builds: Arc<Builds>,
     ways: Arc<Ways>,
+    shelf: Shelf,
     meter: Meter,
     running: tokio::sync::Mutex<Option<Arc<Running>>>,
     known: Mutex<HashMap<String, Arc<CallableFunction>>>,
@@ -195,6 +201,7 @@ impl FunctionService {
             deployments: Deployments::new(database.clone(), objects, Arc::clone(&builds), code),
             builds,
             past: Past::default(),
+            shelf: Shelf::new(options.volumes.clone()),
             meter: Meter::new(InstanceId::generate(clock.now())),
             options,
             database,
@@ -209,6 +216,7 @@ impl FunctionService {
         let notices = service.shared.database.notices().subscribe();
         tracker.spawn(follow(service.clone(), notices, shutdown.clone()));
         tracker.spawn(account(service.clone(), shutdown.clone()));
+        tracker.spawn(crate::volumes::sweep(service.clone(), shutdown.clone()));
         tracker.spawn(crate::timers::keep(service.clone(), shutdown));
         service
     }
@@ -233,6 +241,10 @@ impl FunctionService {
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.shared.clock
+    }
+
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.shared.shelf
     }
 
     pub(crate) fn tracker(&self) -> &TaskTracker {
@@ -262,6 +274,7 @@ impl FunctionService {
         engine.prepared = options.prepared;
         let way_out: Arc<dyn WayOut> = Arc::<Ways>::clone(&self.shared.ways);
         engine.way_out = Some(way_out);
+        engine.volumes = Some(Arc::clone(&self.shared.shelf.all));
         let engine = LocalEngine::start(engine, Arc::clone(&self.shared.clock)).await;
         let engine = engine.map_err(|error| {
             let mut text = error.to_string();
@@ -361,7 +374,7 @@ impl FunctionService {
     async fn lane(&self, function: &CallableFunction, version: Option<u32>) -> Result<Arc<Lane>, ServiceError> {
         let running = self.running().await?;
         let key = Key::new(function, version);
-        let lane = self.shared.deployments.lane(&running.engine, &running.activator, &key).await;
+        let lane = self.shared.deployments.lane(self, function.owner, &running.engine, &running.activator, &key).await;
         lane.map_err(|error| match error {
             ServiceError::Storage(StorageError::NotFound) => ServiceError::NotFound,
             error => error,
@@ -427,6 +440,9 @@ impl FunctionService {
             self.shared.past.forget(id);
             return Ok(());
         };
+        if self.shared.deployments.all().iter().any(|(key, lane)| key.function == id && lane.has_volumes()) {
+            self.resize_volumes(function.owner).await?;
+        }
         // Packages may have to be installed first, and other changes are not to wait for that.
         let service = self.clone();
         self.shared.tracker.spawn(async move {

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::spec::Timeouts;
-use crate::{Connection, Engine, EngineError, InstanceId};
+use crate::{Connection, Engine, EngineError, InstanceId, StopReason};
 
 pub use body::Body;
 
@@ -62,6 +62,9 @@ pub enum CallError {
     Silence,
     #[error("the function's answer took longer than it may")]
     TooLong,
+    /// By the engine, before it had answered.
+    #[error("the function was ended: {0}")]
+    Ended(StopReason),
 }
 
 /// A request that did not reach the function comes back, and can go elsewhere.

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use stoa_model::{FunctionVolumeId, UserId};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 use crate::spec::Spec;
 use crate::{Capabilities, Instance, InstanceId, LogPage, VersionId};
 
-/// An immutable version: what is run, and where its code and volumes lie.
+/// An immutable version: what is run, where its code lies, and what its volumes are.
 #[derive(Clone, Debug)]
 pub struct Version {
     pub id: VersionId,
@@ -18,12 +19,15 @@ pub struct Version {
     /// A folder that nobody changes any more. Its files must be readable by others than their owner.
     pub code: PathBuf,
     /// For each volume of the spec, in its order.
-    pub volumes: Vec<Folder>,
+    pub volumes: Vec<VolumeKey>,
 }
 
-/// Where a volume lies on the host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Folder(pub PathBuf);
+/// Which volume, and whose. Where it lies is known to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VolumeKey {
+    pub owner: UserId,
+    pub volume: FunctionVolumeId,
+}
 
 /// How many instances there shall be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

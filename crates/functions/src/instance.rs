@@ -122,6 +122,11 @@ pub enum StopReason {
     OutOfMemory,
     #[error("its health check failed")]
     Unhealthy,
+    #[error("its volume `{volume}` is not there")]
+    VolumeMissing { volume: String },
+    /// It writes to one, or would.
+    #[error("its volume `{volume}` is full: {detail}")]
+    VolumeFull { volume: String, detail: String },
     #[error("its sandbox could not be made: {detail}")]
     Sandbox { detail: String },
 }
@@ -129,7 +134,19 @@ pub enum StopReason {
 impl StopReason {
     /// Whether the instance never came to answer.
     pub fn is_failed_start(&self) -> bool {
-        matches!(self, Self::StartTimeout | Self::Initializer { .. } | Self::ExitedEarly { .. } | Self::Sandbox { .. })
+        matches!(
+            self,
+            Self::StartTimeout
+                | Self::Initializer { .. }
+                | Self::ExitedEarly { .. }
+                | Self::VolumeMissing { .. }
+                | Self::Sandbox { .. }
+        )
+    }
+
+    /// Whether it is about a volume: nothing of the function has run in vain, and whether it still is so is soon found out.
+    pub fn is_of_a_volume(&self) -> bool {
+        matches!(self, Self::VolumeMissing { .. } | Self::VolumeFull { .. })
     }
 }
 

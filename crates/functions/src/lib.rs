@@ -12,7 +12,7 @@ mod logs;
 pub mod spec;
 
 pub use call::{Body, CallError, Connections, Limits, RequestBody, status_of};
-pub use engine::{Connection, Engine, EngineError, Folder, Scale, Version};
+pub use engine::{Connection, Engine, EngineError, Scale, Version, VolumeKey};
 pub use instance::{ColdStart, Instance, InstanceId, State, StopReason, VersionId};
 pub use isolation::{Capabilities, Isolation};
 pub use logs::{LogLine, LogPage, LogRing, Stream};

@@ -69,6 +69,7 @@ pub struct Draft {
     pub pre_stop: Option<Hook>,
     /// How long an instance has from SIGTERM to SIGKILL.
     pub stop_grace_ms: u64,
+    /// At most 8.
     pub volumes: Vec<Volume>,
     pub network: Network,
     /// Services beside what the network says.
@@ -143,8 +144,9 @@ pub struct Hook {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Volume {
-    pub name: String,
-    /// Where the function sees it.
+    /// The name of one of the owner's.
+    pub volume: String,
+    /// Where the function sees it, such as `/data` or `/mnt/photos`.
     pub path: String,
     pub read_only: bool,
 }

@@ -147,6 +147,11 @@ impl Principal {
         self.own_rows()
     }
 
+    /// Volumes and what is in them belong to whoever made them; administrators see none but their own.
+    pub const fn function_volumes(&self) -> Predicate {
+        self.own_rows()
+    }
+
     /// Links belong to whoever made them.
     pub const fn shares(&self) -> Predicate {
         self.own_rows()

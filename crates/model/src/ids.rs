@@ -72,6 +72,8 @@ typed_ids! {
     FileId,
     FunctionId,
     FunctionTimerId,
+    /// A folder that functions of its owner share.
+    FunctionVolumeId,
     GenerationId,
     IdentityId,
     /// One running server process.

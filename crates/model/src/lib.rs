@@ -24,12 +24,13 @@ pub mod think;
 pub mod tokens;
 pub mod tools;
 pub mod usage;
+pub mod volume;
 
 pub use access::{Predicate, Principal, Scope, Sight, Usable, Via};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use ids::{
     AllowanceId, ApiKeyId, AssistantFolderId, AssistantId, AssistantShareId, ConversationId, FileId, FunctionId,
-    FunctionTimerId, GenerationId, IdentityId, InstanceId, MessageId, PersonalProviderId, ProjectId, PromptId,
-    ProviderId, PullId, SessionId, ShareId, StreamId, UsageId, UserId,
+    FunctionTimerId, FunctionVolumeId, GenerationId, IdentityId, InstanceId, MessageId, PersonalProviderId, ProjectId,
+    PromptId, ProviderId, PullId, SessionId, ShareId, StreamId, UsageId, UserId,
 };
 pub use image::{Image, ImageError, ImageKind, MAX_IMAGE_BYTES, MAX_IMAGES};

@@ -12,9 +12,18 @@ pub(crate) fn attachment(stem: &str, ending: &str) -> HeaderValue {
     written("attachment", stem, ending)
 }
 
+/// Kept as a file, under a name that has its ending already or needs none.
+pub(crate) fn attachment_named(name: &str) -> HeaderValue {
+    of("attachment", name)
+}
+
 fn written(kind: &'static str, stem: &str, ending: &str) -> HeaderValue {
+    of(kind, &format!("{stem}.{ending}"))
+}
+
+fn of(kind: &'static str, name: &str) -> HeaderValue {
     let mut text = format!("{kind}; filename*=UTF-8''");
-    for byte in format!("{stem}.{ending}").bytes() {
+    for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') {
             text.push(char::from(byte));
         } else {
@@ -32,6 +41,7 @@ mod tests {
     #[test]
     fn a_name_cannot_leave_its_header() {
         assert_eq!(inline("cat", "png"), "inline; filename*=UTF-8''cat.png");
+        assert_eq!(attachment_named("a/..\n"), "attachment; filename*=UTF-8''a%2F..%0A");
         assert_eq!(attachment("a\"; x=\r\n猫", "md"), "attachment; filename*=UTF-8''a%22%3B%20x%3D%0D%0A%E7%8C%AB.md");
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod egress;
 pub(crate) mod events;
 pub(crate) mod export;
 pub(crate) mod files;
+mod function_volumes;
 pub(crate) mod functions;
 pub(crate) mod generations;
 pub(crate) mod health;
@@ -38,6 +39,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(messages::routes())
         .merge(files::routes())
         .merge(functions::routes())
+        .merge(function_volumes::routes())
         .merge(generations::routes())
         .merge(events::routes())
         .merge(export::routes())

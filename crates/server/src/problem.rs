@@ -200,11 +200,15 @@ impl From<StorageError> for Problem {
                     "there is no such version" => "no_such_version",
                     "the alias tries no version" => "nothing_tried",
                     "the alias was nothing else before" => "nothing_before",
+                    "there is no such volume" => "no_such_volume",
+                    "functions mount the volume" => "volume_in_use",
                     "the alias is in use" | "the alias `live` stays" => "alias_in_use",
                     _ => "refused",
                 };
                 let problem = Self::conflict(code, sentence(why));
                 match code {
+                    "no_such_volume" => problem.hint("Make a volume of that name again, or choose another version."),
+                    "volume_in_use" => problem.hint("Take it out of their settings and of the versions that answer."),
                     "assistant_gone" => problem.hint("Go on without it, or ask whoever made it to share it again."),
                     "assistant_not_here" => problem.hint("Choose a model that this server reaches."),
                     "no_such_person" => {

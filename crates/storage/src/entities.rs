@@ -18,6 +18,7 @@ pub mod function_secrets;
 pub mod function_timers;
 pub mod function_usage;
 pub mod function_versions;
+pub mod function_volumes;
 pub mod functions;
 pub mod generation_chunks;
 pub mod generations;

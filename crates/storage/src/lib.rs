@@ -32,6 +32,7 @@ pub use repositories::files::{FileLimits, NewFile, StoredFile};
 pub use repositories::function_timers::DueTimer;
 pub use repositories::function_usage::FunctionUsage;
 pub use repositories::function_versions::{CallableFunction, RunnableVersion};
+pub use repositories::function_volumes::{NewVolume, RemovedVolume, VolumeChange};
 pub use repositories::functions::{FunctionChange, FunctionLine, NewFunction, StoredCode};
 pub use repositories::generations::{
     Append, AppendOutcome, Chunk, GenerationRow, GenerationState, InputTemplate, Lease, NewTurn, Outcome, TurnIds,

@@ -16,6 +16,7 @@ pub(crate) mod function_builds;
 pub(crate) mod function_timers;
 pub(crate) mod function_usage;
 pub(crate) mod function_versions;
+pub(crate) mod function_volumes;
 pub(crate) mod functions;
 pub(crate) mod generations;
 pub(crate) mod imported_messages;

@@ -14,8 +14,8 @@ use stoa_model::person::Role;
 use stoa_model::provider::ProviderKind;
 use stoa_model::{FunctionId, InstanceId, Principal, SessionId, Timestamp, Via};
 use stoa_storage::{
-    Database, FunctionChange, FunctionUsage, NewFunction, NewProvider, NewUser, Secret, StorageError, StoredCode,
-    on_both_engines,
+    Database, FunctionChange, FunctionUsage, NewFunction, NewProvider, NewUser, NewVolume, Secret, StorageError,
+    StoredCode, VolumeChange, on_both_engines,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -77,6 +77,52 @@ fn refused<T: std::fmt::Debug>(result: Result<T, StorageError>) -> &'static str 
 }
 
 on_both_engines! {
+    async fn a_volume_is_its_owners_and_stays_while_a_function_mounts_it(test: TestDatabase) {
+        let database = test.database;
+        let (ada, charles) = (person(&database, "ada").await, person(&database, "charles").await);
+        let new = || NewVolume { name: "notes".to_owned(), description: String::new(), size_mib: 64 };
+        let volume = database.create_function_volume(&ada, new(), NOW).await.unwrap();
+        assert!(matches!(database.create_function_volume(&ada, new(), NOW).await, Err(StorageError::Taken("name"))));
+        let theirs = database.create_function_volume(&charles, new(), NOW).await.unwrap();
+        assert!(theirs.id != volume.id && theirs.owner != volume.owner, "names are everybody's own");
+        assert_eq!(database.function_volumes(&charles).await.unwrap().len(), 1);
+        assert!(matches!(database.function_volume(&SYSTEM, "notes").await, Err(StorageError::NotFound | StorageError::Forbidden)));
+        let first = function(&database, &ada, "one").await;
+        let with = |volumes: serde_json::Value, revision| FunctionChange {
+            settings: Some(json!({ "command": ["a"], "volumes": volumes })),
+            revision: Some(revision),
+            ..FunctionChange::default()
+        };
+        let mount = |name: &str| json!([{ "volume": name, "path": "/data", "read_only": true }]);
+        let none = database.change_function(&ada, first.id, with(mount("none"), 1), NOW).await;
+        assert!(matches!(none, Err(StorageError::Refused("there is no such volume"))));
+        database.change_function(&ada, first.id, with(mount("notes"), 1), NOW).await.unwrap();
+        assert_eq!(database.function_volume(&ada, "notes").await.unwrap().functions, ["one"]);
+        let in_use = |result| assert!(matches!(result, Err(StorageError::Refused("functions mount the volume"))));
+        in_use(database.remove_function_volume(&ada, "notes", NOW).await);
+        database.publish_function(&ada, first.id, 2, "a".repeat(64), String::new(), NOW).await.unwrap();
+        database.change_function(&ada, first.id, with(json!([]), 2), NOW).await.unwrap();
+        in_use(database.remove_function_volume(&ada, "notes", NOW).await);
+        database.publish_function(&ada, first.id, 3, "b".repeat(64), String::new(), NOW).await.unwrap();
+        let to = |version| AliasChange { version, canary: None, sticky: None };
+        database.put_function_alias(&ada, first.id, "live", to(2), NOW).await.unwrap();
+        let removed = database.remove_function_volume(&ada, "notes", NOW).await.unwrap();
+        assert_eq!(database.removed_function_volumes().await.unwrap(), [removed]);
+        let back = database.put_function_alias(&ada, first.id, "live", to(1), NOW).await;
+        assert!(matches!(back, Err(StorageError::Refused("there is no such volume"))));
+        // Its name is free before its files are gone.
+        let again = database.create_function_volume(&ada, new(), NOW).await.unwrap();
+        database.forget_function_volume(again.id).await.unwrap();
+        database.forget_function_volume(removed.id).await.unwrap();
+        assert_eq!(database.removed_function_volumes().await.unwrap(), []);
+        assert_eq!(database.function_volume(&ada, "notes").await.unwrap().id, again.id);
+        database.put_function_alias(&ada, first.id, "live", to(1), NOW).await.unwrap();
+        let size = VolumeChange { size_mib: Some(128), ..VolumeChange::default() };
+        assert!(matches!(database.change_function_volume(&charles, "none", size.clone()).await, Err(StorageError::NotFound)));
+        assert_eq!(database.change_function_volume(&ada, "notes", size).await.unwrap().most_bytes(), 128 << 20);
+        assert_eq!(database.function_volume(&charles, "notes").await.unwrap().size_mib, 64);
+    }
+
     async fn a_version_stays_as_it_was_and_the_first_goes_live(test: TestDatabase) {
         let database = &test.database;
         let ann = person(database, "ann").await;

@@ -28,6 +28,7 @@ pub(super) fn start(
     let options = Options {
         makers: config.functions,
         folder: config.functions_dir.clone(),
+        volumes: config.function_volumes_dir.clone(),
         init: std::env::current_exe().context("this program's own path is not known")?,
         runtimes: config.function_runtimes.clone(),
         waiting: config.functions_waiting,

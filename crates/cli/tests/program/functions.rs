@@ -641,3 +641,134 @@ async fn one_is_ready(owner: &Browser, function: &str) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
+
+/// Reads and writes files where its path says, within what it is given: `/read/PATH`, `/write/PATH` and `/fill/PATH`.
+const FILES: &str = r#"
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Files(BaseHTTPRequestHandler):
+    def do_GET(self):
+        what, path = self.path[1:].split("/", 1)
+        try:
+            if what == "read":
+                body = open("/" + path, "rb").read()
+            elif what == "write":
+                body = str(open("/" + path, "w").write("written by " + os.environ["WHO"])).encode()
+            elif what == "link":
+                link, target = path.split("@")
+                body = str(os.symlink(target, "/" + link)).encode()
+            else:
+                with open("/" + path, "wb") as file:
+                    for _ in range(400):
+                        file.write(bytes(1 << 20))
+                body = b"filled"
+            status = 200
+        except OSError as error:
+            body, status = str(error).encode(), 418
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Files).serve_forever()
+"#;
+
+/// A function that does that, with a volume at `/data`.
+async fn with_volume(owner: &Browser, name: &str, volume: &str, read_only: bool) -> String {
+    let function = made(owner, name, "python-webhook").await;
+    write(owner, &function, "app.py", FILES).await;
+    mount(owner, &function, json!([{ "volume": volume, "path": "/data", "read_only": read_only }])).await;
+    function
+}
+
+async fn mount(owner: &Browser, function: &str, volumes: Value) {
+    let details = owner.get(function).await;
+    let mut settings = details["settings"].clone();
+    settings["volumes"] = volumes;
+    settings["environment"]["WHO"] = details["name"].clone();
+    let change = json!({ "settings": settings, "revision": details["revision"] });
+    let (status, _, body) = owner.send(Method::PATCH, function, Some(&change)).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_of_one_person_share_a_volume_which_leads_nowhere_else_and_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let volumes = directory.path().join("elsewhere");
+    let server = Server::start(&[
+        ("STOA_DATA_DIR", directory.path().to_str().unwrap()),
+        ("STOA_FUNCTION_VOLUMES_DIR", volumes.to_str().unwrap()),
+    ]);
+    let owner = Browser::sign_in(server.address).await;
+    let room = "/api/v1/function-volumes/room";
+    owner.post("/api/v1/function-volumes", json!({ "name": "room", "size_mib": 128 })).await;
+    let writer = with_volume(&owner, "writer", "room", false).await;
+    let reader = with_volume(&owner, "reader", "room", true).await;
+    let get = async |function: &str, target: &str, path: &str| {
+        let (status, _, answer) = call(&owner, function, target, path, &Value::Null).await;
+        (status.as_u16(), answer)
+    };
+    assert_eq!(get(&writer, "latest", "/write/data/note").await, (200, json!(17)));
+    assert_eq!(get(&reader, "latest", "/read/data/note").await, (200, json!("written by writer")));
+    let (status, answer) = get(&reader, "latest", "/write/data/note").await;
+    assert_eq!(status, 418, "it reads only: {answer}");
+    let (status, file) = owner.raw(Method::GET, &format!("{room}/content?path=note"), Vec::new()).await;
+    assert_eq!((status, file.as_str()), (StatusCode::OK, "written by writer"));
+    let (status, _) = owner.raw(Method::PUT, &format!("{room}/files?path=in/given"), b"from outside".to_vec()).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(get(&writer, "latest", "/read/data/in/given").await, (200, json!("from outside")));
+
+    // Links lead neither the owner's browser nor another function to what is not in the volume.
+    for (link, target) in
+        [("passwd", "/etc/passwd"), ("data", directory.path().join("stoa.db").to_str().unwrap()), ("up", "../..")]
+    {
+        assert_eq!(get(&writer, "latest", &format!("/link/data/{link}@{target}")).await.0, 200);
+        let (status, body) = owner.raw(Method::GET, &format!("{room}/content?path={link}"), Vec::new()).await;
+        assert!(status == StatusCode::UNPROCESSABLE_ENTITY && body.contains("not_a_file"), "{link}: {body}");
+        let (_, answer) = get(&reader, "latest", &format!("/read/data/{link}")).await;
+        assert!(!answer.to_string().contains("SQLite") && !answer.to_string().contains("daemon"), "{link}: {answer}");
+    }
+
+    // A version takes its volumes along, and the call that fills one is told why it has no answer.
+    publish(&owner, &writer).await;
+    let (status, problem) = get(&writer, "live", "/fill/data/large").await;
+    assert_eq!((status, problem["code"].as_str()), (507, Some("volume_full")), "{problem}");
+    assert!(problem["hint"].as_str().unwrap().contains("of 128 MiB"), "{problem}");
+    let log = owner.get(&format!("{writer}/logs?search=is%20full")).await;
+    assert!(
+        log["lines"][0]["text"].as_str().unwrap().starts_with("stoa: it is ended, as its volume `room` is full"),
+        "{log}"
+    );
+    let (status, problem) = get(&writer, "live", "/read/data/note").await;
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (507, Some("volume_full")),
+        "nobody starts who would write: {problem}"
+    );
+    assert_eq!(get(&reader, "latest", "/read/data/note").await.0, 200, "whoever reads goes on");
+    let full = owner.get(room).await;
+    assert!(full["full"].is_string() && full["functions"] == json!(["reader", "writer"]), "{full}");
+    let (status, body) = owner.raw(Method::DELETE, &format!("{room}/files?path=large"), Vec::new()).await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{body}");
+    let begun = Instant::now();
+    while get(&writer, "live", "/read/data/note").await.0 != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "there is room again");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    // A larger one is larger for what runs already.
+    owner.send(Method::PATCH, room, Some(&json!({ "size_mib": 1_024 }))).await;
+    assert_eq!(get(&writer, "live", "/fill/data/large").await, (200, json!("filled")));
+
+    // Without its files it does not start, and says so.
+    let instances = owner.get(&format!("{writer}/instances")).await;
+    assert!(instances["items"].as_array().unwrap().len() > 1, "{instances}");
+    let lies =
+        std::fs::read_dir(&volumes).unwrap().map(|owner| owner.unwrap().path()).find(|owner| owner.is_dir()).unwrap();
+    std::fs::rename(&lies, directory.path().join("away")).unwrap();
+    let fresh = with_volume(&owner, "fresh", "room", true).await;
+    let (status, problem) = get(&fresh, "latest", "/read/data/note").await;
+    assert_eq!((status, problem["code"].as_str()), (502, Some("volume_missing")), "{problem}");
+    assert!(problem["hint"].as_str().unwrap().contains("`room`"), "{problem}");
+    server.stop();
+}

@@ -2,16 +2,12 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::JobLimits;
+use crate::measuring;
 use crate::tree::{TreeError, Usage, usage};
-
-/// Between two looks at least, and so many times as long as a look took.
-const PAUSE: Duration = Duration::from_millis(250);
-const REST: u32 = 10;
 
 /// Folders that a job writes to.
 #[derive(Clone, Debug)]
@@ -31,7 +27,7 @@ impl Disk {
 
     fn usage(&self) -> Result<Usage, TreeError> {
         self.folders.iter().try_fold(Usage::default(), |sum, folder| {
-            let more = usage(folder)?;
+            let more = usage(folder, u64::MAX)?;
             Ok(Usage { entries: sum.entries + more.entries, bytes: sum.bytes.saturating_add(more.bytes) })
         })
     }
@@ -62,7 +58,7 @@ impl Disk {
             if let Err(detail) = self.look(limits).await {
                 return detail;
             }
-            tokio::time::sleep(PAUSE.max(began.elapsed() * REST)).await;
+            tokio::time::sleep(measuring::good_for(began.elapsed())).await;
         }
     }
 }

@@ -191,7 +191,7 @@ fn plain(name: &str) -> io::Result<&str> {
 
 /// Empties a cache that has grown beyond all use.
 fn bound(cache: &Path, job: &Job) -> Result<(), TreeError> {
-    let usage = tree::usage(&tree::open_folder(CWD, cache)?)?;
+    let usage = tree::usage(&tree::open_folder(CWD, cache)?, u64::MAX)?;
     if usage.bytes <= job.limits.disk_bytes && usage.entries <= job.limits.files {
         return Ok(());
     }

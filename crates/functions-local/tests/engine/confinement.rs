@@ -5,8 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
 
-use stoa_functions::spec::Volume;
-use stoa_functions::{Draft, Engine as _, EngineError, Folder, Isolation, Spec, Version, VersionId};
+use stoa_functions::{Draft, Engine as _, EngineError, Isolation, Spec, Version, VersionId};
 
 use crate::support::{APP, House, processes_with, python};
 use crate::ways::binding;
@@ -232,58 +231,28 @@ async fn it_reaches_no_network_but_its_own() {
 }
 
 #[tokio::test]
-async fn volumes_are_read_or_written_as_they_say() {
-    let house = House::new().await;
-    let (read, write) = (house.folder.path().join("read"), house.folder.path().join("write"));
-    for folder in [&read, &write] {
-        std::fs::create_dir(folder).unwrap();
-        std::fs::write(folder.join("a"), "from outside").unwrap();
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
-    }
-    symlink("/etc/shadow", write.join("out")).unwrap();
-    let volume = |path: &str, read_only| Volume { name: "v".to_owned(), path: path.to_owned(), read_only };
-    let version = house.apply_with("volumes", &[("app.py", APP)], vec![read, write.clone()], |draft| {
-        draft.volumes = vec![volume("/mnt/read", true), volume("/mnt/write", false)];
-    });
-    let version = version.await;
-    house.scale(&version, 1).await;
-    let instance = house.ready(&version).await;
-    assert_eq!(house.run(&instance, "answer = open('/mnt/read/a').read()").await, "from outside");
-    let got = house.run(&instance, "open('/mnt/read/b', 'w')").await;
-    assert!(got.starts_with("OSError: [Errno 30]") || got.starts_with("PermissionError"), "{got}");
-    assert_eq!(house.run(&instance, "answer = open('/mnt/write/b', 'w').write('x')").await, "1");
-    assert_eq!(std::fs::read_to_string(write.join("b")).unwrap(), "x");
-    let got = house.run(&instance, "answer = open('/mnt/write/out').read()").await;
-    assert!(got.starts_with("FileNotFoundError"), "{got}");
-    house.end().await;
-}
-
-#[tokio::test]
 async fn what_the_host_does_not_give_is_refused_and_never_left_out() {
     let house = House::with(|options| options.control_groups = false).await;
-    let version = |draft: Draft, code: &std::path::Path, volumes| Version {
+    let version = |draft: Draft, code: &std::path::Path| Version {
         id: VersionId::new("refused").unwrap(),
         spec: std::sync::Arc::new(Spec::try_from(draft).unwrap()),
         code: code.to_owned(),
-        volumes,
+        volumes: Vec::new(),
     };
     let code = house.code("code", &[]);
     let draft = || Draft { command: vec!["python3".to_owned()], isolation: Isolation::NAMESPACES, ..Draft::default() };
-    let refused = house.engine.apply(version(Draft { isolation: Isolation::FULL, ..draft() }, &code, Vec::new())).await;
+    let refused = house.engine.apply(version(Draft { isolation: Isolation::FULL, ..draft() }, &code)).await;
     assert!(matches!(refused, Err(EngineError::Isolation { missing }) if missing.contains(&"limits")));
     let proxied = stoa_functions::spec::Network::Proxy { allowed: vec!["example.org".to_owned()] };
-    let refused = house.engine.apply(version(Draft { network: proxied, ..draft() }, &code, Vec::new())).await;
+    let refused = house.engine.apply(version(Draft { network: proxied, ..draft() }, &code)).await;
     assert!(matches!(refused, Err(EngineError::Unsupported { .. })));
     let bindings = vec![binding("db", "db.test", 1, 1_024)];
-    let refused = house.engine.apply(version(Draft { bindings, ..draft() }, &code, Vec::new())).await;
+    let refused = house.engine.apply(version(Draft { bindings, ..draft() }, &code)).await;
     assert!(matches!(refused, Err(EngineError::Unsupported { what: "a way out" })));
     let link = house.folder.path().join("link");
     symlink("/etc", &link).unwrap();
-    let refused = house.engine.apply(version(draft(), &link, Vec::new())).await;
+    let refused = house.engine.apply(version(draft(), &link)).await;
     assert!(matches!(refused, Err(EngineError::Folder(_))), "a link is no folder");
-    let volumes = vec![Volume { name: "v".to_owned(), path: "/mnt/v".to_owned(), read_only: true }];
-    let refused = house.engine.apply(version(Draft { volumes, ..draft() }, &code, vec![Folder(link)])).await;
-    assert!(matches!(refused, Err(EngineError::Folder(_))));
-    house.engine.apply(version(draft(), &code, Vec::new())).await.unwrap();
+    house.engine.apply(version(draft(), &code)).await.unwrap();
     house.end().await;
 }

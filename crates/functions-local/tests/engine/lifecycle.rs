@@ -1,12 +1,11 @@
 //! Instances start, freeze, fail and end.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use stoa_functions::spec::{HealthCheck, Hook, Volume};
 use stoa_functions::{Engine as _, EngineError, Scale, State, StopReason};
 
-use crate::support::{APP, House, processes_with, python};
+use crate::support::{APP, House, processes_with, python, somebody};
 
 /// A thread that notes the longest time in which it did not run.
 const WATCH: &str = "
@@ -120,13 +119,11 @@ async fn an_initializer_runs_before_the_first_request_and_must_succeed() {
 #[tokio::test]
 async fn who_ignores_sigterm_gets_its_hook_and_is_killed() {
     let house = House::new().await;
-    let notes = house.folder.path().join("notes");
-    std::fs::create_dir(&notes).unwrap();
-    std::fs::set_permissions(&notes, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let (key, notes) = house.volume(somebody(), 64);
     let app = format!("import signal\nsignal.signal(signal.SIGTERM, lambda *_: open('/notes/term', 'w'))\n{APP}");
     let files = [("app.py", app.as_str())];
-    let version = house.apply_with("stubborn", &files, vec![notes.clone()], |draft| {
-        draft.volumes = vec![Volume { name: "notes".to_owned(), path: "/notes".to_owned(), read_only: false }];
+    let version = house.apply_with("stubborn", &files, vec![key], |draft| {
+        draft.volumes = vec![Volume { volume: "notes".to_owned(), path: "/notes".to_owned(), read_only: false }];
         draft.pre_stop = Some(Hook { command: vec!["touch".to_owned(), "/notes/hook".to_owned()], timeout_ms: 5_000 });
         draft.stop_grace_ms = 2_000;
     });
@@ -144,11 +141,9 @@ async fn who_ignores_sigterm_gets_its_hook_and_is_killed() {
 #[tokio::test]
 async fn a_hook_runs_to_its_end_though_the_function_has_ended() {
     let house = House::new().await;
-    let notes = house.folder.path().join("notes");
-    std::fs::create_dir(&notes).unwrap();
-    std::fs::set_permissions(&notes, std::fs::Permissions::from_mode(0o777)).unwrap();
-    let version = house.apply_with("quick", &[("app.py", APP)], vec![notes.clone()], |draft| {
-        draft.volumes = vec![Volume { name: "notes".to_owned(), path: "/notes".to_owned(), read_only: false }];
+    let (key, notes) = house.volume(somebody(), 64);
+    let version = house.apply_with("quick", &[("app.py", APP)], vec![key], |draft| {
+        draft.volumes = vec![Volume { volume: "notes".to_owned(), path: "/notes".to_owned(), read_only: false }];
         let command = ["sh", "-c", "sleep 0.3; touch /notes/hook"].map(str::to_owned).to_vec();
         draft.pre_stop = Some(Hook { command, timeout_ms: 5_000 });
     });

@@ -12,4 +12,5 @@ mod pool;
 mod requests;
 mod serving;
 mod support;
+mod volumes;
 mod ways;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stoa_functions::{
-    Connection, Draft, Engine as _, Folder, Instance, InstanceId, Isolation, Scale, Spec, State, StopReason, Version,
-    VersionId,
+    Connection, Draft, Engine as _, Instance, InstanceId, Isolation, Scale, Spec, State, StopReason, Version,
+    VersionId, VolumeKey,
 };
-use stoa_functions_local::{LocalEngine, Options};
-use stoa_model::SystemClock;
+use stoa_functions_local::{LocalEngine, Options, Volumes};
+use stoa_model::{FunctionVolumeId, SystemClock, Timestamp, UserId};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct House {
     pub(crate) engine: Arc<LocalEngine>,
+    pub(crate) volumes: Arc<Volumes>,
     pub(crate) folder: TempDir,
 }
 
@@ -31,6 +32,11 @@ pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T
 
 pub(crate) fn python(_: &mut Draft) {}
 
+/// Whoever has volumes.
+pub(crate) fn somebody() -> UserId {
+    UserId::generate(Timestamp::from_millis(0))
+}
+
 impl House {
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
@@ -39,12 +45,23 @@ impl House {
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut options = Options::new(folder.path().join("engine"), PathBuf::from(INIT));
+        let volumes = Arc::new(Volumes::new(folder.path().join("volumes")));
+        options.volumes = Some(Arc::clone(&volumes));
         change(&mut options);
         let engine = LocalEngine::start(options, Arc::new(SystemClock)).await;
         Self {
             engine: engine.unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error))),
+            volumes,
             folder,
         }
+    }
+
+    /// A new volume of somebody, and where it lies.
+    pub(crate) fn volume(&self, owner: UserId, mib: u64) -> (VolumeKey, PathBuf) {
+        let key = VolumeKey { owner, volume: FunctionVolumeId::generate(Timestamp::from_millis(0)) };
+        self.volumes.create(key).unwrap();
+        self.volumes.set_size(key.volume, mib << 20);
+        (key, self.folder.path().join(format!("volumes/{owner}/{}", key.volume)))
     }
 
     /// Whether instances are held to limits here; an ordinary user's usually are not.
@@ -72,7 +89,7 @@ impl House {
         &self,
         name: &str,
         files: &[(&str, &str)],
-        volumes: Vec<PathBuf>,
+        volumes: Vec<VolumeKey>,
         change: impl FnOnce(&mut Draft),
     ) -> VersionId {
         let code = self.code(name, files);
@@ -83,7 +100,7 @@ impl House {
         &self,
         name: &str,
         code: PathBuf,
-        volumes: Vec<PathBuf>,
+        volumes: Vec<VolumeKey>,
         change: impl FnOnce(&mut Draft),
     ) -> VersionId {
         let mut draft = Draft {
@@ -94,12 +111,7 @@ impl House {
         };
         change(&mut draft);
         let id = VersionId::new(name).unwrap();
-        let version = Version {
-            id: id.clone(),
-            spec: Arc::new(Spec::try_from(draft).unwrap()),
-            code,
-            volumes: volumes.into_iter().map(Folder).collect(),
-        };
+        let version = Version { id: id.clone(), spec: Arc::new(Spec::try_from(draft).unwrap()), code, volumes };
         self.engine.apply(version).await.unwrap();
         id
     }

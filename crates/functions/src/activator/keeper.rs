@@ -92,7 +92,8 @@ impl Keeper {
                 let mut state = self.lane.state();
                 let in_a_row = state.failure.as_ref().map_or(1, |failure| failure.in_a_row.saturating_add(1));
                 let options = self.lane.options;
-                let pause = options.pause.saturating_mul(1 << (in_a_row - 1).min(16)).min(options.longest_pause);
+                let doubled = if reason.is_of_a_volume() { 0 } else { (in_a_row - 1).min(16) };
+                let pause = options.pause.saturating_mul(1 << doubled).min(options.longest_pause);
                 let failure = Failure { reason: reason.clone(), log, in_a_row, until: Instant::now() + pause };
                 state.failure = Some(failure.clone());
                 (state.seats.staying() == 0).then_some(failure)

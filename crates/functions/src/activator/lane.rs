@@ -14,13 +14,16 @@ use super::{Options, Refusal};
 use crate::autoscaler::{Autoscaler, Bounds, Window};
 use crate::call::{Failed, Limits};
 use crate::{
-    Body, CallError, ColdStart, Connections, Engine, EngineError, InstanceId, RequestBody, StopReason, Version,
+    Body, CallError, ColdStart, Connections, Engine, EngineError, Instance, InstanceId, RequestBody, State, StopReason,
+    Version,
 };
 
 /// How often a request that reached no instance is tried at another.
 const TRIES: u32 = 6;
 /// Before the second try, and longer before each: until the engine has noticed what became of the instance.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How long the end of an instance is waited for that has broken off an answer.
+const TO_END: Duration = Duration::from_secs(2);
 
 pub struct Lane {
     pub(super) version: Version,
@@ -207,10 +210,25 @@ impl Lane {
                     request = *unsent;
                 }
                 Err(Failed { error, request }) => {
+                    let error = self.why(&lease.instance, error).await;
                     let request = request.map(|unsent| *unsent);
                     return Err(Box::new(Rejected { refusal: error.into(), request }));
                 }
             }
+        }
+    }
+
+    /// Of an answer that broke off, why the engine has ended who should give it, if it has.
+    async fn why(&self, instance: &InstanceId, error: CallError) -> CallError {
+        let (CallError::Http(_), Ok(mut seen)) = (&error, self.engine.instances(&self.version.id)) else {
+            return error;
+        };
+        let state = |seen: &[Instance]| seen.iter().find(|one| one.id == *instance).map(|one| one.state.clone());
+        let settled = seen.wait_for(|seen| !matches!(state(seen), Some(State::Stopping)));
+        let settled = tokio::time::timeout(TO_END, settled).await.ok().and_then(Result::ok);
+        match settled.and_then(|seen| state(&seen)) {
+            Some(State::Stopped { reason }) if reason.is_of_a_volume() => CallError::Ended(reason),
+            _ => error,
         }
     }
 
@@ -292,6 +310,10 @@ impl Lane {
     /// The version that it serves.
     pub fn version(&self) -> &Version {
         &self.version
+    }
+
+    pub fn has_volumes(&self) -> bool {
+        !self.version.volumes.is_empty()
     }
 
     /// Requests that are served, and those that wait.

@@ -1,7 +1,9 @@
 //! The bounds of a spec.
 
 use std::ops::RangeInclusive;
-use std::path::{Component, Path};
+use std::path::Path;
+
+use stoa_model::function::label;
 
 use super::network::is_host;
 use super::{Binding, Draft, Hook, HostPattern, Network, PROXY_VARIABLES, PatternError};
@@ -18,7 +20,8 @@ const MAX_ARGUMENTS: usize = 64;
 const MAX_ARGUMENT_BYTES: usize = 4_096;
 const MAX_VARIABLES: usize = 256;
 const MAX_ENVIRONMENT_BYTES: usize = 128 * 1024;
-const MAX_VOLUMES: usize = 16;
+const MAX_VOLUMES: usize = 8;
+const MAX_VOLUME_PATH: usize = 200;
 const MAX_ALLOWED: usize = 256;
 const MAX_BINDINGS: usize = 16;
 const MAX_BINDING_NAME: usize = 32;
@@ -29,8 +32,36 @@ const MAX_GRACE_MS: u64 = 600_000;
 /// What the engine says to functions.
 const RESERVED: [&str; 2] = ["FC_SERVER_PORT", "PORT"];
 
-/// Where the sandbox has its own.
-const TAKEN: [&str; 10] = ["/bin", "/code", "/dev", "/etc", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/usr"];
+/// Top folders in which the sandbox has its own, or in which programs expect what a volume would stand in front of. `/mnt` and
+/// `/media` are for volumes within them.
+const TAKEN: [&str; 25] = [
+    "bin",
+    "boot",
+    "cache",
+    "code",
+    "dev",
+    "etc",
+    "home",
+    "lib",
+    "lib32",
+    "lib64",
+    "libx32",
+    "lost+found",
+    "nix",
+    "opt",
+    "out",
+    "proc",
+    "root",
+    "run",
+    "sbin",
+    "scratch",
+    "snap",
+    "sys",
+    "tmp",
+    "usr",
+    "var",
+];
+const ONLY_WITHIN: [&str; 2] = ["media", "mnt"];
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
@@ -56,12 +87,23 @@ pub enum SpecError {
     HealthPath,
     #[error("there are more than {MAX_VOLUMES} volumes")]
     Volumes,
+    #[error("`{volume}` cannot be the name of a volume")]
+    VolumeName { volume: String },
     #[error(
-        "`{path}` cannot be where a volume is: an absolute path without `..`, not in or over what the sandbox has itself"
+        "`{path}` cannot be where a volume is: such as /data or /mnt/photos, with letters, digits, `.`, `_` and `-`, and not \
+         in or over what the sandbox has itself"
     )]
     VolumePath { path: String },
     #[error("two volumes are at `{path}`, or one within the other")]
     VolumeTwice { path: String },
+    #[error("a function with volumes is not prepared")]
+    VolumePrepared,
+    #[error("the volume `{volume}` is there twice")]
+    VolumeAgain { volume: String },
+    #[error(
+        "instances with volumes share a user with others of the same owner, so a user of its own cannot be demanded"
+    )]
+    VolumeUser,
     #[error("an instance would be stopped before it is frozen")]
     Idle,
     #[error("there are more than {MAX_ALLOWED} allowed hosts")]
@@ -224,25 +266,39 @@ fn volumes(draft: &Draft) -> Result<(), SpecError> {
     if draft.volumes.len() > MAX_VOLUMES {
         return Err(SpecError::Volumes);
     }
+    if draft.isolation.own_user && !draft.volumes.is_empty() {
+        return Err(SpecError::VolumeUser);
+    }
+    if draft.prepared > 0 && !draft.volumes.is_empty() {
+        return Err(SpecError::VolumePrepared);
+    }
     for (place, volume) in draft.volumes.iter().enumerate() {
-        let path = Path::new(&volume.path);
-        let normal = volume.path.strip_prefix('/').is_some_and(|rest| {
-            !rest.is_empty()
-                && volume.path.len() <= 1_024
-                && !rest.contains('\0')
-                && rest.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
-        });
-        let plain = path.components().skip(1).all(|part| matches!(part, Component::Normal(_)));
-        let taken = TAKEN.iter().any(|taken| path.starts_with(taken)) || path == Path::new("/tmp");
-        if !normal || !plain || taken || path.starts_with("/.init") {
+        if label("volume", &volume.volume).is_err() {
+            return Err(SpecError::VolumeName { volume: volume.volume.clone() });
+        }
+        if !is_place(&volume.path) {
             return Err(SpecError::VolumePath { path: volume.path.clone() });
         }
-        let others = draft.volumes.iter().take(place);
-        if others.map(|other| Path::new(&other.path)).any(|other| other.starts_with(path) || path.starts_with(other)) {
+        let path = Path::new(&volume.path);
+        let mut others = draft.volumes.iter().take(place);
+        if others.clone().any(|other| path.starts_with(&other.path) || Path::new(&other.path).starts_with(path)) {
             return Err(SpecError::VolumeTwice { path: volume.path.clone() });
+        }
+        if others.any(|other| other.volume == volume.volume) {
+            return Err(SpecError::VolumeAgain { volume: volume.volume.clone() });
         }
     }
     Ok(())
+}
+
+/// Whether a volume may be there. What is not known to be free is refused.
+fn is_place(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix('/').filter(|_| path.len() <= MAX_VOLUME_PATH) else { return false };
+    let usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    // A name that begins with a dot is `.` or `..`, or the sandbox's own.
+    let name = |name: &str| !name.is_empty() && !name.starts_with('.') && name.bytes().all(usual);
+    let (top, deeper) = rest.split_once('/').map_or((rest, false), |(top, _)| (top, true));
+    rest.split('/').all(name) && !TAKEN.contains(&top) && (deeper || !ONLY_WITHIN.contains(&top))
 }
 
 #[cfg(test)]
@@ -297,16 +353,67 @@ mod tests {
 
     #[test]
     fn a_volume_hides_nothing_and_no_other() {
-        let with = |paths: &[&str]| {
-            let volume = |path: &&str| Volume { name: "v".into(), path: (*path).into(), read_only: true };
-            let volumes = paths.iter().map(volume).collect();
+        let with = |volumes: &[(&str, &str)]| {
+            let volume = |(volume, path): &(&str, &str)| Volume {
+                volume: (*volume).into(),
+                path: (*path).into(),
+                read_only: true,
+            };
+            let volumes = volumes.iter().map(volume).collect();
             Spec::try_from(Draft { volumes, ..draft() }).map(drop)
         };
-        assert_eq!(with(&["/data", "/mnt/a", "/mnt/b"]), Ok(()));
-        for path in ["data", "/", "/data/../etc", "/etc/ssl", "/code", "/tmp", "/proc", "/a//b", "/a/./b", "/a/"] {
-            assert!(matches!(with(&[path]), Err(SpecError::VolumePath { .. })), "{path}");
+        assert_eq!(with(&[("a", "/data"), ("b", "/mnt/a"), ("c", "/mnt/b"), ("d", "/srv/x/y")]), Ok(()));
+        for path in [
+            "data",
+            "",
+            "/",
+            "/data/../etc",
+            "/etc/ssl",
+            "/code",
+            "/tmp",
+            "/tmp/a",
+            "/proc",
+            "/a//b",
+            "/a/./b",
+            "/a/",
+            "/.init",
+            "/a/.b",
+            "/mnt",
+            "/media",
+            "/usr/data",
+            "/var/data",
+            "/home/me",
+            "/root",
+            "/run/x",
+            "/lib64",
+            "/a b",
+            "/a\n",
+            "/数据",
+            &format!("/{}", "a".repeat(200)),
+        ] {
+            assert!(matches!(with(&[("v", path)]), Err(SpecError::VolumePath { .. })), "{path}");
         }
-        assert!(matches!(with(&["/data", "/data/a"]), Err(SpecError::VolumeTwice { .. })));
+        for (one, other) in [("/data", "/data/a"), ("/data/a", "/data"), ("/data", "/data")] {
+            assert!(matches!(with(&[("a", one), ("b", other)]), Err(SpecError::VolumeTwice { .. })), "{one} {other}");
+        }
+        assert_eq!(with(&[("a", "/data"), ("b", "/data2")]), Ok(()), "a longer name is not within");
+        assert!(matches!(with(&[("a", "/x"), ("a", "/y")]), Err(SpecError::VolumeAgain { .. })));
+        for name in ["", "../a", "A", "a/b"] {
+            assert!(matches!(with(&[(name, "/data")]), Err(SpecError::VolumeName { .. })), "{name}");
+        }
+        let nine: Vec<_> = (0..9).map(|number| (format!("v{number}"), format!("/v{number}"))).collect();
+        let nine: Vec<_> = nine.iter().map(|(name, path)| (name.as_str(), path.as_str())).collect();
+        assert_eq!((with(&nine), with(&nine[1..])), (Err(SpecError::Volumes), Ok(())));
+        let alone = refused(|draft| {
+            draft.volumes = vec![Volume { volume: "v".into(), path: "/data".into(), read_only: true }];
+            draft.isolation.own_user = true;
+        });
+        assert_eq!(alone, SpecError::VolumeUser);
+        let prepared = refused(|draft| {
+            draft.volumes = vec![Volume { volume: "v".into(), path: "/data".into(), read_only: true }];
+            draft.prepared = 1;
+        });
+        assert_eq!(prepared, SpecError::VolumePrepared);
     }
 
     #[test]

@@ -20,10 +20,11 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 42] = [
+const OWN: [(&str, &str); 43] = [
     // Only administrators make functions: `functions.rs` has that.
     ("get", "/api/v1/functions"),
     ("get", "/api/v1/functions/engine"),
+    ("get", "/api/v1/function-volumes"),
     ("get", "/api/v1/function-templates"),
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
@@ -107,6 +108,8 @@ fn asked(method: &str, path: &str, things: &Things) -> Option<Value> {
         }
         "/api/v1/messages/{id}/translation" => json!({"language": "en"}),
         "/api/v1/messages/{id}/translation/call" => json!({"language": "en", "model": "~mine/x"}),
+        "/api/v1/function-volumes" => json!({"name": "x"}),
+        "/api/v1/function-volumes/{name}" => json!({"size_mib": 64}),
         "/api/v1/functions" => json!({"name": "x", "template": "python-agent"}),
         "/api/v1/functions/{id}/code" => json!({"revision": 1, "changes": []}),
         "/api/v1/functions/{id}/aliases/{alias}" => json!({"version": 1}),
@@ -197,6 +200,9 @@ impl Things {
         owner.post(&format!("/api/v1/functions/{function}/versions"), json!({})).await.good(201);
         owner.put(&format!("/api/v1/functions/{function}/secrets/TOKEN"), json!({"value": "x"})).await.good(204);
         let timer = owner.post(&format!("/api/v1/functions/{function}/timers"), timer()).await.good(201).id();
+        owner.post("/api/v1/function-volumes", json!({"name": "room", "description": title})).await.good(201);
+        let put = owner.request(Method::PUT, "/api/v1/function-volumes/room/files?path=a");
+        owner.exchange(put.body("x".into()).unwrap()).await.good(204);
         let file_of_link = file.clone();
         let by_path = BTreeMap::from([
             ("/api/v1/assistants/", assistant),
@@ -228,7 +234,10 @@ impl Things {
         let of = self.by_path.iter().find(|(prefix, _)| path.starts_with(**prefix));
         let filled = of.map_or(filled.clone(), |(_, id)| filled.replace("{id}", id));
         let filled = filled.replace("{timer}", &self.timer).replace("{alias}", "live");
-        let filled = filled.replace("{name}", if path.contains("/secrets/") { "TOKEN" } else { "tiny:1b" });
+        let name = [("/secrets/", "TOKEN"), ("/function-volumes/", "room"), ("", "tiny:1b")];
+        let name = name.iter().find(|(part, _)| path.contains(part)).map_or("", |(_, name)| name);
+        let filled = filled.replace("{name}", name);
+        let filled = if path.contains("/function-volumes/") { filled + "?path=a" } else { filled };
         let filled = match path.rsplit_once("{id}/code/") {
             Some((_, "archive")) => filled + "?revision=1",
             Some((_, "file")) => filled + "?path=app.py",
@@ -280,7 +289,7 @@ on_both_engines! {
             assert!(refused, "{name} {path}: {} {}", answer.status, answer.text);
             // Whether a thing is there is told to admins alone, and so is that one may not: never by what is somebody's.
             let owned = [
-                "assistants", "assistant-shares", "assistant-folders", "functions", "projects", "prompts", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events", "shares",
+                "assistants", "assistant-shares", "assistant-folders", "functions", "function-volumes", "projects", "prompts", "conversations", "files", "messages", "generations", "sessions", "api-keys", "events", "shares",
                 "personal-providers",
             ];
             if owned.iter().any(|kind| path.starts_with(&format!("/api/v1/{kind}/"))) {
@@ -291,7 +300,7 @@ on_both_engines! {
         assert_eq!(usage.body["days"], json!([]), "the calls of the first are none of the second's");
         member.get("/api/v1/usage?of=everybody").await.is(403, "forbidden");
         let within = format!("search?q=hello&conversation={}", things.by_path["/api/v1/conversations/"]);
-        let lists = ["functions", "personal-providers", "shares", "projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/shared", "assistant-folders", "assistants/export", "export", "search?q=hello", &within];
+        let lists = ["functions", "function-volumes", "personal-providers", "shares", "projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/shared", "assistant-folders", "assistants/export", "export", "search?q=hello", &within];
         assert!(owner.get("/api/v1/search?q=hello").await.text.contains("hello"));
         for path in lists.into_iter().chain(["search?q=difference"]) {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);
@@ -321,6 +330,8 @@ async fn state(owner: &mut Browser, things: &Things) -> Vec<String> {
         "prompts",
         "tags",
         "functions",
+        "function-volumes",
+        "function-volumes/room/files",
         "assistants",
         "assistant-folders",
         "local-models",

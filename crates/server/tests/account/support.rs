@@ -136,6 +136,7 @@ impl House {
         let functions_options = stoa_functions_service::Options {
             makers: Makers::Administrators,
             folder: files.path().join("functions"),
+            volumes: files.path().join("volumes"),
             // None runs here.
             init: files.path().join("no-init"),
             runtimes: Vec::new(),

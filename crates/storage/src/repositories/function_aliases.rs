@@ -11,7 +11,7 @@ use crate::{Database, Notice, StorageError};
 
 use super::function_versions::version;
 use super::functions::locked;
-use super::{from_json, insert, to_json};
+use super::{from_json, function_volumes, insert, to_json};
 
 impl Database {
     /// Makes an alias or changes it. What it was is what a roll-back goes back to.
@@ -114,11 +114,13 @@ impl Database {
         for number in
             [Some(turned.route.version), turned.route.canary.map(|canary| canary.version)].into_iter().flatten()
         {
-            let found = version(&transaction, row.id, number).await;
-            found.map_err(|error| match error {
+            let found = version(&transaction, row.id, number).await.map_err(|error| match error {
                 StorageError::NotFound => StorageError::Refused("there is no such version"),
                 error => error,
             })?;
+            // And so are the folders that it writes to.
+            let settings = from_json("function_versions", "settings", row.id, &found.settings)?;
+            function_volumes::hold(&transaction, row.owner_id, &settings).await?;
         }
         if is_new {
             if others >= MAX_ALIASES {
@@ -171,11 +173,15 @@ pub(super) async fn of<C: ConnectionTrait>(connection: &C, function: Uuid) -> Re
     rows.into_iter().map(alias).collect()
 }
 
+pub(super) fn route(row: &function_aliases::Model) -> Result<AliasRoute, StorageError> {
+    from_json("function_aliases", "route", row.function_id, &row.route)
+}
+
 fn alias(row: function_aliases::Model) -> Result<FunctionAlias, StorageError> {
     let read = |column, text: &str| from_json("function_aliases", column, row.function_id, text);
     let sticky = row.sticky.as_deref();
     Ok(FunctionAlias {
-        route: read("route", &row.route)?,
+        route: route(&row)?,
         sticky: sticky.map(|text| from_json("function_aliases", "sticky", row.function_id, text)).transpose()?,
         previous: row.previous.as_deref().map(|text| read("previous", text)).transpose()?,
         updated_at: Timestamp::from_millis(row.updated_at),

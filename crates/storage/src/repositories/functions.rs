@@ -16,7 +16,7 @@ use stoa_model::{FunctionId, Principal, ProviderId, Timestamp};
 use crate::entities::{function_secrets, function_versions, functions, provider_models, providers};
 use crate::{Database, Notice, Secret, StorageError, access};
 
-use super::{from_json, function_aliases, function_versions as versions, insert, to_json};
+use super::{from_json, function_aliases, function_versions as versions, function_volumes, insert, to_json};
 
 /// Code that lies in the object store, claimed by [`Database::claim_blob`] and put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,7 @@ impl Database {
             return Err(StorageError::Refused("there are too many functions already"));
         }
         hold(&transaction, &new.code, now).await?;
+        function_volumes::hold(&transaction, owner.into(), &new.settings).await?;
         let row = functions::Model {
             id: FunctionId::generate(now).into(),
             owner_id: owner.into(),
@@ -167,6 +168,7 @@ impl Database {
                 .col_expr(functions::Column::AccessAlias, Expr::value(alias));
         }
         if let Some(settings) = change.settings {
+            function_volumes::hold(&transaction, row.owner_id, &settings).await?;
             let settings = to_json("functions", "settings", &settings)?;
             update = update.col_expr(functions::Column::Settings, Expr::value(settings));
         }

@@ -693,6 +693,82 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/function-volumes': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists the caller's volumes by their names, all at once: there are at most 20. */
+		get: operations['list_volumes'];
+		put?: never;
+		/** Makes a volume, which is empty. */
+		post: operations['create_volume'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/function-volumes/{name}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** A volume, what it takes, and which functions mount it. */
+		get: operations['get_volume'];
+		put?: never;
+		post?: never;
+		/** Removes a volume with all that is in it. Not while a function's settings mount it, or a version that an alias leads to. */
+		delete: operations['delete_volume'];
+		options?: never;
+		head?: never;
+		/** Changes what is said of a volume, or how large it may be, which holds at once. Nothing in it goes. */
+		patch: operations['change_volume'];
+		trace?: never;
+	};
+	'/api/v1/function-volumes/{name}/content': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** The bytes of a file in a volume. */
+		get: operations['get_volume_file'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/function-volumes/{name}/files': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** Lists a folder of a volume. */
+		get: operations['list_volume_files'];
+		/**
+		 * Writes a file, in the place of the one that was there. Folders on the way are made. It appears when all of it has come, at
+		 *     most 4 GiB.
+		 */
+		put: operations['put_volume_file'];
+		post?: never;
+		/** Removes a file, or a folder with all that is in it. */
+		delete: operations['delete_volume_file'];
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/functions': {
 		parameters: {
 			query?: never;
@@ -2276,6 +2352,12 @@ export interface components {
 			/** @description 1 to 100 characters. */
 			name?: string | null;
 		};
+		/** @description What is absent stays. */
+		ChangeVolume: {
+			description?: string | null;
+			/** Format: int32 */
+			size_mib?: number | null;
+		};
 		/** @description The real error. */
 		CheckFailure: {
 			/** @description The private `host:port` that an admin may allow, where that is what stands in the way. */
@@ -2507,6 +2589,17 @@ export interface components {
 			password: string;
 			/** @description Owners give any role, admins only `member`. */
 			role: components['schemas']['Role'];
+		};
+		CreateVolume: {
+			/** @description At most 1,000 characters. */
+			description?: string;
+			/** @description 1 to 40 of a-z, 0-9 and -, beginning with a letter. Never changes. */
+			name: string;
+			/**
+			 * Format: int32
+			 * @description 64 to 1,048,576; 1,024 when absent.
+			 */
+			size_mib?: number | null;
 		};
 		/** @description A new API key. `key` is in no other answer ever again. */
 		CreatedApiKey: {
@@ -2842,6 +2935,26 @@ export interface components {
 		FunctionVersionList: {
 			items: components['schemas']['FunctionVersion'][];
 		};
+		/** @description A folder that functions of its owner read and write. */
+		FunctionVolume: {
+			created_at: components['schemas']['Timestamp'];
+			description: string;
+			/** @description The names of the functions whose settings, or versions that an alias leads to, mount it. */
+			functions: string[];
+			id: components['schemas']['FunctionVolumeId'];
+			/** @description Among those of its owner; never changes. */
+			name: string;
+			/**
+			 * Format: int32
+			 * @description What all its files may take, in MiB.
+			 */
+			size_mib: number;
+		};
+		/**
+		 * Format: uuid
+		 * @description A folder that functions of its owner share.
+		 */
+		FunctionVolumeId: string;
 		/** Format: uuid */
 		GenerationId: string;
 		/** @description From `start` up to, and without, `end`, in UTF-16 code units, as JavaScript counts them. */
@@ -4136,6 +4249,44 @@ export interface components {
 			 */
 			share: number;
 			version: string;
+		};
+		VolumeFile: {
+			/**
+			 * Format: int64
+			 * @description Of a file.
+			 */
+			bytes: number;
+			kind: components['schemas']['VolumeFileKind'];
+			modified_at: components['schemas']['Timestamp'];
+			name: string;
+		};
+		/** @enum {string} */
+		VolumeFileKind: 'folder' | 'file' | 'link' | 'other';
+		VolumeFolder: {
+			/** @description At most 1,000: folders first, then the others, by their names. */
+			items: components['schemas']['VolumeFile'][];
+			/** @description Whether there is more than that. */
+			more: boolean;
+		};
+		VolumeList: {
+			items: components['schemas']['VolumeView'][];
+			/** @description Whether the caller may make more. */
+			may_create: boolean;
+		};
+		/** @description A volume and what it takes. */
+		VolumeView: components['schemas']['FunctionVolume'] & {
+			/**
+			 * Format: int64
+			 * @description Files and folders.
+			 */
+			entries: number | null;
+			/** @description Why nothing more can be written, if that is so. */
+			full: string | null;
+			/**
+			 * Format: int64
+			 * @description Bytes on the disk, as they were measured a moment ago. None where the disk cannot be reached now.
+			 */
+			used_bytes: number | null;
 		};
 		/** @enum {string} */
 		Why:
@@ -6053,6 +6204,405 @@ export interface operations {
 				};
 				content: {
 					'application/json': components['schemas']['Template'][];
+				};
+			};
+		};
+	};
+	list_volumes: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['VolumeList'];
+				};
+			};
+		};
+	};
+	create_volume: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['CreateVolume'];
+			};
+		};
+		responses: {
+			201: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['VolumeView'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_volume: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				name: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['VolumeView'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_volume: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				name: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description volume_in_use */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	change_volume: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				name: string;
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/json': components['schemas']['ChangeVolume'];
+			};
+		};
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['VolumeView'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	get_volume_file: {
+		parameters: {
+			query: {
+				/** @description From the top folder of the volume, with `/` between names. */
+				path: string;
+			};
+			header?: never;
+			path: {
+				name: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/octet-stream': number[];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description not_a_file */
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	list_volume_files: {
+		parameters: {
+			query?: {
+				/** @description The top folder when absent. */
+				path?: string;
+			};
+			header?: never;
+			path: {
+				name: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['VolumeFolder'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	put_volume_file: {
+		parameters: {
+			query: {
+				/** @description From the top folder of the volume, with `/` between names. */
+				path: string;
+			};
+			header?: never;
+			path: {
+				name: string;
+			};
+			cookie?: never;
+		};
+		requestBody: {
+			content: {
+				'application/octet-stream': number[];
+			};
+		};
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			413: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description volume_full */
+			507: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	delete_volume_file: {
+		parameters: {
+			query: {
+				/** @description From the top folder of the volume, with `/` between names. */
+				path: string;
+			};
+			header?: never;
+			path: {
+				name: string;
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			204: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description volume_busy */
+			409: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
 				};
 			};
 		};

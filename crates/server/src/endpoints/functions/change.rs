@@ -64,5 +64,6 @@ pub(super) async fn change_function(
     };
     let settings = change.settings.map(settings::checked).transpose()?;
     let change = FunctionChange { profile, http, settings, code: None, revision: change.revision };
-    Ok(Answer(app.database.change_function(&principal, id, change, app.now()).await?))
+    let changed = app.database.change_function(&principal, id, change, app.now()).await;
+    Ok(Answer(changed.map_err(settings::kept)?))
 }

@@ -77,6 +77,6 @@ pub(super) async fn create_function(
         settings,
         code,
     };
-    let function = app.database.create_function(&principal, new, app.now()).await?;
+    let function = app.database.create_function(&principal, new, app.now()).await.map_err(settings::kept)?;
     Ok((StatusCode::CREATED, Answer(function)))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use stoa_functions::activator::Refusal;
-use stoa_functions::{CallError, EngineError};
+use stoa_functions::{CallError, EngineError, StopReason};
 use stoa_functions_service::{CodeError, ServiceError};
 use stoa_storage::StorageError;
 
@@ -65,6 +65,7 @@ fn told(error: ServiceError, owner: bool) -> Problem {
             );
             if owner { problem.hint(format!("{}.", sentence(&error))) } else { problem }.cause(chain(&error))
         }
+        ServiceError::VolumeMissing { volume } => of_volume(&StopReason::VolumeMissing { volume }, owner),
         ServiceError::Spec(error) => {
             let problem = gateway(StatusCode::BAD_GATEWAY, "function_start_failed", "The function does not start.");
             if owner { problem.hint(format!("{}.", sentence(&error))) } else { problem }
@@ -97,6 +98,10 @@ fn of_refusal(refusal: Refusal, owner: bool) -> Problem {
                 .hint("Try again in a moment.")
                 .retry_after(Duration::from_secs(1))
         }
+        Refusal::StartFailed { reason, retry_after, .. } if reason.is_of_a_volume() => {
+            of_volume(&reason, owner).retry_after(retry_after)
+        }
+        Refusal::Call(CallError::Ended(reason)) if reason.is_of_a_volume() => of_volume(&reason, owner),
         Refusal::StartFailed { reason, log, retry_after } => {
             let problem = bad("function_start_failed", "The function does not start.".to_owned());
             let problem = problem.retry_after(retry_after).cause(reason.to_string());
@@ -125,6 +130,20 @@ fn of_refusal(refusal: Refusal, owner: bool) -> Problem {
             .hint("What it wrote is in its log.")
             .cause(chain(&error)),
     }
+}
+
+/// Which one, only its owner is told.
+fn of_volume(reason: &StopReason, owner: bool) -> Problem {
+    let problem = match reason {
+        StopReason::VolumeFull { .. } => Problem::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "volume_full",
+            "A volume that the function writes to is full.",
+        ),
+        _ => Problem::new(StatusCode::BAD_GATEWAY, "volume_missing", "A volume of the function is not there."),
+    };
+    let hint = if owner { format!("{}.", sentence(reason)) } else { "Tell its owner.".to_owned() };
+    problem.hint(hint).cause(reason.to_string())
 }
 
 fn sentence(error: &dyn std::fmt::Display) -> String {

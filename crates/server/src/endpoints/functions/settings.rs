@@ -4,20 +4,28 @@ use serde_json::Value;
 use stoa_functions::spec::Draft;
 use stoa_functions::{Spec, SpecError};
 use stoa_model::function::variable;
+use stoa_storage::StorageError;
 
 use crate::problem::{Problem, Result};
 
 pub(super) fn checked(settings: Value) -> Result<Value> {
     let draft: Draft =
         serde_json::from_value(settings).map_err(|error| Problem::field("settings", format!("{error}.")))?;
-    if !draft.volumes.is_empty() {
-        return Err(Problem::field("settings.volumes", "This server has no shared folders for functions."));
-    }
     for name in draft.environment.keys() {
         variable("settings.environment", name)?;
     }
     let spec = Spec::try_from(draft).map_err(|error| Problem::field(&field(&error), format!("{error}.")))?;
     serde_json::to_value(Draft::from(spec)).map_err(|error| Problem::internal(error.to_string()))
+}
+
+/// What the database has against settings, where in the form that belongs.
+pub(super) fn kept(error: StorageError) -> Problem {
+    match error {
+        StorageError::Refused("there is no such volume") => {
+            Problem::field("settings.volumes", "There is no volume of that name.")
+        }
+        error => error.into(),
+    }
 }
 
 /// Where in the form the error belongs.
@@ -31,7 +39,13 @@ fn field(error: &SpecError) -> String {
         | SpecError::VariableValue { .. }
         | SpecError::EnvironmentSize => "environment",
         SpecError::HealthPath => "health",
-        SpecError::Volumes | SpecError::VolumePath { .. } | SpecError::VolumeTwice { .. } => "volumes",
+        SpecError::Volumes
+        | SpecError::VolumeName { .. }
+        | SpecError::VolumePath { .. }
+        | SpecError::VolumeTwice { .. }
+        | SpecError::VolumeAgain { .. }
+        | SpecError::VolumeUser
+        | SpecError::VolumePrepared => "volumes",
         SpecError::Idle => "idle",
         SpecError::AllowedCount | SpecError::Allowed { .. } => "network",
         _ => "bindings",

@@ -1,0 +1,263 @@
+//! Volumes as their owners have them: made and removed with their folders, measured, filled and read.
+
+use std::io::Read as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use stoa_functions::{Spec, VolumeKey};
+use stoa_functions_local::{Listing, Measured, Volume, VolumeError, Volumes};
+use stoa_model::volume::FunctionVolume;
+use stoa_model::{Principal, UserId};
+use stoa_storage::{NewVolume, RemovedVolume, StorageError, VolumeChange};
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::service::{FunctionService, ServiceError};
+
+/// Uploads and downloads at once, of all people together.
+const TRANSFERS: usize = 32;
+/// How long a list waits to be told what a volume takes.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often what was removed is tried again whose files did not go.
+const SWEEP_EVERY: Duration = Duration::from_mins(10);
+const PIECE: usize = 128 * 1024;
+
+/// Why something about a volume did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum VolumeTrouble {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+    #[error("too many files are sent and fetched already")]
+    Busy,
+    #[error("a file has at most {most} bytes")]
+    TooLarge { most: u64 },
+    /// Of whoever sends.
+    #[error("the file did not come to its end")]
+    BrokenOff(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// What a file comes as, and goes as.
+pub type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>> + Send>>;
+
+pub(crate) struct Shelf {
+    pub(crate) all: Arc<Volumes>,
+    transfers: Arc<Semaphore>,
+}
+
+impl Shelf {
+    pub(crate) fn new(folder: std::path::PathBuf) -> Self {
+        Self { all: Arc::new(Volumes::new(folder)), transfers: Arc::new(Semaphore::new(TRANSFERS)) }
+    }
+}
+
+fn key(volume: &FunctionVolume) -> VolumeKey {
+    VolumeKey { owner: volume.owner, volume: volume.id }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, VolumeError> + Send + 'static,
+) -> Result<T, VolumeTrouble> {
+    let done = tokio::task::spawn_blocking(work).await;
+    Ok(done.map_err(|error| VolumeTrouble::Internal(error.to_string()))??)
+}
+
+impl FunctionService {
+    /// Makes a volume with its folder.
+    pub async fn create_volume(&self, principal: &Principal, new: NewVolume) -> Result<FunctionVolume, VolumeTrouble> {
+        let now = self.clock().now();
+        let made = self.database().create_function_volume(principal, new, now).await?;
+        let (all, which) = (Arc::clone(&self.shelf().all), key(&made));
+        if let Err(error) = blocking(move || all.create(which)).await {
+            // As if it had never been.
+            let removed = self.database().remove_function_volume(principal, &made.name, now).await?;
+            self.clear(removed).await;
+            return Err(error);
+        }
+        Ok(made)
+    }
+
+    pub async fn change_volume(
+        &self,
+        principal: &Principal,
+        name: &str,
+        change: VolumeChange,
+    ) -> Result<FunctionVolume, VolumeTrouble> {
+        let changed = self.database().change_function_volume(principal, name, change).await?;
+        self.shelf().all.set_size(changed.id, changed.most_bytes());
+        Ok(changed)
+    }
+
+    /// Removes a volume that no function mounts, with all that is in it.
+    pub async fn remove_volume(&self, principal: &Principal, name: &str) -> Result<(), VolumeTrouble> {
+        let removed = self.database().remove_function_volume(principal, name, self.clock().now()).await?;
+        let service = self.clone();
+        // That may take its time, and nobody sees it any more.
+        self.tracker().spawn(async move { service.clear(removed).await });
+        Ok(())
+    }
+
+    /// What a volume takes; nothing where it cannot be reached now.
+    pub async fn measure_volume(&self, volume: &FunctionVolume) -> Option<Measured> {
+        self.shelf().all.set_size(volume.id, volume.most_bytes());
+        let measured = tokio::time::timeout(PATIENCE, self.shelf().all.measure(key(volume))).await;
+        match measured.ok()? {
+            Ok(measured) => Some(measured),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, volume = %volume.id, "a volume cannot be measured");
+                None
+            }
+        }
+    }
+
+    async fn opened<T: Send + 'static>(
+        &self,
+        volume: &FunctionVolume,
+        work: impl FnOnce(&Volume) -> Result<T, VolumeError> + Send + 'static,
+    ) -> Result<T, VolumeTrouble> {
+        let (all, which) = (Arc::clone(&self.shelf().all), key(volume));
+        blocking(move || work(&all.open(which)?)).await
+    }
+
+    /// What is in a folder of a volume.
+    pub async fn list_volume(&self, volume: &FunctionVolume, path: String) -> Result<Listing, VolumeTrouble> {
+        self.opened(volume, move |opened| opened.list(&path)).await
+    }
+
+    /// A file of a volume, and how many bytes it has.
+    pub async fn read_volume(&self, volume: &FunctionVolume, path: String) -> Result<(u64, Pieces), VolumeTrouble> {
+        let transfer = Arc::clone(&self.shelf().transfers).try_acquire_owned().map_err(|_| VolumeTrouble::Busy)?;
+        let (file, bytes) = self.opened(volume, move |opened| opened.read(&path)).await?;
+        let pieces = futures_util::stream::try_unfold((file, bytes, transfer), |(file, left, transfer)| async move {
+            if left == 0 {
+                return Ok(None);
+            }
+            let (file, piece) = tokio::task::spawn_blocking(move || piece(file, left)).await??;
+            let left = left.saturating_sub(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+            Ok(Some((piece, (file, left, transfer))))
+        });
+        Ok((bytes, Box::pin(pieces)))
+    }
+
+    /// Writes a file of a volume, in the place of the one that was there. It appears when it is whole.
+    pub async fn write_volume(
+        &self,
+        volume: &FunctionVolume,
+        path: String,
+        mut pieces: Pieces,
+        most: u64,
+    ) -> Result<(), VolumeTrouble> {
+        let _transfer = self.shelf().transfers.try_acquire().map_err(|_| VolumeTrouble::Busy)?;
+        let all = &self.shelf().all;
+        all.set_size(volume.id, volume.most_bytes());
+        let full = |measured: &Measured| measured.fault(volume.most_bytes());
+        if let Some(detail) = full(&all.measure(key(volume)).await?) {
+            return Err(VolumeError::Full { detail }.into());
+        }
+        let (upload, file) = self.opened(volume, move |opened| opened.write(&path)).await?;
+        let (mut file, mut written) = (tokio::fs::File::from_std(file), 0u64);
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(VolumeTrouble::BrokenOff)?;
+            let bytes = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+            written = written.saturating_add(bytes);
+            if written > most {
+                return Err(VolumeTrouble::TooLarge { most });
+            }
+            let counted = match all.add(volume.id, bytes) {
+                Some(counted) => counted,
+                None => all.measure(key(volume)).await?,
+            };
+            if let Some(detail) = full(&counted) {
+                all.changed(volume.id);
+                return Err(VolumeError::Full { detail }.into());
+            }
+            file.write_all(&piece).await.map_err(VolumeError::Io)?;
+        }
+        file.flush().await.map_err(VolumeError::Io)?;
+        file.sync_all().await.map_err(VolumeError::Io)?;
+        let finished = blocking(move || upload.finish()).await;
+        all.settled(volume.id);
+        finished
+    }
+
+    /// Removes a file or a folder of a volume.
+    pub async fn remove_from_volume(&self, volume: &FunctionVolume, path: String) -> Result<(), VolumeTrouble> {
+        let removed = self.opened(volume, move |opened| opened.remove(&path)).await;
+        self.shelf().all.changed(volume.id);
+        removed
+    }
+
+    /// The volumes of a version, in their order, known to the engine by their sizes of now.
+    pub(crate) async fn volumes_of(&self, owner: UserId, spec: &Spec) -> Result<Vec<VolumeKey>, ServiceError> {
+        if spec.volumes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let there = self.database().volumes_of(owner).await?;
+        let found = spec.volumes.iter().map(|wanted| {
+            let found = there.iter().find(|volume| volume.name == wanted.volume);
+            let found = found.ok_or_else(|| ServiceError::VolumeMissing { volume: wanted.volume.clone() })?;
+            self.shelf().all.set_size(found.id, found.most_bytes());
+            Ok(key(found))
+        });
+        found.collect()
+    }
+
+    /// Takes over how large the volumes of a person may be, where some of them are known.
+    pub(crate) async fn resize_volumes(&self, owner: UserId) -> Result<(), ServiceError> {
+        for volume in self.database().volumes_of(owner).await? {
+            self.shelf().all.set_size(volume.id, volume.most_bytes());
+        }
+        Ok(())
+    }
+
+    /// The files first: whatever happens in between, the row tells that there is something to do.
+    async fn clear(&self, removed: RemovedVolume) {
+        let (all, which) = (Arc::clone(&self.shelf().all), VolumeKey { owner: removed.owner, volume: removed.id });
+        let cleared = match blocking(move || all.remove(which)).await {
+            Ok(()) => self.database().forget_function_volume(removed.id).await.map_err(Into::into),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = cleared {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, volume = %removed.id, "the files of a removed volume go later");
+        }
+    }
+}
+
+/// Blocks.
+fn piece(mut file: std::fs::File, left: u64) -> std::io::Result<(std::fs::File, Bytes)> {
+    let mut piece = vec![0; usize::try_from(left).map_or(PIECE, |left| left.min(PIECE))];
+    let read = file.read(&mut piece)?;
+    if read == 0 {
+        // It has become shorter since it was announced.
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    piece.truncate(read);
+    Ok((file, piece.into()))
+}
+
+/// Tries again what a dead server, or a disk that was away, has left.
+pub(crate) async fn sweep(service: FunctionService, shutdown: CancellationToken) {
+    loop {
+        match service.database().removed_function_volumes().await {
+            Ok(removed) => {
+                for removed in removed {
+                    service.clear(removed).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "removed volumes could not be read"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+            () = shutdown.cancelled() => return,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `GET /api/v1/function-volumes`
+
+use axum::Json;
+use axum::extract::State;
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use super::{VolumeView, view};
+use crate::app::App;
+use crate::extract::Caller;
+use crate::problem::Result;
+
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct VolumeList {
+    items: Vec<VolumeView>,
+    /// Whether the caller may make more.
+    may_create: bool,
+}
+
+/// Lists the caller's volumes by their names, all at once: there are at most 20.
+#[utoipa::path(get, path = "/function-volumes", tag = "functions", responses((status = 200, body = VolumeList)))]
+pub(super) async fn list_volumes(State(app): State<App>, Caller(principal): Caller) -> Result<Json<VolumeList>> {
+    let volumes = app.database.function_volumes(&principal).await?;
+    let items = join_all(volumes.into_iter().map(|volume| view(&app, volume))).await;
+    Ok(Json(VolumeList { items, may_create: app.functions.may_make(&principal) }))
+}
