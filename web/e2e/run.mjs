@@ -26,6 +26,7 @@ import { sharingTests } from './sharing.mjs';
 import { transferTests } from './transfer.mjs';
 import { temporaryTests } from './temporary.mjs';
 import { threadTests } from './threads.mjs';
+import { volumeTests } from './volumes.mjs';
 import { walkThroughTests } from './walk-through.mjs';
 
 const LIMIT_MS = 180_000;
@@ -55,6 +56,7 @@ const tests = [
 	...personalTests,
 	...functionTests,
 	...functionSurroundingsTests,
+	...volumeTests,
 	...hostileTests,
 	...resilienceTests
 ];

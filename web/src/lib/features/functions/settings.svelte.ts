@@ -5,6 +5,7 @@ import { bindingFault, toBindingRows, toBindings, type BindingRow } from './bind
 import { lineOf, wordsOf } from './command';
 import { toRecord, toRows, variableFault, type Variable } from './environment';
 import type { FunctionSettings } from './types';
+import { mountFault, type Mount } from './mounts';
 
 const DAY = 86_400_000;
 const TEN_MINUTES = 600_000;
@@ -103,6 +104,7 @@ export class SettingsDraft {
 	/** The same as this draft would write it. */
 	readonly #kept: string;
 	bindings = $state<BindingRow[]>([]);
+	mounts = $state<Mount[]>([]);
 	/** What has no fields stays as it is, also what a later version of the server brings. */
 	readonly #rest: FunctionSettings;
 
@@ -124,6 +126,7 @@ export class SettingsDraft {
 		this.allowed = settings.network === 'none' ? '' : settings.network.proxy.allowed.join('\n');
 		this.isolation = { ...settings.isolation };
 		this.bindings = toBindingRows(settings.bindings);
+		this.mounts = settings.volumes.map((mount) => ({ ...mount }));
 		this.#rest = settings;
 		this.#kept = JSON.stringify(this.settings());
 	}
@@ -166,6 +169,7 @@ export class SettingsDraft {
 			prepared: numbers.prepared,
 			stop_grace_ms: numbers.stop_grace_ms,
 			bindings: toBindings(this.bindings),
+			volumes: this.mounts.map(({ path, ...mount }) => ({ ...mount, path: path.trim() })),
 			network: this.network === 'none' ? 'none' : { proxy: { allowed: linesOf(this.allowed) } },
 			isolation: { ...this.isolation }
 		};
@@ -194,6 +198,8 @@ export class SettingsDraft {
 		if (this.bindings.some((_, index) => bindingFault(this.bindings, index))) {
 			faults.bindings = m.fn_binding_fault();
 		}
+		const { mounts } = this;
+		if (mounts.some((_, index) => mountFault(mounts, index))) faults.volumes = m.fn_volume_fault();
 		const { numbers } = this;
 		if (!faults['instances.minimum'] && numbers['instances.minimum'] > numbers['instances.maximum']) {
 			faults['instances.minimum'] = m.fn_instances_fault();

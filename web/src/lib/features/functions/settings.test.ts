@@ -20,7 +20,7 @@ const settings: FunctionSettings = {
 	stop_grace_ms: 10_000,
 	prepared: 0,
 	bindings: [{ name: 'db', host: 'db.internal', port: 5432, local_port: 15_432 }],
-	volumes: [{ name: 'data', path: '/data', read_only: true }],
+	volumes: [{ volume: 'data', path: '/data', read_only: true }],
 	network: { proxy: { allowed: ['example.com:443'] } },
 	isolation: { landlock: true, limits: true, own_user: false }
 };

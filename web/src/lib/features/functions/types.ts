@@ -38,7 +38,7 @@ export interface FunctionSettings {
 	pre_stop: Hook | null;
 	stop_grace_ms: number;
 	prepared: number;
-	volumes: { name: string; path: string; read_only: boolean }[];
+	volumes: { volume: string; path: string; read_only: boolean }[];
 	bindings: { name: string; host: string; port: number; local_port: number }[];
 	network: 'none' | { proxy: { allowed: string[] } };
 	isolation: { landlock: boolean; limits: boolean; own_user: boolean };

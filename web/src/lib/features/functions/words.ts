@@ -15,7 +15,9 @@ export function bytesWords(bytes: number): string {
 			? [bytes, 'byte']
 			: bytes < 1024 ** 2
 				? [bytes / 1024, 'kilobyte']
-				: [bytes / 1024 ** 2, 'megabyte'];
+				: bytes < 1024 ** 3
+					? [bytes / 1024 ** 2, 'megabyte']
+					: [bytes / 1024 ** 3, 'gigabyte'];
 	return formatNumber(value, {
 		style: 'unit',
 		unit,
