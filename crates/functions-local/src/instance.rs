@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::health;
 use crate::host::Host;
+use crate::measuring;
 use crate::output::{self, Complaints};
 use crate::pool::Pool;
 use crate::prepared::Prepared;
@@ -44,9 +45,6 @@ pub(crate) struct Handle {
 /// From ready on, an instance has more of the processor than its share for so long: the first request, for which an
 /// interpreter compiles what it has not run before, belongs to the start.
 const BOOST: Duration = Duration::from_millis(250);
-
-/// How often an instance that writes to a volume asks for what that takes, which is measured for all of them together.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A server may close a connection on which nothing comes, and does so after seconds.
 const FIRST_IS_FRESH: Duration = Duration::from_secs(1);
@@ -208,7 +206,7 @@ impl Handle {
                 }
             }
             () = self.until_unwell(version, sandbox) => StopReason::Unhealthy,
-            reason = self.until_full(version) => {
+            reason = self.until_full(version, sandbox) => {
                 Complaints::into(&sandbox.log, &self.host.clock).say(&format!("it is ended, as {reason}"));
                 // Whoever waits for an answer looks for the reason, which comes when all of it has ended.
                 self.enter(State::Stopping);
@@ -226,17 +224,25 @@ impl Handle {
     }
 
     /// Returns when a volume that it writes to is full. What is frozen writes nothing.
-    async fn until_full(&self, version: &Version) -> StopReason {
+    async fn until_full(&self, version: &Arc<Version>, sandbox: &Arc<Sandbox>) -> StopReason {
         if version.spec.volumes.iter().all(|volume| volume.read_only) {
             return std::future::pending().await;
         }
+        let mut pause = measuring::good_for(Duration::ZERO);
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            if self.is_ready()
-                && let Err(reason) = room(&self.host, version).await
-            {
+            tokio::time::sleep(pause).await;
+            if !self.is_ready() {
+                continue;
+            }
+            let named = match room(&self.host, version).await {
+                Ok(named) => named,
+                Err(reason) => return reason,
+            };
+            let began = Instant::now();
+            if let Err(reason) = room_with_nameless(&self.host, version, sandbox, named).await {
                 return reason;
             }
+            pause = measuring::good_for(began.elapsed());
         }
     }
 
@@ -355,14 +361,16 @@ async fn hold_to_processor(version: &Version, sandbox: &Sandbox) -> std::io::Err
     }
 }
 
-/// Whether there is room in all that it writes to.
-async fn room(host: &Host, version: &Version) -> Result<(), StopReason> {
+/// Whether there is room in all that it writes to, and what is in there together.
+async fn room(host: &Host, version: &Version) -> Result<u64, StopReason> {
+    let mut bytes = 0u64;
     for (volume, key) in version.spec.volumes.iter().zip(&version.volumes).filter(|(volume, _)| !volume.read_only) {
         let missing = || StopReason::VolumeMissing { volume: volume.volume.clone() };
         let all = host.options.volumes.as_ref().ok_or_else(missing)?;
         match all.measure(*key).await {
             Ok(measured) => {
                 let most = all.most_bytes(*key).ok_or_else(missing)?;
+                bytes = bytes.saturating_add(measured.bytes);
                 if let Some(detail) = measured.fault(most) {
                     return Err(StopReason::VolumeFull { volume: volume.volume.clone(), detail });
                 }
@@ -371,7 +379,33 @@ async fn room(host: &Host, version: &Version) -> Result<(), StopReason> {
             Err(error) => return Err(StopReason::Sandbox { detail: stoa_egress::describe(&error) }),
         }
     }
-    Ok(())
+    Ok(bytes)
+}
+
+/// Whether there still is with what the instance keeps in files that it has open and whose names it has taken away. In which
+/// volume they were, nobody can tell; so all are taken together.
+async fn room_with_nameless(
+    host: &Arc<Host>,
+    version: &Arc<Version>,
+    sandbox: &Arc<Sandbox>,
+    named: u64,
+) -> Result<(), StopReason> {
+    let Some(all) = host.options.volumes.clone() else { return Ok(()) };
+    let written = version.spec.volumes.iter().zip(&version.volumes).filter(|(volume, _)| !volume.read_only);
+    let (volumes, keys): (Vec<_>, Vec<_>) = written.map(|(volume, key)| (volume.volume.clone(), *key)).unzip();
+    let most = keys.iter().filter_map(|key| all.most_bytes(*key)).fold(0, u64::saturating_add);
+    let sandbox = Arc::clone(sandbox);
+    let looked = tokio::task::spawn_blocking(move || all.nameless(&keys, &sandbox.group.processes())).await;
+    let bytes = match looked.map_err(std::io::Error::other) {
+        Ok(Ok(bytes)) => named.saturating_add(bytes),
+        Ok(Err(error)) => return Err(StopReason::Sandbox { detail: stoa_egress::describe(&error) }),
+        Err(error) => return Err(StopReason::Sandbox { detail: error.to_string() }),
+    };
+    if bytes <= most {
+        return Ok(());
+    }
+    let detail = format!("with files that have no name any more it takes {} of {} MiB", bytes >> 20, most >> 20);
+    Err(StopReason::VolumeFull { volume: volumes.join("`, `"), detail })
 }
 
 async fn make(host: &Arc<Host>, version: &Arc<Version>, name: &str) -> Result<Sandbox, StopReason> {

@@ -6,6 +6,7 @@
 
 mod files;
 mod gauge;
+mod nameless;
 
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -25,6 +26,7 @@ use crate::tree::{self, RemovalError, TreeError};
 use crate::users::USERS;
 
 use gauge::Gauge;
+use nameless::Ground;
 
 pub use files::{Item, ItemKind, Listing, Upload, Volume};
 pub use gauge::Measured;
@@ -140,6 +142,12 @@ impl Volumes {
         let gauge = Arc::clone(self.gauges().get(&key.volume).ok_or(VolumeError::Missing)?);
         let all = Arc::clone(self);
         gauge.measure(&self.turns, move || all.open(key)).await
+    }
+
+    /// What processes keep of these volumes in files without a name. Blocks.
+    pub(crate) fn nameless(&self, keys: &[VolumeKey], processes: &[u32]) -> Result<u64, VolumeError> {
+        let grounds = keys.iter().map(|key| Ok(Ground::of(&self.open(*key)?)?));
+        Ok(nameless::bytes(processes, &grounds.collect::<Result<Vec<_>, VolumeError>>()?))
     }
 
     /// Counts what is just being put, and says what there is then. Nothing where that has just become old.

@@ -1,8 +1,9 @@
 //! Volumes as their owners have them: made and removed with their folders, measured, filled and read.
 
+use std::collections::HashMap;
 use std::io::Read as _;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,13 +14,14 @@ use stoa_model::volume::FunctionVolume;
 use stoa_model::{Principal, UserId};
 use stoa_storage::{NewVolume, RemovedVolume, StorageError, VolumeChange};
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::service::{FunctionService, ServiceError};
 
-/// Uploads and downloads at once, of all people together.
+/// Uploads and downloads at once, of all people together and of one.
 const TRANSFERS: usize = 32;
+const TRANSFERS_PER_USER: usize = 6;
 /// How long a list waits to be told what a volume takes.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often what was removed is tried again whose files did not go.
@@ -50,11 +52,43 @@ pub type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, Box<dyn std::error::Er
 pub(crate) struct Shelf {
     pub(crate) all: Arc<Volumes>,
     transfers: Arc<Semaphore>,
+    transferring: Arc<Mutex<HashMap<UserId, usize>>>,
+}
+
+/// One upload or download, until it is dropped.
+struct Transfer {
+    owner: UserId,
+    of: Arc<Mutex<HashMap<UserId, usize>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Transfer {
+    fn drop(&mut self) {
+        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = of.get_mut(&self.owner) {
+            *count -= 1;
+            if *count == 0 {
+                of.remove(&self.owner);
+            }
+        }
+    }
 }
 
 impl Shelf {
     pub(crate) fn new(folder: std::path::PathBuf) -> Self {
-        Self { all: Arc::new(Volumes::new(folder)), transfers: Arc::new(Semaphore::new(TRANSFERS)) }
+        let transfers = Arc::new(Semaphore::new(TRANSFERS));
+        Self { all: Arc::new(Volumes::new(folder)), transfers, transferring: Arc::default() }
+    }
+
+    fn begin(&self, owner: UserId) -> Result<Transfer, VolumeTrouble> {
+        let permit = Arc::clone(&self.transfers).try_acquire_owned().map_err(|_| VolumeTrouble::Busy)?;
+        let mut of = self.transferring.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = of.entry(owner).or_default();
+        if *count >= TRANSFERS_PER_USER {
+            return Err(VolumeTrouble::Busy);
+        }
+        *count += 1;
+        Ok(Transfer { owner, of: Arc::clone(&self.transferring), _permit: permit })
     }
 }
 
@@ -134,7 +168,7 @@ impl FunctionService {
 
     /// A file of a volume, and how many bytes it has.
     pub async fn read_volume(&self, volume: &FunctionVolume, path: String) -> Result<(u64, Pieces), VolumeTrouble> {
-        let transfer = Arc::clone(&self.shelf().transfers).try_acquire_owned().map_err(|_| VolumeTrouble::Busy)?;
+        let transfer = self.shelf().begin(volume.owner)?;
         let (file, bytes) = self.opened(volume, move |opened| opened.read(&path)).await?;
         let pieces = futures_util::stream::try_unfold((file, bytes, transfer), |(file, left, transfer)| async move {
             if left == 0 {
@@ -155,7 +189,7 @@ impl FunctionService {
         mut pieces: Pieces,
         most: u64,
     ) -> Result<(), VolumeTrouble> {
-        let _transfer = self.shelf().transfers.try_acquire().map_err(|_| VolumeTrouble::Busy)?;
+        let _transfer = self.shelf().begin(volume.owner)?;
         let all = &self.shelf().all;
         all.set_size(volume.id, volume.most_bytes());
         let full = |measured: &Measured| measured.fault(volume.most_bytes());

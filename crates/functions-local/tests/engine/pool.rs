@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use stoa_functions::spec::Volume;
 use stoa_functions::{Engine as _, StopReason};
 
-use crate::support::{APP, House, in_time, python};
+use crate::support::{APP, House, in_time, python, somebody};
 
 async fn waiting(house: &House, count: usize) {
     in_time("the pool", async {
@@ -73,6 +74,14 @@ async fn what_does_not_fit_starts_as_if_none_waited() {
     let house = House::with(|options| options.waiting = 1).await;
     waiting(&house, 2).await;
     let (version, instance) = house.start_app("disk", |draft| draft.disk_mib = 100).await;
+    assert!(!house.view(&version, &instance).cold_start.from_pool);
+    let (key, _) = house.volume(somebody(), 64);
+    let version = house.apply_with("volume", &[("app.py", APP)], vec![key], |draft| {
+        draft.volumes = vec![Volume { volume: "v".to_owned(), path: "/data".to_owned(), read_only: true }];
+    });
+    let version = version.await;
+    house.scale(&version, 1).await;
+    let instance = house.ready(&version).await;
     assert!(!house.view(&version, &instance).cold_start.from_pool);
     let (version, instance) = house.start_app("option", |draft| draft.command.insert(1, "-u".to_owned())).await;
     assert!(!house.view(&version, &instance).cold_start.from_pool);

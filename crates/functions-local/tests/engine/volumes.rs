@@ -93,6 +93,11 @@ async fn functions_of_one_owner_share_a_volume_and_read_only_is_kept_to() {
     // Their namespaces are their own: neither sees the other, and each is process 2 or so.
     let seen = house.run(&reader, "import os; answer = sum(n.isdigit() for n in os.listdir('/proc'))").await;
     assert_eq!(seen, "2");
+    // Though they are one user, each has its own count of processes: together, this is more than one may have.
+    let many = "import threading\nstop = threading.Event()\nfor _ in range(150): threading.Thread(target=stop.wait, daemon=True).start()\n\
+                answer = threading.active_count() >= 150";
+    assert_eq!(house.run(&writer, many).await, "True");
+    assert_eq!(house.run(&reader, many).await, "True");
     if root() {
         let (one, other) = (user_of("writer"), user_of("reader"));
         assert!(one == other && (FIRST_USER..FIRST_USER + 65_536).contains(&one), "{one} {other}");
@@ -376,6 +381,26 @@ async fn whoever_fills_a_volume_is_ended_and_nobody_starts_to_write_until_there_
     house.volumes.changed(key.volume);
     house.with_volumes("after", vec![(key, at("v", "/data", false))]).await;
     assert_eq!(house.volumes.measure(key).await.unwrap().bytes, 0);
+    house.end().await;
+}
+
+#[tokio::test]
+async fn a_file_without_a_name_counts_as_well() {
+    let house = House::new().await;
+    if !house.has_limits() {
+        // Without control groups nobody knows which processes are an instance's.
+        return;
+    }
+    let (key, folder) = house.volume(somebody(), 64);
+    let (version, instance) = house.with_volumes("nameless", vec![(key, at("v", "/data", false))]).await;
+    let hide = "import os, threading\n\
+                kept = open('/data/x', 'wb'); os.unlink('/data/x')\n\
+                threading.Thread(target=lambda: (kept.write(bytes(80 << 20)), kept.flush(), threading.Event().wait())).start()";
+    house.run(&instance, hide).await;
+    let StopReason::VolumeFull { detail, .. } = house.stopped(&version).await else { panic!("it went on") };
+    assert!(detail.contains("no name any more"), "{detail}");
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+    house.with_volumes("anew", vec![(key, at("v", "/data", false))]).await;
     house.end().await;
 }
 
