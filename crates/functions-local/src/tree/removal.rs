@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
@@ -13,6 +14,8 @@ use super::open_folder;
 const DEPTH: usize = 64;
 /// How often a folder is gone through that is not empty afterwards.
 const PASSES: u32 = 1_000;
+/// Whoever writes on may keep a folder from ever coming to its end.
+const LONGEST: Duration = Duration::from_mins(5);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemovalError {
@@ -39,9 +42,9 @@ pub(crate) fn remove(parent: impl AsFd, name: &CStr) -> Result<(), RemovalError>
         Err(error) => return Err(error.into()),
     }
     let top = open_anyway(parent, name)?;
-    let mut moved = 0u64;
+    let mut removal = Removal { top: &top, moved: 0, until: Instant::now() + LONGEST };
     for _ in 0..PASSES {
-        let deeper = empty(&top, &top, 0, &mut moved)?;
+        let deeper = removal.empty(&top, 0)?;
         match rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR) {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
             Err(Errno::NOTEMPTY | Errno::EXIST) => {}
@@ -55,44 +58,54 @@ pub(crate) fn remove(parent: impl AsFd, name: &CStr) -> Result<(), RemovalError>
     Err(RemovalError::Busy)
 }
 
-/// Says whether something was moved to the top.
-fn empty(top: &OwnedFd, folder: &OwnedFd, depth: usize, moved: &mut u64) -> Result<bool, RemovalError> {
-    let mut any = false;
-    for entry in Dir::read_from(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if [c".", c".."].contains(&name) {
-            continue;
-        }
-        match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => continue,
-            Err(Errno::ISDIR | Errno::PERM) => {}
-            Err(error) => return Err(error.into()),
-        }
-        if depth >= DEPTH {
-            *moved += 1;
-            match rustix::fs::renameat(folder, name, top, format!(".removed-{moved}")) {
-                Ok(()) => any = true,
-                // Taken, or gone by now: the next pass sees.
-                Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            continue;
-        }
-        let inner = match open_anyway(folder.as_fd(), name) {
-            Ok(inner) => inner,
-            Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)) => {
+struct Removal<'r> {
+    top: &'r OwnedFd,
+    moved: u64,
+    until: Instant,
+}
+
+impl Removal<'_> {
+    /// Says whether something was moved to the top.
+    fn empty(&mut self, folder: &OwnedFd, depth: usize) -> Result<bool, RemovalError> {
+        let mut any = false;
+        for entry in Dir::read_from(folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if [c".", c".."].contains(&name) {
                 continue;
             }
-            Err(error) => return Err(error.into()),
-        };
-        any |= empty(top, &inner, depth + 1, moved)?;
-        match rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR) {
-            Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
-            Err(error) => return Err(error.into()),
+            if Instant::now() > self.until {
+                return Err(RemovalError::Busy);
+            }
+            match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => continue,
+                Err(Errno::ISDIR | Errno::PERM) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if depth >= DEPTH {
+                self.moved += 1;
+                match rustix::fs::renameat(folder, name, self.top, format!(".removed-{}", self.moved)) {
+                    Ok(()) => any = true,
+                    // Taken, or gone by now: the next pass sees.
+                    Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                continue;
+            }
+            let gone = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP];
+            let inner = match open_anyway(folder.as_fd(), name) {
+                Ok(inner) => inner,
+                Err(error) if Errno::from_io_error(&error).is_some_and(|errno| gone.contains(&errno)) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            any |= self.empty(&inner, depth + 1)?;
+            match rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR) {
+                Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(any)
     }
-    Ok(any)
 }
 
 /// To be read and emptied. Where its own user may not, that is changed first; whoever is root may anyhow.
