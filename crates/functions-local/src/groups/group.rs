@@ -93,13 +93,13 @@ impl Group {
         }
     }
 
-    /// How many of its processes were killed as memory ran out.
     /// All that run in it; none where there is no group.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let text = self.folders().next().map(|folder| std::fs::read_to_string(folder.join("cgroup.procs")));
         text.and_then(Result::ok).iter().flat_map(|text| text.lines()).filter_map(|line| line.parse().ok()).collect()
     }
 
+    /// How many of its processes were killed as memory ran out.
     pub(crate) fn killed_for_memory(&self) -> u64 {
         let Some((kind, folder)) = self.limit("memory") else { return 0 };
         let file = if kind == Kind::V1 { "memory.oom_control" } else { "memory.events" };
