@@ -18,6 +18,8 @@ use stoa_functions::activator::{Activator, Lane, Options as ActivatorOptions, Re
 use stoa_functions::{Body, Capabilities, ColdStart, Engine, Instance, LogPage, RequestBody, SpecError};
 use stoa_functions_local::build::{BuildError, BuildOptions};
 use stoa_functions_local::{JobOutcome, LocalEngine, Options as EngineOptions, WayOut};
+use stoa_identity::Door;
+use stoa_model::function::{CALLER_HEADER, DEPTH_HEADER};
 use stoa_model::{Clock, FunctionId, InstanceId, Principal, UserId};
 use stoa_objects::{Objects, ObjectsError};
 use stoa_storage::{CallableFunction, Database, Notice, StorageError};
@@ -28,6 +30,7 @@ use tokio_util::task::TaskTracker;
 use crate::builds::{BuildStatus, Builds};
 use crate::deployments::{Deployments, Key};
 use crate::metering::{Account, Done, Meter};
+use crate::own::{Depth, Depths};
 use crate::past::Past;
 use crate::routing::{Place, Target};
 use crate::ways::{Home, Ways};
@@ -82,6 +85,17 @@ pub struct Options {
     pub builds: BuildOptions,
 }
 
+/// What the service is built on.
+#[derive(Clone)]
+pub struct Parts {
+    pub database: Database,
+    pub objects: Objects,
+    pub egress: Egress,
+    /// Makes the tokens of functions.
+    pub door: Door,
+    pub clock: Arc<dyn Clock>,
+}
+
 /// Who is asked for by a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whom {
@@ -96,6 +110,8 @@ pub struct Caller {
     pub user: Option<UserId>,
     /// Whoever shall wait behind others no more than they behind it.
     pub queue: String,
+    /// How many functions have called one another before.
+    pub depth: u8,
 }
 
 /// Why a call was not answered by its function.
@@ -157,6 +173,7 @@ struct Shared {
     past: Past,
     builds: Arc<Builds>,
     ways: Arc<Ways>,
+    depths: Depths,
     meter: Meter,
     running: tokio::sync::Mutex<Option<Arc<Running>>>,
     known: Mutex<HashMap<String, Arc<CallableFunction>>>,
@@ -172,15 +189,8 @@ struct Running {
 
 impl FunctionService {
     /// Starts no engine yet, unless there are functions. What it does beside calls ends with `shutdown`.
-    pub fn start(
-        options: Options,
-        database: Database,
-        objects: Objects,
-        egress: Egress,
-        clock: Arc<dyn Clock>,
-        tracker: &TaskTracker,
-        shutdown: CancellationToken,
-    ) -> Self {
+    pub fn start(options: Options, parts: Parts, tracker: &TaskTracker, shutdown: CancellationToken) -> Self {
+        let Parts { database, objects, egress, door, clock } = parts;
         let builds = Arc::new(Builds::new(
             database.clone(),
             objects.clone(),
@@ -190,9 +200,10 @@ impl FunctionService {
         ));
         let code = options.folder.join("code");
         let shared = Shared {
-            deployments: Deployments::new(database.clone(), objects, Arc::clone(&builds), code),
+            deployments: Deployments::new(database.clone(), objects, door, Arc::clone(&builds), code),
             builds,
             past: Past::default(),
+            depths: Depths::default(),
             meter: Meter::new(InstanceId::generate(clock.now())),
             options,
             database,
@@ -304,6 +315,11 @@ impl FunctionService {
         Ok(found)
     }
 
+    /// How many functions have called one another when this one calls a model now, itself included.
+    pub fn depth(&self, function: FunctionId) -> u8 {
+        self.shared.depths.of(function).saturating_add(1)
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<CallableFunction>>> {
         self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -321,10 +337,22 @@ impl FunctionService {
         let begun = Instant::now();
         let place = Place::of(target, &function, request.headers());
         request.headers_mut().remove(COOKIE);
+        for said_to_ourselves in [DEPTH_HEADER, CALLER_HEADER] {
+            request.headers_mut().remove(said_to_ourselves);
+        }
+        let depth = Arc::new(self.shared.depths.enter(function.id, caller.depth));
         for _ in 0..CHOICES {
             let (version, alias) = place.version(target, &function)?;
             let account = Account { function: function.id, version, alias, caller: caller.user };
-            let ticket = Ticket { service: self.clone(), account, begun, cold: None, failed: true, forgotten: false };
+            let ticket = Ticket {
+                service: self.clone(),
+                account,
+                begun,
+                cold: None,
+                failed: true,
+                forgotten: false,
+                _depth: Arc::clone(&depth),
+            };
             let lane = self.lane(&function, version).await?;
             match lane.call(&caller.queue, request).await {
                 Ok(response) => return Ok(answered(response, version, ticket)),
@@ -447,6 +475,7 @@ impl FunctionService {
             if let Err(error) = running.engine.delete(version).await {
                 tracing::debug!(%error, version = version.as_str(), "a version was gone already");
             }
+            service.shared.deployments.forget(version);
             service.take_account(&key, &lane);
         });
     }
@@ -472,7 +501,7 @@ impl FunctionService {
         for number in versions {
             let runnable =
                 self.database().runnable_version(&Principal::System("functions"), function.id, Some(number)).await?;
-            if crate::deployments::spec(&runnable)?.instances.minimum > 0 {
+            if crate::deployments::spec(&runnable, None)?.instances.minimum > 0 {
                 self.lane(function, Some(number)).await?;
             }
         }
@@ -580,6 +609,7 @@ struct Ticket {
     cold: Option<ColdStart>,
     failed: bool,
     forgotten: bool,
+    _depth: Arc<Depth>,
 }
 
 impl Ticket {

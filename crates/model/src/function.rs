@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::assistant::{InvalidProfile, line, text, wrong};
+use crate::provider::split_model_id;
 use crate::{FunctionId, FunctionTimerId, ProviderId, Timestamp, UserId};
 
 /// Functions of one person.
@@ -19,6 +20,17 @@ pub const MAX_SECRETS: usize = 50;
 pub const MAX_SECRET_BYTES: usize = 32 * 1024;
 /// Timers of one function.
 pub const MAX_TIMERS: u64 = 20;
+/// Models that a function may be held to.
+pub const MAX_FUNCTION_MODELS: usize = 100;
+/// What the hosts end in by which this server itself reaches functions. `internal` is reserved for such use, so that no
+/// public host is hidden.
+pub const HOST_SUFFIX: &str = ".functions.internal";
+/// Tells a function that is called as a model how many functions have called one another before it.
+pub const DEPTH_HEADER: &str = "x-stoa-depth";
+/// Tells whose account such a call is on.
+pub const CALLER_HEADER: &str = "x-stoa-caller";
+/// Functions that call one another as models: so many, and no more.
+pub const MAX_CALL_DEPTH: u8 = 8;
 /// The alias that the first version gets.
 pub const LIVE: &str = "live";
 
@@ -28,6 +40,7 @@ const MAX_NOTE: usize = 1_000;
 const MAX_PATH_BYTES: usize = 240;
 const MAX_DEPTH: usize = 12;
 const MAX_LABEL: usize = 40;
+const MAX_MODEL_BYTES: usize = 300;
 
 /// What a function is written in, as far as the server does something about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -87,6 +100,43 @@ pub struct HttpTrigger {
     pub access: HttpAccess,
     /// The alias that answers.
     pub alias: String,
+}
+
+/// Which models a function may call at the server's own address, on its owner's account and without a key of theirs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelAccess {
+    /// It has no token.
+    #[default]
+    Off,
+    /// All that its owner may run.
+    All,
+    /// Those of these that its owner may run, as `slug/name`.
+    Only(Vec<String>),
+}
+
+impl ModelAccess {
+    /// Each model once, and in order.
+    pub fn checked(self) -> Result<Self, InvalidProfile> {
+        let Self::Only(mut models) = self else { return Ok(self) };
+        if models.is_empty() || models.len() > MAX_FUNCTION_MODELS {
+            return Err(wrong("models", format!("1 to {MAX_FUNCTION_MODELS} models")));
+        }
+        if let Some(odd) = models.iter().find(|id| id.len() > MAX_MODEL_BYTES || split_model_id(id).is_none()) {
+            return Err(wrong("models", format!("`{}` is no id of a model", odd.escape_debug())));
+        }
+        models.sort();
+        models.dedup();
+        Ok(Self::Only(models))
+    }
+
+    pub fn admits(&self, model: &str) -> bool {
+        match self {
+            Self::Off => false,
+            Self::All => true,
+            Self::Only(models) => models.iter().any(|one| one == model),
+        }
+    }
 }
 
 /// What somebody says of a function.
@@ -258,6 +308,8 @@ pub struct Function {
     /// Their names.
     pub secrets: Vec<String>,
     pub http: HttpTrigger,
+    /// Holds for all versions, at once.
+    pub models: ModelAccess,
     pub aliases: Vec<FunctionAlias>,
     #[schema(required)]
     pub latest_version: Option<u32>,
@@ -357,6 +409,19 @@ pub fn code_path(path: &str) -> Result<String, InvalidProfile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn models_are_named_by_their_ids_and_nothing_else_is_admitted() {
+        let only = |models: &[&str]| ModelAccess::Only(models.iter().map(|id| (*id).to_owned()).collect());
+        let two = only(&["b/two", "a/one", "b/two"]).checked().unwrap();
+        assert_eq!(two, only(&["a/one", "b/two"]));
+        assert!(two.admits("a/one") && !two.admits("a/one2") && !two.admits("a/") && !two.admits("A/one"));
+        assert!(ModelAccess::All.admits("a/one") && !ModelAccess::Off.admits("a/one"));
+        for models in [&[][..], &["one"], &["/one"], &["a/"], &[""], &["a/one"; MAX_FUNCTION_MODELS + 1]] {
+            assert!(only(models).checked().is_err(), "{models:?}");
+        }
+        assert!(only(&[&format!("a/{}", "x".repeat(MAX_MODEL_BYTES))]).checked().is_err());
+    }
 
     #[test]
     fn names_are_labels_and_paths_stay_inside() {

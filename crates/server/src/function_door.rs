@@ -69,14 +69,14 @@ async fn called(app: &App, request: Request) -> Result<Response> {
         HttpAccess::Off => return Err(Problem::not_found()),
         HttpAccess::Public => {
             let Ok(Visitor(device)) = Visitor::from_request_parts(&mut parts, app).await;
-            Caller { user: None, queue: device.address.to_string() }
+            Caller { user: None, queue: device.address.to_string(), depth: 0 }
         }
         HttpAccess::Key => {
             let principal = by_key(app, &parts).await?;
             let queue = principal.user_id().map(|user| user.to_string()).unwrap_or_default();
             // It is for us, and of no use to the function but to do what its bearer may.
             parts.headers.remove(AUTHORIZATION);
-            Caller { user: principal.user_id(), queue }
+            Caller { user: principal.user_id(), queue, depth: 0 }
         }
     };
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();

@@ -16,6 +16,7 @@ mod m0011_shared_assistants_and_folders;
 mod m0012_threads;
 mod m0013_summaries_and_own_parameters;
 mod m0014_functions;
+mod m0016_accounts_of_functions;
 
 pub(crate) struct Migrations;
 
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrations {
             Box::new(m0012_threads::Migration),
             Box::new(m0013_summaries_and_own_parameters::Migration),
             Box::new(m0014_functions::Migration),
+            Box::new(m0016_accounts_of_functions::Migration),
         ]
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use stoa_model::function::{
     AliasChange, AliasRoute, Canary, CodeFile, Function, FunctionProfile, HttpAccess, HttpTrigger, Language,
-    TimerProfile, TimerRun,
+    ModelAccess, TimerProfile, TimerRun,
 };
 use stoa_model::person::Role;
 use stoa_model::provider::ProviderKind;
@@ -49,6 +49,7 @@ async fn function(database: &Database, who: &Principal, name: &str) -> Function 
         template: None,
         settings: json!({ "command": ["python3", "a.py"] }),
         code: code(database, 'a').await,
+        models: ModelAccess::Off,
     };
     database.create_function(who, new, NOW).await.unwrap()
 }
@@ -149,6 +150,7 @@ on_both_engines! {
             template: None,
             settings: json!({}),
             code: code(database, 'a').await,
+            models: ModelAccess::Off,
         };
         assert!(matches!(database.create_function(&bob, taken, NOW).await, Err(StorageError::Taken("name"))));
         let secret = Secret::new("x");

@@ -31,7 +31,15 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "stoa-functions-service",
-        &["stoa-egress", "stoa-functions", "stoa-functions-local", "stoa-model", "stoa-objects", "stoa-storage"],
+        &[
+            "stoa-egress",
+            "stoa-functions",
+            "stoa-functions-local",
+            "stoa-identity",
+            "stoa-model",
+            "stoa-objects",
+            "stoa-storage",
+        ],
     ),
     ("stoa-models-llama", &["stoa-confinement", "stoa-model", "stoa-models", "stoa-pictures"]),
     ("stoa-archive", &["stoa-model"]),

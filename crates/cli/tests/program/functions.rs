@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, StatusCode};
+use sea_orm::sqlx::{self, Connection as _, SqliteConnection};
 use serde_json::{Value, json};
 
 use crate::support::{Browser, Server};
@@ -361,7 +362,7 @@ async fn a_websocket_passes_both_ways() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_agent_asks_a_model_through_the_server_with_a_key_and_not_without() {
+async fn an_agent_asks_the_models_it_is_allowed_with_a_token_of_its_own() {
     let mock = stoa_mock_openai::Mock::start().await.unwrap();
     let authority = mock.base_url().trim_start_matches("http://").split('/').next().unwrap().to_owned();
     let directory = tempfile::tempdir().unwrap();
@@ -371,18 +372,106 @@ async fn an_agent_asks_a_model_through_the_server_with_a_key_and_not_without() {
     owner.add_mock(&mock.base_url(), "lorem-5").await;
     for template in ["python-model-agent", "node-model-agent"] {
         let agent = made(&owner, template, template).await;
-        let (_, _, answer) = call(&owner, &agent, "latest", "/v1/chat/completions", &question("hi")).await;
-        assert!(said(&answer).contains("add the secret STOA_API_KEY"), "{answer}");
-        let secret = json!({ "value": "stoa_wrong" });
-        owner.send(Method::PUT, &format!("{agent}/secrets/STOA_API_KEY"), Some(&secret)).await;
-        let (_, _, answer) = call(&owner, &agent, "latest", "/v1/chat/completions", &question("hi")).await;
-        assert!(said(&answer).contains("(401)"), "{answer}");
-        let key = owner.post("/api/v1/api-keys", json!({ "name": "k", "scopes": ["infer"] })).await["key"].clone();
-        owner.send(Method::PUT, &format!("{agent}/secrets/STOA_API_KEY"), Some(&json!({ "value": key }))).await;
+        let ask = async || {
+            let (_, _, answer) = call(&owner, &agent, "latest", "/v1/chat/completions", &question("hi")).await;
+            said(&answer).to_owned()
+        };
         let model = json!({ "value": "mock/lorem-5" });
         owner.send(Method::PUT, &format!("{agent}/secrets/MODEL"), Some(&model)).await;
-        let (_, _, answer) = call(&owner, &agent, "latest", "/v1/chat/completions", &question("hi")).await;
-        assert_eq!(said(&answer).split_whitespace().count(), 5, "{answer}");
+        assert_eq!(ask().await.split_whitespace().count(), 5, "the template may call models");
+        allow(&owner, &agent, &json!({ "only": ["mock/other"] })).await;
+        assert!(ask().await.contains("(404)"), "although its instance had begun before");
+        allow(&owner, &agent, &json!({ "only": ["mock/lorem-5"] })).await;
+        assert_eq!(ask().await.split_whitespace().count(), 5);
+        allow(&owner, &agent, &json!("off")).await;
+        assert_eq!(ask().await, "I may not call models yet: allow it in the settings of this function.");
+        // A key of somebody's own is good as well.
+        let key = owner.post("/api/v1/api-keys", json!({ "name": "k", "scopes": ["infer"] })).await["key"].clone();
+        allow(&owner, &agent, &json!("all")).await;
+        owner.send(Method::PUT, &format!("{agent}/secrets/STOA_TOKEN"), Some(&json!({ "value": key }))).await;
+        assert_eq!(ask().await.split_whitespace().count(), 5);
+    }
+    server.stop();
+    let file = format!("sqlite://{}", directory.path().join("stoa.db").display());
+    let mut database = SqliteConnection::connect(&file).await.unwrap();
+    let rows = sqlx::query_as::<_, (bool, bool, bool)>(
+        "SELECT function_id IS NOT NULL, user_id IS NOT NULL, api_key_id IS NOT NULL FROM usage_entries",
+    );
+    let rows = rows.fetch_all(&mut database).await.unwrap();
+    let of = |named: (bool, bool, bool)| rows.iter().filter(|row| **row == named).count();
+    assert_eq!((of((true, true, false)), of((false, true, true))), (4, 2), "{rows:?}");
+}
+
+async fn allow(owner: &Browser, function: &str, models: &Value) {
+    let change = json!({ "models": models });
+    let (status, _, body) = owner.send(Method::PATCH, function, Some(&change)).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(body["models"], *models);
+}
+
+/// Says its token, or asks itself as a model.
+const MIRROR: &str = r#"
+import json, os, urllib.error, urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+def ask():
+    body = json.dumps({"model": "mirror/mirror", "messages": [{"role": "user", "content": "again"}]}).encode()
+    headers = {"content-type": "application/json", "authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
+    request = urllib.request.Request(os.environ["OPENAI_BASE_URL"] + "/chat/completions", body, headers)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return "1+" + json.load(answer)["choices"][0]["message"]["content"]
+    except urllib.error.HTTPError as error:
+        return json.load(error)["error"]["code"]
+class Answer(BaseHTTPRequestHandler):
+    def answer(self, value):
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(body)
+    def do_GET(self):
+        if self.path == "/v1/models":
+            return self.answer({"object": "list", "data": [{"id": "mirror", "object": "model"}]})
+        self.answer({"token": os.environ["STOA_TOKEN"], "headers": [name.lower() for name in self.headers]})
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        text = ask() if asked["messages"][-1]["content"] == "again" else "well"
+        message = {"role": "assistant", "content": text}
+        self.answer({"id": "1", "object": "chat.completion", "created": 1, "model": "mirror",
+                     "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+    def log_message(self, *_):
+        pass
+ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Answer).serve_forever()
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_that_calls_itself_comes_to_an_end_and_its_token_is_good_nowhere_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&[("STOA_DATA_DIR", directory.path().to_str().unwrap())]);
+    let owner = Browser::sign_in(server.address).await;
+    let mirror = made(&owner, "mirror", "python-agent").await;
+    write(&owner, &mirror, "app.py", MIRROR).await;
+    allow(&owner, &mirror, &json!("all")).await;
+    publish(&owner, &mirror).await;
+    let model = owner.post(&format!("{mirror}/model"), json!({})).await;
+    assert_eq!(model["model"], "mirror/mirror", "{model}");
+    let begun = Instant::now();
+    let (_, _, answer) = call(&owner, &mirror, "live", "/v1/chat/completions", &question("again")).await;
+    // The first by its owner's hand, and seven of which each was called by the one before.
+    assert_eq!(said(&answer), format!("{}function_call_depth", "1+".repeat(7)), "{answer}");
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    let (_, _, answer) = call(&owner, &mirror, "live", "/v1/chat/completions", &question("once")).await;
+    assert_eq!(said(&answer), "well", "what is over does not count");
+
+    let (_, _, answer) = call(&owner, &mirror, "live", "/", &Value::Null).await;
+    let token = answer["token"].as_str().unwrap().to_owned();
+    assert!(token.starts_with("stoafn_"), "{answer}");
+    assert!(!answer["headers"].as_array().unwrap().iter().any(|name| name.as_str().unwrap().starts_with("x-stoa")));
+    owner.send(Method::PATCH, &mirror, Some(&json!({ "http": { "access": "key", "alias": "live" } }))).await;
+    let thief = Browser::with_key(server.address, &token);
+    for path in ["/v1/models", "/api/v1/me", "/fn/mirror/"] {
+        assert_eq!(thief.status(Method::GET, path, None).await.0, StatusCode::UNAUTHORIZED, "{path}");
     }
     server.stop();
 }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod door;
+mod functions;
 mod replicas;
 mod setup;
 mod sign_in;

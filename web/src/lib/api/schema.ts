@@ -2254,6 +2254,7 @@ export interface components {
 		ChangeFunction: {
 			description?: string | null;
 			http?: components['schemas']['HttpTrigger'] | null;
+			models?: components['schemas']['ModelAccess'] | null;
 			/**
 			 * Format: int64
 			 * @description The one that the settings were made from; needed with them.
@@ -2462,6 +2463,7 @@ export interface components {
 		};
 		CreateFunction: {
 			description?: string;
+			models?: components['schemas']['ModelAccess'] | null;
 			/** @description 1 to 40 of a-z, 0-9 and -, beginning with a letter. In its address, and never changes. */
 			name: string;
 			/** @description Those of the template when absent. */
@@ -2670,6 +2672,8 @@ export interface components {
 			/** Format: int32 */
 			latest_version: number | null;
 			model: components['schemas']['FunctionModel'] | null;
+			/** @description Holds for all versions, at once. */
+			models: components['schemas']['ModelAccess'];
 			/** @description In its address; nobody else's is called so. */
 			name: string;
 			/**
@@ -3099,6 +3103,14 @@ export interface components {
 			/** Format: int64 */
 			p95_ms: number | null;
 		};
+		/** @description Which models a function may call at the server's own address, on its owner's account and without a key of theirs. */
+		ModelAccess:
+			| 'off'
+			| 'all'
+			| {
+					/** @description Those of these that its owner may run, as `slug/name`. */
+					only: string[];
+			  };
 		/** @description What a model is doing. Sizes are in bytes. */
 		ModelActivity: {
 			/** @description What of it is on devices, and not on the processor. */

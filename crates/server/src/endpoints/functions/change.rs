@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::Value;
 use stoa_model::FunctionId;
-use stoa_model::function::{Function, FunctionProfile, HttpTrigger, label};
+use stoa_model::function::{Function, FunctionProfile, HttpTrigger, ModelAccess, label};
 use stoa_storage::FunctionChange;
 
 use super::settings;
@@ -25,6 +25,8 @@ pub(crate) struct ChangeFunction {
     /// The one that the settings were made from; needed with them.
     revision: Option<i64>,
     http: Option<HttpTrigger>,
+    /// Holds for all versions, at once.
+    models: Option<ModelAccess>,
 }
 
 /// Changes a function. What runs by an alias goes on as it was published.
@@ -62,7 +64,8 @@ pub(super) async fn change_function(
             Some(new.checked()?)
         }
     };
+    let models = change.models.map(ModelAccess::checked).transpose()?;
     let settings = change.settings.map(settings::checked).transpose()?;
-    let change = FunctionChange { profile, http, settings, code: None, revision: change.revision };
+    let change = FunctionChange { profile, http, models, settings, code: None, revision: change.revision };
     Ok(Answer(app.database.change_function(&principal, id, change, app.now()).await?))
 }

@@ -6,6 +6,7 @@ import type {
 	Change,
 	FunctionDetails,
 	FunctionSettings,
+	ModelAccess,
 	Sticky,
 	TimerProfile,
 	Version
@@ -35,6 +36,7 @@ export interface Edit {
 	/** The one that was read; a stale one is refused. */
 	revision?: number;
 	http?: { access: Access; alias: string };
+	models?: ModelAccess;
 }
 
 export const editFunction = (id: string, body: Edit) =>

@@ -9,6 +9,7 @@ export type Alias = Schemas['FunctionAlias'];
 export type Canary = Schemas['Canary'];
 export type Sticky = Schemas['Sticky'];
 export type Access = Schemas['HttpTrigger']['access'];
+export type ModelAccess = Schemas['ModelAccess'];
 export type Instance = Schemas['FunctionInstance'];
 export type LogLine = Schemas['FunctionLogLine'];
 export type Metrics = Schemas['FunctionMetrics'];

@@ -1,0 +1,64 @@
+// What a function may do on its owner's account, and what it did: models, its log, what it took.
+import { expect } from './expect.mjs';
+import { until, views } from './harness.mjs';
+import { accessible, api, enter, picture } from './page.mjs';
+
+const LATE = 30_000;
+const tab = (page, name) => page.getByRole('tab', { name });
+
+/** A function of a template, made without clicking. */
+async function made(page, all, name, template, environment = {}) {
+	const { id, settings, revision } = await api(page, all, 'POST', '/functions', { name, template });
+	Object.assign(settings.environment, environment);
+	await api(page, all, 'PATCH', `/functions/${id}`, { settings, revision });
+	return id;
+}
+
+/** What it answers, asked as a model. */
+async function asked(page, all, id, text) {
+	const body = JSON.stringify({ messages: [{ role: 'user', content: text }] });
+	const answer = await api(page, all, 'POST', `/functions/${id}/try`, {
+		target: 'latest',
+		method: 'POST',
+		path: '/v1/chat/completions',
+		body
+	});
+	return answer.choices[0].message.content;
+}
+
+const models = (view) => async (all) => {
+	const page = await enter(all, views[view], '/functions');
+	const { items } = await api(page, all, 'GET', '/models');
+	const model = items.find(({ name }) => name.startsWith('counter'));
+	const id = await made(page, all, `asker-${view.slice(0, 3).trim()}`, 'python-model-agent', { MODEL: model.id });
+	const answered = await asked(page, all, id, 'hi');
+	expect(/^0 1 2/.test(answered)).equals(true, `with no key pasted anywhere: ${answered}`);
+	await page.goto(`${all.stoa.origin}/functions/${id}`);
+	await tab(page, 'Settings').click();
+	const block = page.getByRole('group', { name: 'Models', exact: true });
+	await block.getByRole('radio', { name: 'All' }).waitFor({ state: 'attached' });
+	await block.getByRole('radio', { name: 'Chosen ones' }).check({ force: true });
+	const other = items.find((one) => one.id !== model.id && !one.in_browser);
+	await page.getByRole('checkbox', { name: other.display_name ?? other.name }).first().check();
+	await until('the choice to be kept', LATE, async () => {
+		const { models } = await api(page, all, 'GET', `/functions/${id}`);
+		return models.only?.length === 1 && models.only[0] === other.id;
+	});
+	expect((await asked(page, all, id, 'hi')).includes('(404)')).equals(true, 'a model that is not chosen');
+	await page.getByRole('group', { name: 'Models that it may call' }).scrollIntoViewIfNeeded();
+	await accessible(page, `the models of a function, ${view}`);
+	await picture(page, `function models ${view}`);
+	await block.getByRole('radio', { name: 'None' }).check({ force: true });
+	await until('the change to be kept', LATE, async () => {
+		return (await api(page, all, 'GET', `/functions/${id}`)).models === 'off';
+	});
+	expect((await asked(page, all, id, 'hi')).includes('may not call models yet')).equals(true);
+	await api(page, all, 'DELETE', `/functions/${id}`);
+};
+
+export const functionAccountTests = [
+	...['1440 px, light', '390 px, dark'].map((view) => ({
+		name: `a function calls models with a token of its own, ${view}`,
+		run: models(view)
+	}))
+];
