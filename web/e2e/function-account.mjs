@@ -30,7 +30,9 @@ const models = (view) => async (all) => {
 	const page = await enter(all, views[view], '/functions');
 	const { items } = await api(page, all, 'GET', '/models');
 	const model = items.find(({ name }) => name.startsWith('counter'));
-	const id = await made(page, all, `asker-${view.slice(0, 3).trim()}`, 'python-model-agent', { MODEL: model.id });
+	const id = await made(page, all, `asker-${view.slice(0, 3).trim()}`, 'python-model-agent', {
+		MODEL: model.id
+	});
 	const answered = await asked(page, all, id, 'hi');
 	expect(/^0 1 2/.test(answered)).equals(true, `with no key pasted anywhere: ${answered}`);
 	await page.goto(`${all.stoa.origin}/functions/${id}`);
@@ -39,7 +41,10 @@ const models = (view) => async (all) => {
 	await block.getByRole('radio', { name: 'All' }).waitFor({ state: 'attached' });
 	await block.getByRole('radio', { name: 'Chosen ones' }).check({ force: true });
 	const other = items.find((one) => one.id !== model.id && !one.in_browser);
-	await page.getByRole('checkbox', { name: other.display_name ?? other.name }).first().check();
+	await page
+		.getByRole('checkbox', { name: other.display_name ?? other.name })
+		.first()
+		.check();
 	await until('the choice to be kept', LATE, async () => {
 		const { models } = await api(page, all, 'GET', `/functions/${id}`);
 		return models.only?.length === 1 && models.only[0] === other.id;
@@ -56,9 +61,57 @@ const models = (view) => async (all) => {
 	await api(page, all, 'DELETE', `/functions/${id}`);
 };
 
+const tokens = (view) => async (all) => {
+	const page = await enter(all, views[view], '/functions');
+	const id = await made(page, all, `guarded-${view.slice(0, 3).trim()}`, 'python-agent');
+	await page.goto(`${all.stoa.origin}/functions/${id}`);
+	await tab(page, 'Settings').click();
+	const access = page.getByRole('group', { name: 'Access', exact: true });
+	await access.getByRole('radio', { name: 'With a token' }).check({ force: true });
+	await page.getByRole('button', { name: 'Save tokens' }).click();
+	await page.getByText('An address that begins with https://.').waitFor();
+	await accessible(page, `tokens that lack everything, ${view}`);
+	await page.getByRole('textbox', { name: 'Issuer' }).fill('https://login.example.com/');
+	await page.getByRole('textbox', { name: 'Audience' }).fill('guarded');
+	await page.getByRole('textbox', { name: /Address of the keys/ }).fill('https://login.example.com/keys');
+	await page.getByRole('button', { name: 'Add claim' }).click();
+	await page.getByRole('textbox', { name: 'Name of claim 1' }).fill('role');
+	await page.getByRole('textbox', { name: 'Value of claim 1' }).fill('tester');
+	await page.getByRole('button', { name: 'Save tokens' }).scrollIntoViewIfNeeded();
+	await accessible(page, `whose tokens are taken, ${view}`);
+	await picture(page, `function tokens ${view}`);
+	await page.getByRole('button', { name: 'Save tokens' }).click();
+	await until('the rules to be kept', LATE, async () => {
+		const { http } = await api(page, all, 'GET', `/functions/${id}`);
+		return http.access === 'jwt' && http.jwt.claims.role === 'tester' && http.jwt.audience === 'guarded';
+	});
+	const key = 'ZdZfFd-r5AEXCRP2AqNmop_O4DTe1Mu-CLvj0ywTp1w';
+	await page.getByRole('radio', { name: 'Pasted' }).check({ force: true });
+	const pasted = page.getByRole('textbox', { name: 'Keys (JWKS)' });
+	await pasted.fill('{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}');
+	await page.getByRole('button', { name: 'Save tokens' }).click();
+	await page.getByText(/None of its keys is a public key|none of its keys is a public key/).waitFor();
+	await pasted.fill(JSON.stringify({ keys: [{ kty: 'OKP', crv: 'Ed25519', x: key }] }));
+	await page.getByRole('button', { name: 'Save tokens' }).click();
+	await until('the keys to be kept', LATE, async () => {
+		const { http } = await api(page, all, 'GET', `/functions/${id}`);
+		return http.jwt.keys.set?.keys[0].x === key;
+	});
+	await page.reload();
+	await tab(page, 'Settings').click();
+	await until('the rules to be shown again', LATE, async () =>
+		(await page.getByRole('textbox', { name: 'Keys (JWKS)' }).inputValue()).includes(key)
+	);
+	await api(page, all, 'DELETE', `/functions/${id}`);
+};
+
 export const functionAccountTests = [
 	...['1440 px, light', '390 px, dark'].map((view) => ({
 		name: `a function calls models with a token of its own, ${view}`,
 		run: models(view)
+	})),
+	...['1440 px, light', '390 px, dark'].map((view) => ({
+		name: `a function lets in by tokens of an issuer, ${view}`,
+		run: tokens(view)
 	}))
 ];

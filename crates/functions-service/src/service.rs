@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::COOKIE;
-use http::{Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
 use stoa_egress::Egress;
 use stoa_functions::activator::{Activator, Lane, Options as ActivatorOptions, Refusal, Rejected, Served};
@@ -19,7 +19,8 @@ use stoa_functions::{Body, Capabilities, ColdStart, Engine, Instance, LogPage, R
 use stoa_functions_local::build::{BuildError, BuildOptions};
 use stoa_functions_local::{JobOutcome, LocalEngine, Options as EngineOptions, WayOut};
 use stoa_identity::Door;
-use stoa_model::function::{CALLER_HEADER, DEPTH_HEADER};
+use stoa_identity::jwt::{Claims, Expected, JwtError, KeySet, KeySets, NotAdmitted, Unverified};
+use stoa_model::function::{CALLER_HEADER, CLAIMS_HEADER, DEPTH_HEADER, JwtKeys, JwtRules};
 use stoa_model::{Clock, FunctionId, InstanceId, Principal, UserId};
 use stoa_objects::{Objects, ObjectsError};
 use stoa_storage::{CallableFunction, Database, Notice, StorageError};
@@ -112,6 +113,8 @@ pub struct Caller {
     pub queue: String,
     /// How many functions have called one another before.
     pub depth: u8,
+    /// What was found to be true of whoever calls: JSON in base64url.
+    pub claims: Option<HeaderValue>,
 }
 
 /// Why a call was not answered by its function.
@@ -174,6 +177,7 @@ struct Shared {
     builds: Arc<Builds>,
     ways: Arc<Ways>,
     depths: Depths,
+    keys: KeySets,
     meter: Meter,
     running: tokio::sync::Mutex<Option<Arc<Running>>>,
     known: Mutex<HashMap<String, Arc<CallableFunction>>>,
@@ -204,6 +208,7 @@ impl FunctionService {
             builds,
             past: Past::default(),
             depths: Depths::default(),
+            keys: KeySets::new(egress.clone(), Arc::clone(&clock)),
             meter: Meter::new(InstanceId::generate(clock.now())),
             options,
             database,
@@ -315,6 +320,21 @@ impl FunctionService {
         Ok(found)
     }
 
+    /// What a token of another issuer says, if the rules let its bearer in.
+    pub async fn admit(&self, rules: &JwtRules, token: &str) -> Result<Claims, NotAdmitted> {
+        let JwtRules { issuer, audience, keys, claims } = rules;
+        let expected = Expected { issuer, audience, claims };
+        match keys {
+            JwtKeys::Url(url) => self.shared.keys.verify(token, url, expected).await,
+            JwtKeys::Set(set) => {
+                let token = Unverified::read(token)?;
+                // They were read when they were kept.
+                let keys = KeySet::parse(set.to_string().as_bytes()).map_err(|_| JwtError::UnknownKey)?;
+                Ok(token.verify(&keys, expected, self.shared.clock.now())?)
+            }
+        }
+    }
+
     /// How many functions have called one another when this one calls a model now, itself included.
     pub fn depth(&self, function: FunctionId) -> u8 {
         self.shared.depths.of(function).saturating_add(1)
@@ -340,6 +360,7 @@ impl FunctionService {
         for said_to_ourselves in [DEPTH_HEADER, CALLER_HEADER] {
             request.headers_mut().remove(said_to_ourselves);
         }
+        say_claims(request.headers_mut(), caller.claims.as_ref());
         let depth = Arc::new(self.shared.depths.enter(function.id, caller.depth));
         for _ in 0..CHOICES {
             let (version, alias) = place.version(target, &function)?;
@@ -534,6 +555,18 @@ impl FunctionService {
             running.engine.shut_down().await;
         }
         self.write_account(true).await;
+    }
+}
+
+/// Only what we have found to be true. Some programs take `_` for `-` in the names of headers.
+fn say_claims(headers: &mut HeaderMap, claims: Option<&HeaderValue>) {
+    let forged = |name: &&HeaderName| name.as_str().replace('_', "-") == CLAIMS_HEADER;
+    let forged: Vec<_> = headers.keys().filter(forged).cloned().collect();
+    for name in forged {
+        headers.remove(name);
+    }
+    if let Some(claims) = claims {
+        headers.insert(CLAIMS_HEADER, claims.clone());
     }
 }
 

@@ -12,6 +12,7 @@ mod door;
 mod error;
 mod feed;
 mod function;
+pub mod jwt;
 mod known_passwords;
 mod password;
 mod setup;

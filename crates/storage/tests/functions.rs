@@ -133,7 +133,7 @@ on_both_engines! {
         assert_eq!(refused(database.delete_function_alias(&ann, made.id, "live").await), "the alias `live` stays");
         let next = AliasChange { version: 1, canary: None, sticky: None };
         database.put_function_alias(&ann, made.id, "next", next, NOW).await.unwrap();
-        let http = Some(HttpTrigger { access: HttpAccess::Public, alias: "next".to_owned() });
+        let http = Some(HttpTrigger { access: HttpAccess::Public, alias: "next".to_owned(), jwt: None });
         database.change_function(&ann, made.id, FunctionChange { http, ..FunctionChange::default() }, NOW).await.unwrap();
         assert_eq!(refused(database.delete_function_alias(&ann, made.id, "next").await), "the alias is in use");
     }

@@ -47,7 +47,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("stoa-model-store", &["stoa-egress", "stoa-model"]),
     ("stoa-models", &["stoa-confinement", "stoa-go-template", "stoa-model", "stoa-model-store"]),
     ("stoa-storage", &["stoa-model"]),
-    ("stoa-identity", &["stoa-model", "stoa-storage"]),
+    ("stoa-identity", &["stoa-egress", "stoa-model", "stoa-storage"]),
     ("stoa-providers", &["stoa-egress", "stoa-model"]),
     ("stoa-dispatch", &["stoa-model", "stoa-storage", "stoa-telemetry"]),
     ("stoa-chat", &["stoa-dispatch", "stoa-model", "stoa-objects", "stoa-storage"]),

@@ -402,6 +402,78 @@ async fn an_agent_asks_the_models_it_is_allowed_with_a_token_of_its_own() {
     assert_eq!((of((true, true, false)), of((false, true, true))), (4, 2), "{rows:?}");
 }
 
+/// Ed25519, made for this test alone.
+const ISSUER_KEY: &str = "ZdZfFd-r5AEXCRP2AqNmop_O4DTe1Mu-CLvj0ywTp1w";
+/// From `https://id.test` for `stoa`, of a tester, until the year 2100.
+const GOOD_TOKEN: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6Im9uZSIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJodHRwczovL2lkLnRlc3QiLCJhdWQiOiJzdG9hIiwic3ViIjoiYW5uIiwicm9sZSI6WyJ0ZXN0ZXIiXSwiZXhwIjo0MTAyNDQ0ODAwfQ.XAZ-nrj05W3IKg6VYT5zKT9d86_XP5MxN09hipzhu_GotTT9tUOrImbOmyEwcWEo5pqd-xJQrNWRSzquHsqoAg";
+/// The same, until 2023.
+const OLD_TOKEN: &str = "eyJhbGciOiJFZERTQSIsImtpZCI6Im9uZSIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJodHRwczovL2lkLnRlc3QiLCJhdWQiOiJzdG9hIiwic3ViIjoiYW5uIiwicm9sZSI6WyJ0ZXN0ZXIiXSwiZXhwIjoxNzAwMDAwMDAwfQ.j0TCOAB1ykXSw72_hQo4IDh1JcqN_-R_mZtZK3bB4TZIwJWC1njKrCG7pdbNdSf4SjBPvROCqjb3PdEpvevAAw";
+
+/// Tells the headers of the request.
+const HEADERS: &str = r#"
+import json, os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({name.lower(): value for name, value in self.headers.items()}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Answer).serve_forever()
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_lets_in_whom_an_issuer_vouches_for_and_is_told_who_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(&[("STOA_DATA_DIR", directory.path().to_str().unwrap())]);
+    let owner = Browser::sign_in(server.address).await;
+    let guarded = made(&owner, "guarded", "python-agent").await;
+    write(&owner, &guarded, "app.py", HEADERS).await;
+    publish(&owner, &guarded).await;
+    let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "one", "x": ISSUER_KEY }] });
+    let rules = |claims: Value, keys: &Value| {
+        let jwt = json!({ "issuer": "https://id.test", "audience": "stoa", "keys": keys, "claims": claims });
+        json!({ "http": { "access": "jwt", "alias": "live", "jwt": jwt } })
+    };
+    for (bad, field) in [
+        (json!({ "http": { "access": "jwt", "alias": "live" } }), "jwt"),
+        (rules(json!({}), &json!({ "set": { "keys": [{ "kty": "oct", "k": "c2VjcmV0" }] } })), "jwt.keys"),
+    ] {
+        let (status, _, problem) = owner.send(Method::PATCH, &guarded, Some(&bad)).await;
+        let named = (status, problem["errors"][0]["field"].as_str());
+        assert_eq!(named, (StatusCode::UNPROCESSABLE_ENTITY, Some(field)), "{problem}");
+    }
+    let set = json!({ "set": keys });
+    owner.send(Method::PATCH, &guarded, Some(&rules(json!({ "role": "tester" }), &set))).await;
+    let bearer = |token: &str| Browser::with_key(server.address, token);
+    let (status, _, seen) = bearer(GOOD_TOKEN).send(Method::GET, "/fn/guarded/", None).await;
+    assert_eq!(status, StatusCode::OK, "{seen}");
+    assert_eq!(seen["x-stoa-claims"], GOOD_TOKEN.split('.').nth(1).unwrap());
+    assert!(seen.get("authorization").is_none(), "{seen}");
+    let forged = GOOD_TOKEN.replace(".eyJpc3", ".eyJpc4");
+    for (token, code) in [(OLD_TOKEN, "token_not_taken"), (forged.as_str(), "token_not_taken"), ("", "unauthenticated")]
+    {
+        let (status, _, problem) = bearer(token).send(Method::GET, "/fn/guarded/", None).await;
+        assert_eq!((status, problem["code"].as_str()), (StatusCode::UNAUTHORIZED, Some(code)), "{problem}");
+    }
+    // What its owner tries says nothing of anybody.
+    let asked = json!({
+        "target": "live", "method": "GET", "path": "/",
+        "headers": [["x-stoa-claims", "e30"], ["x_stoa_claims", "e30"], ["x-other", "stays"]],
+    });
+    let (_, _, seen) = owner.send(Method::POST, &format!("{guarded}/try"), Some(&asked)).await;
+    assert_eq!((seen.get("x-stoa-claims"), seen.get("x_stoa_claims"), &seen["x-other"]), (None, None, &json!("stays")));
+    owner.send(Method::PATCH, &guarded, Some(&rules(json!({ "role": "admin" }), &set))).await;
+    let (status, _, problem) = bearer(GOOD_TOKEN).send(Method::GET, "/fn/guarded/", None).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "at once: {problem}");
+    let nowhere = json!({ "url": "http://127.0.0.1:1/keys" });
+    owner.send(Method::PATCH, &guarded, Some(&rules(json!({}), &nowhere))).await;
+    let (status, _, problem) = bearer(GOOD_TOKEN).send(Method::GET, "/fn/guarded/", None).await;
+    assert_eq!((status, problem["code"].as_str()), (StatusCode::SERVICE_UNAVAILABLE, Some("keys_unavailable")));
+    server.stop();
+}
+
 async fn allow(owner: &Browser, function: &str, models: &Value) {
     let change = json!({ "models": models });
     let (status, _, body) = owner.send(Method::PATCH, function, Some(&change)).await;

@@ -56,7 +56,7 @@ on_both_engines! {
         allow(&house, &owner, id, ModelAccess::All).await;
         assert!(shown(&house, &pass).await.is_some());
         // What has nothing to do with models changes nothing.
-        let http = Some(HttpTrigger { access: HttpAccess::Public, alias: "live".to_owned() });
+        let http = Some(HttpTrigger { access: HttpAccess::Public, alias: "live".to_owned(), jwt: None });
         let change = FunctionChange { http, ..FunctionChange::default() };
         house.database.change_function(&owner, id, change, house.clock.now()).await.unwrap();
         assert!(shown(&house, &pass).await.is_some());

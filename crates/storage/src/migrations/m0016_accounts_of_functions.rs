@@ -1,7 +1,7 @@
-//! Which models a function may call, and which calls of models were a function's.
+//! Which models a function may call, whose tokens let somebody call it, and which calls of models were a function's.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{text, uuid_null};
+use sea_orm_migration::schema::{text, text_null, uuid_null};
 
 #[derive(DeriveMigrationName)]
 pub(super) struct Migration;
@@ -9,8 +9,11 @@ pub(super) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let columns =
-            [("functions", text("models").default("\"off\"").take()), ("usage_entries", uuid_null("function_id"))];
+        let columns = [
+            ("functions", text("models").default("\"off\"").take()),
+            ("functions", text_null("access_jwt")),
+            ("usage_entries", uuid_null("function_id")),
+        ];
         for (table, column) in columns {
             manager.alter_table(Table::alter().table(table).add_column(column).take()).await?;
         }

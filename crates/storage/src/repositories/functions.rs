@@ -90,6 +90,7 @@ impl Database {
             secrets_revision: 0,
             access: HttpAccess::Off.as_str().to_owned(),
             access_alias: stoa_model::function::LIVE.to_owned(),
+            access_jwt: None,
             models: to_json("functions", "models", &new.models)?,
             provider_id: None,
             model_alias: None,
@@ -167,8 +168,10 @@ impl Database {
             let profile = to_json("functions", "profile", &profile)?;
             update = update.col_expr(functions::Column::Profile, Expr::value(profile));
         }
-        if let Some(HttpTrigger { access, alias }) = change.http {
+        if let Some(HttpTrigger { access, alias, jwt }) = change.http {
+            let jwt = jwt.map(|jwt| to_json("functions", "access_jwt", &jwt)).transpose()?;
             update = update
+                .col_expr(functions::Column::AccessJwt, Expr::value(jwt))
                 .col_expr(functions::Column::Access, Expr::value(access.as_str()))
                 .col_expr(functions::Column::AccessAlias, Expr::value(alias));
         }
@@ -336,7 +339,8 @@ pub(super) fn secret_place(id: FunctionId, name: &str) -> String {
 pub(super) fn http(row: &functions::Model) -> Result<HttpTrigger, StorageError> {
     let access =
         HttpAccess::parse(&row.access).ok_or_else(|| StorageError::inconsistent("functions", "access", row.id))?;
-    Ok(HttpTrigger { access, alias: row.access_alias.clone() })
+    let jwt = row.access_jwt.as_deref().map(|jwt| from_json("functions", "access_jwt", row.id, jwt)).transpose()?;
+    Ok(HttpTrigger { access, alias: row.access_alias.clone(), jwt })
 }
 
 fn language(row: &functions::Model) -> Result<Language, StorageError> {

@@ -2859,12 +2859,13 @@ export interface components {
 		 * @description Who may call a function by its address.
 		 * @enum {string}
 		 */
-		HttpAccess: 'off' | 'key' | 'public';
+		HttpAccess: 'off' | 'key' | 'jwt' | 'public';
 		/** @description How a function is reached at `/fn/{name}/`. */
 		HttpTrigger: {
 			access: components['schemas']['HttpAccess'];
 			/** @description The alias that answers. */
 			alias: string;
+			jwt?: components['schemas']['JwtRules'] | null;
 		};
 		ImportCounts: {
 			/** Format: int64 */
@@ -2940,6 +2941,28 @@ export interface components {
 			limits: boolean;
 			/** @description A user for each instance, which is not the server's. */
 			own_user: boolean;
+		};
+		/** @description The public keys that tokens are signed with (a JWK set). */
+		JwtKeys:
+			| {
+					/** @description Where the issuer publishes them. */
+					url: string;
+			  }
+			| {
+					/** @description They themselves, at most 32 KiB of JSON. */
+					set: Record<string, never>;
+			  };
+		/** @description Which tokens (JWT) let somebody call a function. */
+		JwtRules: {
+			/** @description What stands in `aud`. */
+			audience: string;
+			/** @description Further claims, each with this value or with it in its list. At most 20. */
+			claims?: {
+				[key: string]: string;
+			};
+			/** @description Exactly what a token says in `iss`. */
+			issuer: string;
+			keys: components['schemas']['JwtKeys'];
 		};
 		/** @enum {string} */
 		Kind: 'project' | 'assistant' | 'prompt' | 'conversation' | 'message' | 'picture' | 'other';

@@ -4,8 +4,9 @@ use axum::Json as Answer;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::Value;
+use stoa_identity::jwt::KeySet;
 use stoa_model::FunctionId;
-use stoa_model::function::{Function, FunctionProfile, HttpTrigger, ModelAccess, label};
+use stoa_model::function::{Function, FunctionProfile, HttpTrigger, JwtKeys, ModelAccess};
 use stoa_storage::FunctionChange;
 
 use super::settings;
@@ -29,6 +30,14 @@ pub(crate) struct ChangeFunction {
     models: Option<ModelAccess>,
 }
 
+fn checked(http: HttpTrigger) -> Result<HttpTrigger> {
+    let http = http.checked()?;
+    if let Some(JwtKeys::Set(set)) = http.jwt.as_ref().map(|rules| &rules.keys) {
+        KeySet::parse(set.to_string().as_bytes()).map_err(|error| Problem::field("jwt.keys", format!("{error}.")))?;
+    }
+    Ok(http)
+}
+
 /// Changes a function. What runs by an alias goes on as it was published.
 #[utoipa::path(
     patch, path = "/functions/{id}", tag = "functions", params(("id" = FunctionId, Path)),
@@ -49,10 +58,7 @@ pub(super) async fn change_function(
     if change.settings.is_some() && change.revision.is_none() {
         return Err(Problem::field("revision", "Settings need the revision that they were made from."));
     }
-    let http = change
-        .http
-        .map(|http| Ok::<_, Problem>(HttpTrigger { alias: label("alias", &http.alias)?, ..http }))
-        .transpose()?;
+    let http = change.http.map(checked).transpose()?;
     let profile = match (change.title, change.description) {
         (None, None) => None,
         (title, description) => {

@@ -70,7 +70,8 @@ pub(super) async fn try_function(
 ) -> Result<Response> {
     app.database.function_code(&principal, id).await?;
     let request = request(&asked)?;
-    let caller = FunctionCaller { user: principal.user_id(), queue: "its owner".to_owned(), depth: 0 };
+    let caller =
+        FunctionCaller { user: principal.user_id(), queue: "its owner".to_owned(), ..FunctionCaller::default() };
     let function = app.functions.callable(&Whom::Id(id)).await.map_err(to_its_owner)?;
     let answer = app.functions.call(&function, &Target::parse(&asked.target), &caller, request).await;
     Ok(passed_on(answer.map_err(to_its_owner)?))

@@ -1,11 +1,11 @@
 // What the pages of functions ask of the server.
 import { call, client } from '$lib/api';
 import type {
-	Access,
 	Canary,
 	Change,
 	FunctionDetails,
 	FunctionSettings,
+	Http,
 	ModelAccess,
 	Sticky,
 	TimerProfile,
@@ -35,7 +35,7 @@ export interface Edit {
 	settings?: FunctionSettings;
 	/** The one that was read; a stale one is refused. */
 	revision?: number;
-	http?: { access: Access; alias: string };
+	http?: Http;
 	models?: ModelAccess;
 }
 
