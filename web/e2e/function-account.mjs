@@ -105,6 +105,28 @@ const tokens = (view) => async (all) => {
 	await api(page, all, 'DELETE', `/functions/${id}`);
 };
 
+const logs = (view) => async (all) => {
+	const page = await enter(all, views[view], '/functions');
+	const id = await made(page, all, `logged-${view.slice(0, 3).trim()}`, 'python-agent');
+	await asked(page, all, id, 'one');
+	await asked(page, all, id, 'two');
+	await page.goto(`${all.stoa.origin}/functions/${id}`);
+	await tab(page, 'Logs').click();
+	const log = page.getByRole('log', { name: 'Logs' });
+	const calls = log.getByRole('button', { name: 'Show what belongs to POST /v1/chat/completions' });
+	await until('both calls to be shown', LATE, async () => (await calls.count()) === 2);
+	await accessible(page, `calls in the log of a function, ${view}`);
+	await picture(page, `function calls ${view}`);
+	await calls.first().click();
+	await until('one call alone to be shown', LATE, async () => (await calls.count()) === 1);
+	await page.getByText(/^Request [0-9a-f]{24}$/).waitFor();
+	await accessible(page, `the log of one request, ${view}`);
+	await picture(page, `function request ${view}`);
+	await page.getByRole('button', { name: 'Show all requests' }).click();
+	await until('both calls to be shown again', LATE, async () => (await calls.count()) === 2);
+	await api(page, all, 'DELETE', `/functions/${id}`);
+};
+
 export const functionAccountTests = [
 	...['1440 px, light', '390 px, dark'].map((view) => ({
 		name: `a function calls models with a token of its own, ${view}`,
@@ -113,5 +135,9 @@ export const functionAccountTests = [
 	...['1440 px, light', '390 px, dark'].map((view) => ({
 		name: `a function lets in by tokens of an issuer, ${view}`,
 		run: tokens(view)
+	})),
+	...['1440 px, light', '390 px, dark'].map((view) => ({
+		name: `the log of a function shows its calls, ${view}`,
+		run: logs(view)
 	}))
 ];

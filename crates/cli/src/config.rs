@@ -79,7 +79,8 @@ settings! {
         "Who may make functions, which are programs that run on this machine in sandboxes: `administrators`, `everyone`, or \
          `off` where none shall run.";
     FUNCTIONS_DIR: "functions_dir", "STOA_FUNCTIONS_DIR", "DATA_DIR/functions", false,
-        "Where functions are unpacked while they run. Nothing in it need be kept; each server needs its own.";
+        "Where functions are unpacked while they run, and their logs are. Nothing but `logs` in it need be kept; each server \
+         needs its own.";
     FUNCTION_RUNTIMES: "function_runtimes", "STOA_FUNCTION_RUNTIMES", "", false,
         "Folders beside `/usr` that every function may read, separated by commas, such as further interpreters; programs in \
          their `bin` are found by their names.";

@@ -82,7 +82,7 @@ fn caller(headers: &HeaderMap) -> Caller {
     let depth = said(DEPTH_HEADER).and_then(|depth| depth.parse().ok()).unwrap_or(0);
     let user: Option<UserId> = said(CALLER_HEADER).and_then(|user| user.parse().ok());
     let queue = user.map_or_else(|| "models".to_owned(), |user| user.to_string());
-    Caller { user, queue, depth, claims: None }
+    Caller { user, queue, depth, ..Caller::default() }
 }
 
 /// In the shape of OpenAI's errors, whose words the chat shows.

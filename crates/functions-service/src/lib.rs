@@ -4,6 +4,8 @@ mod builds;
 mod code;
 mod deployments;
 mod inside;
+mod log_store;
+mod logs;
 mod metering;
 mod own;
 mod past;
@@ -16,6 +18,7 @@ mod ways;
 pub use builds::BuildStatus;
 pub use code::{Code, CodeError, Entry, version_digest};
 pub use inside::{InsideFunctions, base_url};
+pub use log_store::{FoundLog, LogRecord, LogSearch, Logged, LoggedCall};
 pub use metering::{ColdSums, LATENCY_BOUNDS_MS, Latencies};
 pub use routing::Target;
 pub use service::{

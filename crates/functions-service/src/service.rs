@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
 use stoa_egress::Egress;
 use stoa_functions::activator::{Activator, Lane, Options as ActivatorOptions, Refusal, Rejected, Served};
-use stoa_functions::{Body, Capabilities, ColdStart, Engine, Instance, LogPage, RequestBody, SpecError};
+use stoa_functions::{Body, Capabilities, ColdStart, Engine, Instance, RequestBody, SpecError};
 use stoa_functions_local::build::{BuildError, BuildOptions};
 use stoa_functions_local::{JobOutcome, LocalEngine, Options as EngineOptions, WayOut};
 use stoa_identity::Door;
@@ -30,6 +30,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::builds::{BuildStatus, Builds};
 use crate::deployments::{Deployments, Key};
+use crate::log_store::{FoundLog, LogRecord, LogSearch, LoggedCall};
+use crate::logs::{Logs, Source};
 use crate::metering::{Account, Done, Meter};
 use crate::own::{Depth, Depths};
 use crate::past::Past;
@@ -40,6 +42,13 @@ use crate::ways::{Home, Ways};
 const MOST_KNOWN: usize = 10_000;
 /// How often a call is given to another version because the one it had is served no more.
 const CHOICES: u32 = 5;
+/// How often what instances wrote is written down.
+const CARRY_EVERY: Duration = Duration::from_millis(500);
+/// How often logs are looked through for what is too old, in these.
+const SWEEP_TICKS: u32 = 7_200;
+/// Characters of the path of a call in the log.
+const MAX_LOGGED_PATH: usize = 500;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 /// Of idle instances, every so often.
 const IDLE_TICKS: u32 = 15;
@@ -113,6 +122,8 @@ pub struct Caller {
     pub queue: String,
     /// How many functions have called one another before.
     pub depth: u8,
+    /// What the request is called in the log; it gets a name of its own if it has none.
+    pub request: Option<String>,
     /// What was found to be true of whoever calls: JSON in base64url.
     pub claims: Option<HeaderValue>,
 }
@@ -174,6 +185,9 @@ struct Shared {
     tracker: TaskTracker,
     deployments: Deployments,
     past: Past,
+    logs: Arc<Logs>,
+    /// On their way out, and still at work.
+    retiring: Mutex<Vec<(Key, Arc<Lane>)>>,
     builds: Arc<Builds>,
     ways: Arc<Ways>,
     depths: Depths,
@@ -207,6 +221,8 @@ impl FunctionService {
             deployments: Deployments::new(database.clone(), objects, door, Arc::clone(&builds), code),
             builds,
             past: Past::default(),
+            logs: Logs::new(options.folder.join("logs")),
+            retiring: Mutex::default(),
             depths: Depths::default(),
             keys: KeySets::new(egress.clone(), Arc::clone(&clock)),
             meter: Meter::new(InstanceId::generate(clock.now())),
@@ -223,6 +239,7 @@ impl FunctionService {
         let notices = service.shared.database.notices().subscribe();
         tracker.spawn(follow(service.clone(), notices, shutdown.clone()));
         tracker.spawn(account(service.clone(), shutdown.clone()));
+        tracker.spawn(write_down(service.clone(), shutdown.clone()));
         tracker.spawn(crate::timers::keep(service.clone(), shutdown));
         service
     }
@@ -361,6 +378,15 @@ impl FunctionService {
             request.headers_mut().remove(said_to_ourselves);
         }
         say_claims(request.headers_mut(), caller.claims.as_ref());
+        let named = caller.request.clone().unwrap_or_else(|| format!("{:024x}", rand::random::<u128>() >> 32));
+        if let Ok(name) = HeaderValue::from_str(&named) {
+            request.headers_mut().insert(REQUEST_ID, name);
+        }
+        let asked = Asked {
+            request: named,
+            method: request.method().to_string(),
+            path: request.uri().path().chars().take(MAX_LOGGED_PATH).collect(),
+        };
         let depth = Arc::new(self.shared.depths.enter(function.id, caller.depth));
         for _ in 0..CHOICES {
             let (version, alias) = place.version(target, &function)?;
@@ -373,6 +399,9 @@ impl FunctionService {
                 failed: true,
                 forgotten: false,
                 _depth: Arc::clone(&depth),
+                asked: asked.clone(),
+                status: None,
+                instance: None,
             };
             let lane = self.lane(&function, version).await?;
             match lane.call(&caller.queue, request).await {
@@ -445,13 +474,20 @@ impl FunctionService {
         self.shared.builds.status(function, after)
     }
 
-    /// What an instance of a function has written after a line.
-    pub async fn logs(&self, instance: &stoa_functions::InstanceId, after: u64) -> Result<LogPage, ServiceError> {
-        if let Some(log) = self.shared.past.log(instance, after) {
-            return Ok(log);
-        }
-        let running = self.running().await?;
-        Ok(running.engine.logs(instance, after).await?)
+    /// What instances of a function have written, and how it was called.
+    pub async fn logs(&self, function: FunctionId, search: LogSearch) -> Result<FoundLog, ServiceError> {
+        self.carry_logs().await;
+        self.shared.logs.search(function, search).await
+    }
+
+    /// How the instance of a record is named to people.
+    pub fn instance_name(&self, record: &LogRecord) -> String {
+        self.shared.logs.name(record)
+    }
+
+    /// The instance that such a name means.
+    pub fn instance_named(&self, name: &str) -> (String, u32) {
+        self.shared.logs.named(name)
     }
 
     /// Takes over what has become of a function: what is not current goes, and what shall always run starts.
@@ -471,6 +507,7 @@ impl FunctionService {
         }
         let Some(function) = function else {
             self.shared.past.forget(id);
+            self.shared.logs.forget(id).await;
             return Ok(());
         };
         // Packages may have to be installed first, and other changes are not to wait for that.
@@ -487,12 +524,15 @@ impl FunctionService {
     async fn retire(&self, key: Key, lane: Arc<Lane>) {
         let Some(running) = self.shared.running.lock().await.clone() else { return };
         let service = self.clone();
+        self.retiring().push((key.clone(), Arc::clone(&lane)));
         self.shared.tracker.spawn(async move {
             let version = &lane.version().id;
             if let Err(error) = running.activator.release(version).await {
                 tracing::debug!(%error, version = version.as_str(), "a version was not served any more");
             }
-            service.keep_logs(&running, &key, &lane).await;
+            service.keep_seen(&running, &key, &lane);
+            service.carry_logs().await;
+            service.retiring().retain(|(_, other)| !Arc::ptr_eq(other, &lane));
             if let Err(error) = running.engine.delete(version).await {
                 tracing::debug!(%error, version = version.as_str(), "a version was gone already");
             }
@@ -501,15 +541,39 @@ impl FunctionService {
         });
     }
 
-    async fn keep_logs(&self, running: &Running, key: &Key, lane: &Lane) {
+    fn keep_seen(&self, running: &Running, key: &Key, lane: &Lane) {
         let Ok(seen) = running.engine.instances(&lane.version().id) else { return };
-        let instances = seen.borrow().clone();
-        for instance in instances.iter() {
-            let log = running.engine.logs(&instance.id, 0).await.unwrap_or_default();
-            if !log.lines.is_empty() {
-                self.shared.past.keep(key.function, key.version, instance, log);
+        for instance in seen.borrow().iter() {
+            self.shared.past.keep(key.function, key.version, instance);
+        }
+    }
+
+    fn retiring(&self) -> std::sync::MutexGuard<'_, Vec<(Key, Arc<Lane>)>> {
+        self.shared.retiring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down what instances have written until now, and the calls that are over.
+    async fn carry_logs(&self) {
+        let running = self.shared.running.lock().await.clone();
+        let mut sources = Vec::new();
+        if let Some(running) = &running {
+            let mut lanes = self.shared.deployments.all();
+            lanes.extend(self.retiring().iter().cloned());
+            for (key, lane) in lanes {
+                let Ok(seen) = running.engine.instances(&lane.version().id) else { continue };
+                let instances = seen.borrow().clone();
+                sources.extend(instances.iter().map(|instance| Source {
+                    function: key.function,
+                    version: key.version,
+                    instance: instance.id.clone(),
+                }));
             }
         }
+        let read = |instance, after| {
+            let running = running.clone();
+            async move { running?.engine.logs(&instance, after).await.ok() }
+        };
+        self.shared.logs.carry(&sources, read, true, self.shared.clock.now()).await;
     }
 
     /// Versions that shall never be without an instance are served before anybody calls.
@@ -550,6 +614,7 @@ impl FunctionService {
 
     /// Ends all instances, and writes the last of the account.
     pub async fn shutdown(&self) {
+        self.carry_logs().await;
         let running = self.shared.running.lock().await.take();
         if let Some(running) = running {
             running.engine.shut_down().await;
@@ -567,6 +632,22 @@ fn say_claims(headers: &mut HeaderMap, claims: Option<&HeaderValue>) {
     }
     if let Some(claims) = claims {
         headers.insert(CLAIMS_HEADER, claims.clone());
+    }
+}
+
+/// Writes down what instances write, and sweeps what is too old.
+async fn write_down(service: FunctionService, shutdown: CancellationToken) {
+    for tick in 0_u32.. {
+        if tick % SWEEP_TICKS == 0 {
+            match service.database().functions(&Principal::System("functions")).await {
+                Ok(lines) => service.shared.logs.sweep(lines.into_iter().map(|line| line.id).collect()).await,
+                Err(error) => tracing::warn!(%error, "old logs of functions are swept later"),
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(CARRY_EVERY) => service.carry_logs().await,
+            () = shutdown.cancelled() => return,
+        }
     }
 }
 
@@ -621,6 +702,8 @@ fn answered(response: Response<Body>, version: Option<u32>, mut ticket: Ticket) 
     let served = response.extensions().get::<Served>().cloned();
     ticket.cold = served.as_ref().and_then(|served| served.cold_start);
     ticket.failed = response.status().is_server_error();
+    ticket.status = Some(response.status().as_u16());
+    ticket.instance = served.as_ref().map(|served| served.instance.clone());
     let mut response = response.map(|body| MeteredBody { body, ticket: Some(ticket) });
     response.extensions_mut().insert(Answered { version, served });
     response
@@ -643,6 +726,17 @@ struct Ticket {
     failed: bool,
     forgotten: bool,
     _depth: Arc<Depth>,
+    asked: Asked,
+    status: Option<u16>,
+    instance: Option<stoa_functions::InstanceId>,
+}
+
+/// What a call is called by in the log.
+#[derive(Clone, Debug)]
+struct Asked {
+    request: String,
+    method: String,
+    path: String,
 }
 
 impl Ticket {
@@ -658,7 +752,13 @@ impl Drop for Ticket {
             return;
         }
         let done = Done { failed: self.failed, duration: self.begun.elapsed(), cold: self.cold };
-        self.service.shared.meter.call(self.account.clone(), done, self.service.shared.clock.now());
+        let Shared { meter, logs, clock, .. } = &*self.service.shared;
+        let Asked { request, method, path } = self.asked.clone();
+        let ms = u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
+        let alias = self.account.alias.clone();
+        let call = LoggedCall { number: 0, request, method, path, status: self.status, ms, alias };
+        logs.call(self.account.function, self.account.version, self.instance.as_ref(), call, clock.now());
+        meter.call(self.account.clone(), done, clock.now());
     }
 }
 

@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::endpoints::functions::{own_hop, passed_on, passed_on_head, refused};
 use crate::extract::authenticate;
 use crate::problem::{Problem, Result};
+use crate::trace::RequestId;
 use crate::visitor::Visitor;
 
 /// Characters of a subject by which callers wait in line.
@@ -68,6 +69,7 @@ async fn called(app: &App, request: Request) -> Result<Response> {
     let path = parts.uri.path().strip_prefix("/fn/").ok_or_else(Problem::not_found)?.to_owned();
     let (name, rest) = path.split_once('/').unwrap_or((&path, ""));
     let function = app.functions.callable(&Whom::Name(name.to_owned())).await.map_err(refused)?;
+    let named = parts.extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
     let caller = match function.http.access {
         // As if it were not there.
         HttpAccess::Off => return Err(Problem::not_found()),
@@ -90,6 +92,7 @@ async fn called(app: &App, request: Request) -> Result<Response> {
             Caller { queue: queue.unwrap_or_default(), claims: Some(claims_header), ..Caller::default() }
         }
     };
+    let caller = Caller { request: named, ..caller };
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let uri: Uri = format!("/{rest}{query}").parse().map_err(|_| Problem::not_found())?;
     let prefix = HeaderValue::from_str(&format!("/fn/{name}")).map_err(|_| Problem::not_found())?;

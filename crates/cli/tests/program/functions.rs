@@ -402,6 +402,108 @@ async fn an_agent_asks_the_models_it_is_allowed_with_a_token_of_its_own() {
     assert_eq!((of((true, true, false)), of((false, true, true))), (4, 2), "{rows:?}");
 }
 
+/// Says what it was asked for, and before that 64 MiB if it is asked for a flood.
+const TALKS: &str = r#"
+import os, sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/flood":
+            line = "x" * 8191 + "\n"
+            for _ in range(8192):
+                sys.stdout.write(line)
+        print("asked for", self.path, flush=True)
+        body = self.headers["X-Request-Id"].encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Answer).serve_forever()
+"#;
+
+fn texts(log: &Value) -> Vec<&str> {
+    log["lines"].as_array().unwrap().iter().map(|line| line["text"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_function_wrote_is_found_by_its_request_and_after_a_kill_and_a_flood_takes_its_room_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().to_str().unwrap();
+    let server = Server::start(&[("STOA_DATA_DIR", data)]);
+    let owner = Browser::sign_in(server.address).await;
+    let talks = made(&owner, "talks", "python-agent").await;
+    write(&owner, &talks, "app.py", TALKS).await;
+    publish(&owner, &talks).await;
+    owner.send(Method::PATCH, &talks, Some(&json!({ "http": { "access": "public", "alias": "live" } }))).await;
+    let mut requests = Vec::new();
+    for path in ["/fn/talks/one?secret=1", "/fn/talks/two"] {
+        let (_, headers, told) = Browser::nobody(server.address).send(Method::GET, path, None).await;
+        let request = headers["x-request-id"].to_str().unwrap().to_owned();
+        assert_eq!(told, json!(request), "the function is told what the request is called");
+        requests.push(request);
+    }
+    let of_first = owner.get(&format!("{talks}/logs?request={}", requests[0])).await;
+    assert_eq!(texts(&of_first), ["asked for /one?secret=1", "GET /one"], "{of_first}");
+    let call = &of_first["lines"][1];
+    let told = (&call["stream"], &call["call"]["status"], &call["call"]["alias"], &call["version"]);
+    assert_eq!(told, (&json!("call"), &json!(200), &json!("live"), &json!("1")));
+    assert_eq!(call["instance"], of_first["lines"][0]["instance"]);
+    assert_eq!(texts(&owner.get(&format!("{talks}/logs?request=none")).await), Vec::<&str>::new());
+    let (status, ..) = owner.send(Method::GET, &format!("{talks}/logs?request="), None).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+
+    // What was looked at is on the disk, and the last moment is there soon.
+    server.kill();
+    let server = Server::start(&[("STOA_DATA_DIR", data)]);
+    let owner = Browser::sign_in(server.address).await;
+    let kept = owner.get(&format!("{talks}/logs?search=ASKED")).await;
+    assert_eq!(texts(&kept), ["asked for /one?secret=1", "asked for /two"], "{kept}");
+    let instance = kept["lines"][0]["instance"].as_str().unwrap();
+    assert!(instance.contains('~'), "of another life: {instance}");
+    let of_it = owner.get(&format!("{talks}/logs?instance={}", instance.replace('~', "%7E"))).await;
+    assert_eq!(texts(&of_it).len(), 4, "{of_it}");
+
+    let before = resident_mib(server.pid());
+    let (status, ..) = Browser::nobody(server.address).send(Method::GET, "/fn/talks/flood", None).await;
+    assert_eq!(status, StatusCode::OK);
+    let begun = Instant::now();
+    loop {
+        let log = owner.get(&format!("{talks}/logs?search=flood")).await;
+        if texts(&log).contains(&"asked for /flood") && texts(&log).contains(&"GET /flood") {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "the latest stays: {log}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let all = owner.get(&format!("{talks}/logs?search=xxxx&limit=2000")).await;
+    assert!(all["lost"].as_u64().unwrap() > 0, "what was not kept is counted");
+    let grown = resident_mib(server.pid()).saturating_sub(before);
+    let logs = directory.path().join("functions/logs");
+    let kept: u64 = walk(&logs).iter().map(|file| file.metadata().unwrap().len()).sum();
+    assert!(kept < 40 * 1024 * 1024 && grown < 120, "{kept} bytes on the disk, {grown} MiB in memory");
+    assert_eq!(owner.send(Method::DELETE, &talks, None).await.0, StatusCode::NO_CONTENT);
+    let begun = Instant::now();
+    while !walk(&logs).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the log goes with its function");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server.stop();
+}
+
+fn resident_mib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths: Vec<_> = entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
+    paths.into_iter().flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
 /// Ed25519, made for this test alone.
 const ISSUER_KEY: &str = "ZdZfFd-r5AEXCRP2AqNmop_O4DTe1Mu-CLvj0ywTp1w";
 /// From `https://id.test` for `stoa`, of a tester, until the year 2100.

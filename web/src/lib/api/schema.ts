@@ -892,8 +892,8 @@ export interface paths {
 			cookie?: never;
 		};
 		/**
-		 * What instances of a function have written lately, those included that have just ended, and what was written while its
-		 *     packages were installed (as the instance `packages`).
+		 * What instances of a function have written, how it was called, and what was written while its packages were installed
+		 *     (as the instance `packages`). It is kept over restarts: of each function 32 MiB, of what is older than 14 days nothing.
 		 */
 		get: operations['function_logs'];
 		put?: never;
@@ -2714,6 +2714,19 @@ export interface components {
 			started_at: components['schemas']['Timestamp'] | null;
 			state: components['schemas']['BuildPhase'];
 		};
+		FunctionCall: {
+			/** @description Empty where the version itself was called. */
+			alias: string;
+			/** Format: int64 */
+			ms: number;
+			/** @description The `X-Request-Id` that the function got. */
+			request_id: string;
+			/**
+			 * Format: int32
+			 * @description Absent where there was no answer.
+			 */
+			status: number | null;
+		};
 		FunctionCheck: {
 			/**
 			 * Format: int64
@@ -2760,20 +2773,22 @@ export interface components {
 			lines: components['schemas']['FunctionLogLine'][];
 			/**
 			 * Format: int64
-			 * @description Lines that are not kept any more.
+			 * @description Lines and calls that were not written down, in what was looked at.
 			 */
 			lost: number;
 		};
-		/** @description A line that an instance has written. */
+		/** @description A line that an instance has written, or a call that is over. */
 		FunctionLogLine: {
 			at: components['schemas']['Timestamp'];
+			call: components['schemas']['FunctionCall'] | null;
 			/** @description It was longer than is kept. */
 			cut: boolean;
 			instance: string;
 			/** Format: int64 */
 			number: number;
-			/** @description `output` or `error`. */
+			/** @description `output`, `error` or `call`. */
 			stream: string;
+			/** @description Of a call, its method and path. */
 			text: string;
 			version: string;
 		};
@@ -6657,6 +6672,11 @@ export interface operations {
 				after?: number;
 				/** @description Lines with this in them, whatever the case. */
 				search?: string;
+				/**
+				 * @description What belongs to this request, by the `X-Request-Id` that the function got: its call, lines that name it, and what its
+				 *     instance wrote meanwhile, if it answered no other.
+				 */
+				request?: string;
 				/** @description At most so many, the latest: 1 to 2,000, 500 when absent. */
 				limit?: number;
 			};

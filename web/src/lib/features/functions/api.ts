@@ -114,6 +114,7 @@ export const listInstances = (id: string) =>
 
 export interface LogQuery {
 	instance?: string;
+	request?: string;
 	after?: number;
 	search?: string;
 	limit?: number;
