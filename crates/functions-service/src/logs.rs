@@ -3,7 +3,7 @@
 //!
 //! What instances write stands in rings of bounded size until then; what a ring has lost meanwhile is counted.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +33,9 @@ struct Pending {
 #[derive(Default)]
 struct Written {
     lines: HashMap<InstanceId, u64>,
-    begun: Vec<FunctionId>,
+    begun: HashSet<FunctionId>,
+    /// They are deleted, and what their instances say on their way out is not written down.
+    gone: HashSet<FunctionId>,
 }
 
 pub(crate) struct Logs {
@@ -133,14 +135,14 @@ impl Logs {
             let record = LogRecord { at: now.as_millis(), life: self.life, instance, version: None, what };
             records.entry(function).or_default().push(record);
         }
+        records.retain(|function, _| !written.gone.contains(function));
         for (function, mut records) in records {
             records.sort_by_key(|record| record.at);
             let anew = !written.begun.contains(&function);
             let store = self.store.clone();
             let done = tokio::task::spawn_blocking(move || store.write(function, &records, anew)).await;
             match done {
-                Ok(Ok(())) if anew => written.begun.push(function),
-                Ok(Ok(())) => {}
+                Ok(Ok(())) => drop(written.begun.insert(function)),
                 Ok(Err(error)) => {
                     tracing::warn!(%error, %function, "the log of a function cannot be written");
                     for source in sources.iter().filter(|source| source.function == function) {
@@ -170,8 +172,8 @@ impl Logs {
     /// The function is gone, and its log with it.
     pub(crate) async fn forget(&self, function: FunctionId) {
         let mut written = self.written.lock().await;
-        written.begun.retain(|begun| *begun != function);
-        self.pending().calls.retain(|(of, _)| *of != function);
+        written.begun.remove(&function);
+        written.gone.insert(function);
         let store = self.store.clone();
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || store.forget(function)).await {
             tracing::warn!(%error, %function, "the log of a function that is gone is still there");

@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod engines;
+mod function_rights;
 mod functions;
 mod killed_pulls;
 mod metrics;
