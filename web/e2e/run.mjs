@@ -7,6 +7,7 @@ import { assistantTests } from './assistants.mjs';
 import { budgetTests } from './budget.mjs';
 import { chatTests } from './chat.mjs';
 import { compareTests } from './compare.mjs';
+import { functionAccountTests } from './function-account.mjs';
 import { functionSurroundingsTests } from './function-surroundings.mjs';
 import { functionTests } from './functions.mjs';
 import { galleryTests } from './gallery.mjs';
@@ -55,6 +56,7 @@ const tests = [
 	...walkThroughTests,
 	...personalTests,
 	...functionTests,
+	...functionAccountTests,
 	...functionSurroundingsTests,
 	...volumeTests,
 	...hostileTests,

@@ -104,6 +104,7 @@ fn call(
         seed: None,
         form: AnswerForm::default(),
         tenant: None,
+        depth: 0,
         timers: Timers::default(),
         local: LocalOptions::default(),
     };

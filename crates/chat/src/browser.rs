@@ -76,6 +76,7 @@ pub(crate) async fn call(
         seed: None,
         form: AnswerForm { think, ..AnswerForm::default() },
         tenant: None,
+        depth: 0,
         timers: Timers::default(),
         local: LocalOptions::default(),
     };
@@ -105,6 +106,7 @@ pub(crate) async fn take(
             user,
             api_key: None,
             generation: Some(id),
+            function: None,
             model: so_far.model,
             provider: None,
             outcome: String::new(),

@@ -79,7 +79,8 @@ settings! {
         "Who may make functions, which are programs that run on this machine in sandboxes: `administrators`, `everyone`, or \
          `off` where none shall run.";
     FUNCTIONS_DIR: "functions_dir", "STOA_FUNCTIONS_DIR", "DATA_DIR/functions", false,
-        "Where functions are unpacked while they run. Nothing in it need be kept; each server needs its own.";
+        "Where functions are unpacked while they run, and their logs are. Nothing but `logs` in it need be kept; each server \
+         needs its own.";
     FUNCTION_VOLUMES_DIR: "function_volumes_dir", "STOA_FUNCTION_VOLUMES_DIR", "DATA_DIR/function-volumes", false,
         "Where the files of functions' volumes are kept. To be kept and backed up; servers of one database need the same one, \
          such as a folder of NFS.";

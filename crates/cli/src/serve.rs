@@ -68,7 +68,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let runtime = local_runtime(&config, &tracker, &clock)?;
     let local = local_models::follow(Arc::clone(&runtime), &tracker, helpers.clone()).await;
     tracker.spawn(local_models::collect(Arc::clone(runtime.store()), helpers.clone()));
-    let functions = functions::start(&config, &database, &objects, &egress, &clock, &tracker, helpers.clone())?;
+    let parts = functions::parts(&database, &objects, &egress, &door, &clock);
+    let functions = functions::start(&config, parts, &tracker, helpers.clone())?;
     // Providers reach functions as well, without a network.
     let providers = egress.with_inside(Arc::new(InsideFunctions(functions.clone())));
     let factory = Box::new(network::Providers { egress: providers.clone() });

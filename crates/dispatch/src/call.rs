@@ -118,7 +118,12 @@ impl Dispatch {
         request: EmbeddingRequest,
     ) -> Result<Embedded, CompletionError> {
         let ask = |target: Target| async move {
-            let request = EmbeddingRequest { model: target.model, ..request };
+            let request = EmbeddingRequest {
+                model: target.model,
+                tenant: principal.user_id(),
+                depth: principal.depth(),
+                ..request
+            };
             target.upstream.embed(request).await.map(|embedded| (embedded.usage, embedded))
         };
         self.whole(principal, model, ask).await
@@ -210,6 +215,7 @@ impl Dispatch {
             seed: call.seed,
             form,
             tenant: principal.user_id(),
+            depth: principal.depth(),
             timers: call.timers,
             local: call.local.clone(),
         })
@@ -223,6 +229,7 @@ impl Dispatch {
             user: principal.user_id(),
             api_key: principal.api_key_id(),
             generation: call.generation,
+            function: principal.function_id(),
             model: target.id.clone(),
             provider: target.provider,
             outcome: String::new(),

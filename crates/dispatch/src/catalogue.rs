@@ -94,6 +94,7 @@ impl Catalogue {
     /// What the principal may pick, local models first.
     pub(crate) fn models(&self, principal: &Principal) -> Vec<AvailableModel> {
         let mut models = self.local.models();
+        models.retain(|model| principal.admits_model(&model.id));
         if !principal.may_use_providers() {
             return models;
         }
@@ -102,14 +103,15 @@ impl Catalogue {
         offers.sort_by_key(|offer| offer.stored.provider.id);
         for offer in offers {
             let provider = &offer.stored.provider;
-            models.extend(provider.models.iter().filter(|model| model.enabled).map(|model| offered(provider, model)));
+            let offered = provider.models.iter().filter(|model| model.enabled).map(|model| offered(provider, model));
+            models.extend(offered.filter(|model| principal.admits_model(&model.id)));
         }
         models
     }
 
     /// One of these.
     pub(crate) fn model(&self, principal: &Principal, id: &str) -> Option<AvailableModel> {
-        let (slug, name) = split_model_id(id)?;
+        let (slug, name) = split_model_id(id).filter(|_| principal.admits_model(id))?;
         if slug == LOCAL_SLUG {
             return self.local.models().into_iter().find(|model| model.id == id);
         }
@@ -130,7 +132,7 @@ impl Catalogue {
     }
 
     fn target(&self, principal: &Principal, id: &str) -> Option<(Target, Option<String>)> {
-        let (slug, name) = split_model_id(id)?;
+        let (slug, name) = split_model_id(id).filter(|_| principal.admits_model(id))?;
         let target = |upstream, provider, prices, parameters| Target {
             id: id.to_owned(),
             upstream,

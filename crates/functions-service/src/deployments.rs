@@ -10,6 +10,8 @@ use stoa_functions::activator::{Activator, Lane};
 use stoa_functions::spec::Draft;
 use stoa_functions::{EngineError, Spec, Version, VersionId};
 use stoa_functions_local::{LocalEngine, TreeLimits};
+use stoa_identity::{Door, FunctionPass};
+use stoa_model::function::ModelAccess;
 use stoa_model::{FunctionId, Principal, UserId};
 use stoa_objects::{Digest, Objects};
 use stoa_storage::{CallableFunction, Database, RunnableVersion, StorageError};
@@ -17,6 +19,7 @@ use tokio::sync::OnceCell;
 
 use crate::builds::{Builds, lay_over};
 use crate::code::Code;
+use crate::own::give_models;
 use crate::service::{FunctionService, ServiceError};
 
 /// Which code and settings run, and with which secrets.
@@ -54,6 +57,9 @@ impl Key {
 pub(crate) struct Deployments {
     database: Database,
     objects: Objects,
+    door: Door,
+    /// Of what is served and may call models.
+    passes: Mutex<HashMap<VersionId, FunctionPass>>,
     builds: Arc<Builds>,
     /// Nothing in it need be kept.
     folder: PathBuf,
@@ -62,8 +68,9 @@ pub(crate) struct Deployments {
 }
 
 impl Deployments {
-    pub(crate) fn new(database: Database, objects: Objects, builds: Arc<Builds>, folder: PathBuf) -> Self {
-        Self { database, objects, builds, folder, served: Mutex::default(), made: AtomicU64::new(0) }
+    pub(crate) fn new(database: Database, objects: Objects, door: Door, builds: Arc<Builds>, folder: PathBuf) -> Self {
+        let (passes, served) = (Mutex::default(), Mutex::default());
+        Self { database, objects, door, passes, builds, folder, served, made: AtomicU64::new(0) }
     }
 
     fn served(&self) -> MutexGuard<'_, HashMap<Key, Arc<OnceCell<Arc<Lane>>>>> {
@@ -98,12 +105,18 @@ impl Deployments {
     ) -> Result<Arc<Lane>, ServiceError> {
         let runnable =
             self.database.runnable_version(&Principal::System("functions"), key.function, key.version).await?;
-        let spec = Arc::new(spec(&runnable)?);
+        let pass = (runnable.models != ModelAccess::Off).then(|| self.door.admit_function(key.function));
+        let spec = Arc::new(spec(&runnable, pass.as_ref())?);
         let volumes = service.volumes_of(owner, &spec).await?;
         let code = self.materialise(engine, key.function, &runnable).await?;
         let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
         let version = Version { id: key.engine_name(number)?, spec, code, volumes };
-        Ok(activator.serve(version).await?)
+        let id = version.id.clone();
+        let lane = activator.serve(version).await?;
+        if let Some(pass) = pass {
+            self.passes.lock().unwrap_or_else(PoisonError::into_inner).insert(id, pass);
+        }
+        Ok(lane)
     }
 
     /// A folder with the code, made once and used by all that run the same.
@@ -159,6 +172,11 @@ impl Deployments {
         gone
     }
 
+    /// Nothing of it runs any more, so its token is good for nothing.
+    pub(crate) fn forget(&self, version: &VersionId) {
+        self.passes.lock().unwrap_or_else(PoisonError::into_inner).remove(version);
+    }
+
     /// Everything that is served.
     pub(crate) fn all(&self) -> Vec<(Key, Arc<Lane>)> {
         let served = self.served();
@@ -174,12 +192,15 @@ impl Deployments {
     }
 }
 
-/// What the version asks for, with the secrets in its environment.
-pub(crate) fn spec(runnable: &RunnableVersion) -> Result<Spec, ServiceError> {
+/// What the version asks for, with the secrets in its environment, and the way to models if it has a pass.
+pub(crate) fn spec(runnable: &RunnableVersion, pass: Option<&FunctionPass>) -> Result<Spec, ServiceError> {
     let draft = serde_json::from_value::<Draft>(runnable.settings.clone());
     let mut draft = draft.map_err(|error| ServiceError::Internal(error.to_string()))?;
     let secrets = runnable.secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned()));
     draft.environment.extend(secrets);
+    if let Some(pass) = pass {
+        give_models(&mut draft, pass.token());
+    }
     Spec::try_from(draft).map_err(ServiceError::Spec)
 }
 

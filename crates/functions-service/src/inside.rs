@@ -3,18 +3,17 @@
 use std::convert::Infallible;
 
 use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use stoa_egress::{BoxedStream, Host, Inside, Target as Address};
+use stoa_model::UserId;
+use stoa_model::function::{CALLER_HEADER, DEPTH_HEADER, HOST_SUFFIX};
 
 use crate::routing::Target;
 use crate::service::{Caller, FunctionService, ServiceError, Whom};
-
-/// What the names of these hosts end in. `internal` is reserved for such use, so that no public host is hidden.
-pub const HOST_SUFFIX: &str = ".functions.internal";
 
 /// What waits in the pipe in either direction.
 const PIPE_BYTES: usize = 64 * 1024;
@@ -61,7 +60,7 @@ async fn answer(
     let mut request = request.map(|body| body.map_err(Into::into).boxed_unsync());
     request.headers_mut().remove(CONNECTION);
     request.headers_mut().insert(HOST, http::HeaderValue::from_static("localhost"));
-    let caller = Caller { user: None, queue: "models".to_owned() };
+    let caller = caller(request.headers());
     let outcome = async {
         let function = service.callable(&Whom::Name(name)).await?;
         service.call(&function, &Target::Alias(alias), &caller, request).await
@@ -75,6 +74,15 @@ async fn answer(
         }
         Err(error) => refusal(&error),
     }
+}
+
+/// Only providers get here, by the server's own hand, so that what they say is true.
+fn caller(headers: &HeaderMap) -> Caller {
+    let said = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let depth = said(DEPTH_HEADER).and_then(|depth| depth.parse().ok()).unwrap_or(0);
+    let user: Option<UserId> = said(CALLER_HEADER).and_then(|user| user.parse().ok());
+    let queue = user.map_or_else(|| "models".to_owned(), |user| user.to_string());
+    Caller { user, queue, depth, ..Caller::default() }
 }
 
 /// In the shape of OpenAI's errors, whose words the chat shows.

@@ -4,7 +4,10 @@ mod builds;
 mod code;
 mod deployments;
 mod inside;
+mod log_store;
+mod logs;
 mod metering;
+mod own;
 mod past;
 mod routing;
 mod service;
@@ -15,11 +18,12 @@ mod ways;
 
 pub use builds::BuildStatus;
 pub use code::{Code, CodeError, Entry, version_digest};
-pub use inside::{HOST_SUFFIX, InsideFunctions, base_url};
+pub use inside::{InsideFunctions, base_url};
+pub use log_store::{FoundLog, LogRecord, LogSearch, Logged, LoggedCall};
 pub use metering::{ColdSums, LATENCY_BOUNDS_MS, Latencies};
 pub use routing::Target;
 pub use service::{
-    Answered, Caller, EngineStatus, FunctionService, Makers, MeteredBody, NoMakers, Options, ServiceError,
+    Answered, Caller, EngineStatus, FunctionService, Makers, MeteredBody, NoMakers, Options, Parts, ServiceError,
     ServingInstance, Whom,
 };
 pub use stoa_functions_local::build::BuildOptions;

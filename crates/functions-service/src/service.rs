@@ -11,13 +11,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::COOKIE;
-use http::{Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Frame, SizeHint};
 use stoa_egress::Egress;
 use stoa_functions::activator::{Activator, Lane, Options as ActivatorOptions, Refusal, Rejected, Served};
-use stoa_functions::{Body, Capabilities, ColdStart, Engine, Instance, LogPage, RequestBody, SpecError};
+use stoa_functions::{Body, Capabilities, ColdStart, Engine, Instance, RequestBody, SpecError};
 use stoa_functions_local::build::{BuildError, BuildOptions};
 use stoa_functions_local::{JobOutcome, LocalEngine, Options as EngineOptions, WayOut};
+use stoa_identity::Door;
+use stoa_identity::jwt::{Claims, Expected, JwtError, KeySet, KeySets, NotAdmitted, Unverified};
+use stoa_model::function::{CALLER_HEADER, CLAIMS_HEADER, DEPTH_HEADER, JwtKeys, JwtRules};
 use stoa_model::{Clock, FunctionId, InstanceId, Principal, UserId};
 use stoa_objects::{Objects, ObjectsError};
 use stoa_storage::{CallableFunction, Database, Notice, StorageError};
@@ -27,7 +30,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::builds::{BuildStatus, Builds};
 use crate::deployments::{Deployments, Key};
+use crate::log_store::{FoundLog, LogRecord, LogSearch, LoggedCall};
+use crate::logs::{Logs, Source};
 use crate::metering::{Account, Done, Meter};
+use crate::own::{Depth, Depths};
 use crate::past::Past;
 use crate::routing::{Place, Target};
 use crate::volumes::Shelf;
@@ -37,6 +43,13 @@ use crate::ways::{Home, Ways};
 const MOST_KNOWN: usize = 10_000;
 /// How often a call is given to another version because the one it had is served no more.
 const CHOICES: u32 = 5;
+/// How often what instances wrote is written down.
+const CARRY_EVERY: Duration = Duration::from_millis(500);
+/// How often logs are looked through for what is too old, in these.
+const SWEEP_TICKS: u32 = 7_200;
+/// Characters of the path of a call in the log.
+const MAX_LOGGED_PATH: usize = 500;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 /// Of idle instances, every so often.
 const IDLE_TICKS: u32 = 15;
@@ -87,6 +100,17 @@ pub struct Options {
     pub builds: BuildOptions,
 }
 
+/// What the service is built on.
+#[derive(Clone)]
+pub struct Parts {
+    pub database: Database,
+    pub objects: Objects,
+    pub egress: Egress,
+    /// Makes the tokens of functions.
+    pub door: Door,
+    pub clock: Arc<dyn Clock>,
+}
+
 /// Who is asked for by a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whom {
@@ -101,6 +125,12 @@ pub struct Caller {
     pub user: Option<UserId>,
     /// Whoever shall wait behind others no more than they behind it.
     pub queue: String,
+    /// How many functions have called one another before.
+    pub depth: u8,
+    /// What the request is called in the log; it gets a name of its own if it has none.
+    pub request: Option<String>,
+    /// What was found to be true of whoever calls: JSON in base64url.
+    pub claims: Option<HeaderValue>,
 }
 
 /// Why a call was not answered by its function.
@@ -162,9 +192,14 @@ struct Shared {
     tracker: TaskTracker,
     deployments: Deployments,
     past: Past,
+    logs: Arc<Logs>,
+    /// On their way out, and still at work.
+    retiring: Mutex<Vec<(Key, Arc<Lane>)>>,
     builds: Arc<Builds>,
     ways: Arc<Ways>,
     shelf: Shelf,
+    depths: Depths,
+    keys: KeySets,
     meter: Meter,
     running: tokio::sync::Mutex<Option<Arc<Running>>>,
     known: Mutex<HashMap<String, Arc<CallableFunction>>>,
@@ -180,15 +215,8 @@ struct Running {
 
 impl FunctionService {
     /// Starts no engine yet, unless there are functions. What it does beside calls ends with `shutdown`.
-    pub fn start(
-        options: Options,
-        database: Database,
-        objects: Objects,
-        egress: Egress,
-        clock: Arc<dyn Clock>,
-        tracker: &TaskTracker,
-        shutdown: CancellationToken,
-    ) -> Self {
+    pub fn start(options: Options, parts: Parts, tracker: &TaskTracker, shutdown: CancellationToken) -> Self {
+        let Parts { database, objects, egress, door, clock } = parts;
         let builds = Arc::new(Builds::new(
             database.clone(),
             objects.clone(),
@@ -198,10 +226,14 @@ impl FunctionService {
         ));
         let code = options.folder.join("code");
         let shared = Shared {
-            deployments: Deployments::new(database.clone(), objects, Arc::clone(&builds), code),
+            deployments: Deployments::new(database.clone(), objects, door, Arc::clone(&builds), code),
             builds,
             past: Past::default(),
             shelf: Shelf::new(options.volumes.clone()),
+            logs: Logs::new(options.folder.join("logs")),
+            retiring: Mutex::default(),
+            depths: Depths::default(),
+            keys: KeySets::new(egress.clone(), Arc::clone(&clock)),
             meter: Meter::new(InstanceId::generate(clock.now())),
             options,
             database,
@@ -217,6 +249,7 @@ impl FunctionService {
         tracker.spawn(follow(service.clone(), notices, shutdown.clone()));
         tracker.spawn(account(service.clone(), shutdown.clone()));
         tracker.spawn(crate::volumes::sweep(service.clone(), shutdown.clone()));
+        tracker.spawn(write_down(service.clone(), shutdown.clone()));
         tracker.spawn(crate::timers::keep(service.clone(), shutdown));
         service
     }
@@ -320,6 +353,26 @@ impl FunctionService {
         Ok(found)
     }
 
+    /// What a token of another issuer says, if the rules let its bearer in.
+    pub async fn admit(&self, rules: &JwtRules, token: &str) -> Result<Claims, NotAdmitted> {
+        let JwtRules { issuer, audience, keys, claims } = rules;
+        let expected = Expected { issuer, audience, claims };
+        match keys {
+            JwtKeys::Url(url) => self.shared.keys.verify(token, url, expected).await,
+            JwtKeys::Set(set) => {
+                let token = Unverified::read(token)?;
+                // They were read when they were kept.
+                let keys = KeySet::parse(set.to_string().as_bytes()).map_err(|_| JwtError::UnknownKey)?;
+                Ok(token.verify(&keys, expected, self.shared.clock.now())?)
+            }
+        }
+    }
+
+    /// How many functions have called one another when this one calls a model now, itself included.
+    pub fn depth(&self, function: FunctionId) -> u8 {
+        self.shared.depths.of(function).saturating_add(1)
+    }
+
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<CallableFunction>>> {
         self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -337,10 +390,35 @@ impl FunctionService {
         let begun = Instant::now();
         let place = Place::of(target, &function, request.headers());
         request.headers_mut().remove(COOKIE);
+        for said_to_ourselves in [DEPTH_HEADER, CALLER_HEADER] {
+            request.headers_mut().remove(said_to_ourselves);
+        }
+        say_claims(request.headers_mut(), caller.claims.as_ref());
+        let named = caller.request.clone().unwrap_or_else(|| format!("{:024x}", rand::random::<u128>() >> 32));
+        if let Ok(name) = HeaderValue::from_str(&named) {
+            request.headers_mut().insert(REQUEST_ID, name);
+        }
+        let asked = Asked {
+            request: named,
+            method: request.method().to_string(),
+            path: request.uri().path().chars().take(MAX_LOGGED_PATH).collect(),
+        };
+        let depth = Arc::new(self.shared.depths.enter(function.id, caller.depth));
         for _ in 0..CHOICES {
             let (version, alias) = place.version(target, &function)?;
             let account = Account { function: function.id, version, alias, caller: caller.user };
-            let ticket = Ticket { service: self.clone(), account, begun, cold: None, failed: true, forgotten: false };
+            let ticket = Ticket {
+                service: self.clone(),
+                account,
+                begun,
+                cold: None,
+                failed: true,
+                forgotten: false,
+                _depth: Arc::clone(&depth),
+                asked: asked.clone(),
+                status: None,
+                instance: None,
+            };
             let lane = self.lane(&function, version).await?;
             match lane.call(&caller.queue, request).await {
                 Ok(response) => return Ok(answered(response, version, ticket)),
@@ -412,13 +490,20 @@ impl FunctionService {
         self.shared.builds.status(function, after)
     }
 
-    /// What an instance of a function has written after a line.
-    pub async fn logs(&self, instance: &stoa_functions::InstanceId, after: u64) -> Result<LogPage, ServiceError> {
-        if let Some(log) = self.shared.past.log(instance, after) {
-            return Ok(log);
-        }
-        let running = self.running().await?;
-        Ok(running.engine.logs(instance, after).await?)
+    /// What instances of a function have written, and how it was called.
+    pub async fn logs(&self, function: FunctionId, search: LogSearch) -> Result<FoundLog, ServiceError> {
+        self.carry_logs().await;
+        self.shared.logs.search(function, search).await
+    }
+
+    /// How the instance of a record is named to people.
+    pub fn instance_name(&self, record: &LogRecord) -> String {
+        self.shared.logs.name(record)
+    }
+
+    /// The instance that such a name means.
+    pub fn instance_named(&self, name: &str) -> (String, u32) {
+        self.shared.logs.named(name)
     }
 
     /// Takes over what has become of a function: what is not current goes, and what shall always run starts.
@@ -438,6 +523,7 @@ impl FunctionService {
         }
         let Some(function) = function else {
             self.shared.past.forget(id);
+            self.shared.logs.forget(id).await;
             return Ok(());
         };
         if self.shared.deployments.all().iter().any(|(key, lane)| key.function == id && lane.has_volumes()) {
@@ -457,28 +543,56 @@ impl FunctionService {
     async fn retire(&self, key: Key, lane: Arc<Lane>) {
         let Some(running) = self.shared.running.lock().await.clone() else { return };
         let service = self.clone();
+        self.retiring().push((key.clone(), Arc::clone(&lane)));
         self.shared.tracker.spawn(async move {
             let version = &lane.version().id;
             if let Err(error) = running.activator.release(version).await {
                 tracing::debug!(%error, version = version.as_str(), "a version was not served any more");
             }
-            service.keep_logs(&running, &key, &lane).await;
+            service.keep_seen(&running, &key, &lane);
+            service.carry_logs().await;
+            service.retiring().retain(|(_, other)| !Arc::ptr_eq(other, &lane));
             if let Err(error) = running.engine.delete(version).await {
                 tracing::debug!(%error, version = version.as_str(), "a version was gone already");
             }
+            service.shared.deployments.forget(version);
             service.take_account(&key, &lane);
         });
     }
 
-    async fn keep_logs(&self, running: &Running, key: &Key, lane: &Lane) {
+    fn keep_seen(&self, running: &Running, key: &Key, lane: &Lane) {
         let Ok(seen) = running.engine.instances(&lane.version().id) else { return };
-        let instances = seen.borrow().clone();
-        for instance in instances.iter() {
-            let log = running.engine.logs(&instance.id, 0).await.unwrap_or_default();
-            if !log.lines.is_empty() {
-                self.shared.past.keep(key.function, key.version, instance, log);
+        for instance in seen.borrow().iter() {
+            self.shared.past.keep(key.function, key.version, instance);
+        }
+    }
+
+    fn retiring(&self) -> std::sync::MutexGuard<'_, Vec<(Key, Arc<Lane>)>> {
+        self.shared.retiring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down what instances have written until now, and the calls that are over.
+    async fn carry_logs(&self) {
+        let running = self.shared.running.lock().await.clone();
+        let mut sources = Vec::new();
+        if let Some(running) = &running {
+            let mut lanes = self.shared.deployments.all();
+            lanes.extend(self.retiring().iter().cloned());
+            for (key, lane) in lanes {
+                let Ok(seen) = running.engine.instances(&lane.version().id) else { continue };
+                let instances = seen.borrow().clone();
+                sources.extend(instances.iter().map(|instance| Source {
+                    function: key.function,
+                    version: key.version,
+                    instance: instance.id.clone(),
+                }));
             }
         }
+        let read = |instance, after| {
+            let running = running.clone();
+            async move { running?.engine.logs(&instance, after).await.ok() }
+        };
+        self.shared.logs.carry(&sources, read, true, self.shared.clock.now()).await;
     }
 
     /// Versions that shall never be without an instance, or without a prepared one, are served before anybody calls.
@@ -491,7 +605,7 @@ impl FunctionService {
         for number in versions {
             let runnable =
                 self.database().runnable_version(&Principal::System("functions"), function.id, Some(number)).await?;
-            let spec = crate::deployments::spec(&runnable)?;
+            let spec = crate::deployments::spec(&runnable, None)?;
             if spec.instances.minimum > 0 || spec.prepared > 0 {
                 self.lane(function, Some(number)).await?;
             }
@@ -520,11 +634,40 @@ impl FunctionService {
 
     /// Ends all instances, and writes the last of the account.
     pub async fn shutdown(&self) {
+        self.carry_logs().await;
         let running = self.shared.running.lock().await.take();
         if let Some(running) = running {
             running.engine.shut_down().await;
         }
         self.write_account(true).await;
+    }
+}
+
+/// Only what we have found to be true. Some programs take `_` for `-` in the names of headers.
+fn say_claims(headers: &mut HeaderMap, claims: Option<&HeaderValue>) {
+    let forged = |name: &&HeaderName| name.as_str().replace('_', "-") == CLAIMS_HEADER;
+    let forged: Vec<_> = headers.keys().filter(forged).cloned().collect();
+    for name in forged {
+        headers.remove(name);
+    }
+    if let Some(claims) = claims {
+        headers.insert(CLAIMS_HEADER, claims.clone());
+    }
+}
+
+/// Writes down what instances write, and sweeps what is too old.
+async fn write_down(service: FunctionService, shutdown: CancellationToken) {
+    for tick in 0_u32.. {
+        if tick % SWEEP_TICKS == 0 {
+            match service.database().functions(&Principal::System("functions")).await {
+                Ok(lines) => service.shared.logs.sweep(lines.into_iter().map(|line| line.id).collect()).await,
+                Err(error) => tracing::warn!(%error, "old logs of functions are swept later"),
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(CARRY_EVERY) => service.carry_logs().await,
+            () = shutdown.cancelled() => return,
+        }
     }
 }
 
@@ -579,6 +722,8 @@ fn answered(response: Response<Body>, version: Option<u32>, mut ticket: Ticket) 
     let served = response.extensions().get::<Served>().cloned();
     ticket.cold = served.as_ref().and_then(|served| served.cold_start);
     ticket.failed = response.status().is_server_error();
+    ticket.status = Some(response.status().as_u16());
+    ticket.instance = served.as_ref().map(|served| served.instance.clone());
     let mut response = response.map(|body| MeteredBody { body, ticket: Some(ticket) });
     response.extensions_mut().insert(Answered { version, served });
     response
@@ -600,6 +745,18 @@ struct Ticket {
     cold: Option<ColdStart>,
     failed: bool,
     forgotten: bool,
+    _depth: Arc<Depth>,
+    asked: Asked,
+    status: Option<u16>,
+    instance: Option<stoa_functions::InstanceId>,
+}
+
+/// What a call is called by in the log.
+#[derive(Clone, Debug)]
+struct Asked {
+    request: String,
+    method: String,
+    path: String,
 }
 
 impl Ticket {
@@ -615,7 +772,13 @@ impl Drop for Ticket {
             return;
         }
         let done = Done { failed: self.failed, duration: self.begun.elapsed(), cold: self.cold };
-        self.service.shared.meter.call(self.account.clone(), done, self.service.shared.clock.now());
+        let Shared { meter, logs, clock, .. } = &*self.service.shared;
+        let Asked { request, method, path } = self.asked.clone();
+        let ms = u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
+        let alias = self.account.alias.clone();
+        let call = LoggedCall { number: 0, request, method, path, status: self.status, ms, alias };
+        logs.call(self.account.function, self.account.version, self.instance.as_ref(), call, clock.now());
+        meter.call(self.account.clone(), done, clock.now());
     }
 }
 

@@ -2,13 +2,9 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use stoa_model::function::Language;
+use stoa_model::function::{Language, ModelAccess};
 
 use crate::code::{Code, CodeError};
-use crate::ways::HOME;
-
-/// Where Stoa is to a function that is bound to it.
-const HOME_PORT: u16 = 3210;
 
 /// What a template is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -152,12 +148,14 @@ impl Template {
         let concurrency = if matches!(self.kind, TemplateKind::Job) { 1 } else { 8 };
         let mut settings = json!({ "command": [interpreter, self.file.0], "concurrency": concurrency });
         if self.kind == TemplateKind::AgentWithModel {
-            let stoa = json!({ "name": "stoa", "host": HOME, "port": 80, "local_port": HOME_PORT });
-            settings["bindings"] = json!([stoa]);
-            let url = format!("http://127.0.0.1:{HOME_PORT}");
-            settings["environment"] = json!({ "STOA_URL": url, "MODEL": "local/smollm2:135m" });
+            settings["environment"] = json!({ "MODEL": "local/smollm2:135m" });
         }
         settings
+    }
+
+    /// Those that ask a model may ask any that their owner may.
+    pub const fn models(&self) -> ModelAccess {
+        if matches!(self.kind, TemplateKind::AgentWithModel) { ModelAccess::All } else { ModelAccess::Off }
     }
 }
 

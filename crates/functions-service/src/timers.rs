@@ -95,7 +95,7 @@ async fn call(service: &FunctionService, due: &DueTimer) -> Result<u16, ServiceE
         .body(Full::new(Bytes::from(body.clone())).map_err(|never| match never {}).boxed_unsync())
         .map_err(|error| ServiceError::Internal(error.to_string()))?;
     let function = service.callable(&Whom::Id(due.function)).await?;
-    let caller = Caller { user: Some(function.owner), queue: "timers".to_owned() };
+    let caller = Caller { user: Some(function.owner), queue: "timers".to_owned(), ..Caller::default() };
     let response = service.call(&function, &Target::Alias(alias.clone()), &caller, request).await?;
     let status = response.status().as_u16();
     // To its end, as whoever works while it answers is not to be stopped.

@@ -10,6 +10,8 @@ use stoa_functions_local::{WayOut, WayOutError};
 /// The server as functions name it, at port 80, where the OpenAI protocol is spoken.
 pub const HOME: &str = "stoa.internal";
 
+pub(crate) const HOME_PORT: u16 = 80;
+
 /// The server itself.
 pub trait Home: Send + Sync {
     /// A connection, spoken to in HTTP/1.1.
@@ -30,7 +32,7 @@ impl fmt::Debug for Ways {
 #[async_trait::async_trait]
 impl WayOut for Ways {
     async fn open(&self, who: &str, to: &Authority) -> Result<Box<dyn Connection>, WayOutError> {
-        if to.to_string() != format!("{HOME}:80") {
+        if to.to_string() != format!("{HOME}:{HOME_PORT}") {
             return self.egress.open(who, to).await;
         }
         match self.home.get() {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use stoa_model::{Principal, Timestamp, UserId};
+use stoa_model::{Principal, Timestamp};
 use stoa_storage::{Notice, Notices};
 use tokio::sync::broadcast::error::TryRecvError;
 use tokio::sync::broadcast::{self};
@@ -100,7 +100,10 @@ impl State {
     fn catch_up(&mut self) {
         loop {
             match self.feed.try_recv() {
-                Ok(Notice::Identity { user }) => self.forget(user),
+                Ok(Notice::Identity { user }) => self.forget(|principal| principal.user_id() == Some(user)),
+                Ok(Notice::Function { function }) => {
+                    self.forget(|principal| principal.function_id() == Some(function));
+                }
                 Ok(Notice::Resync) | Err(TryRecvError::Lagged(_)) => self.forget_all(),
                 Ok(_) => {}
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return,
@@ -108,10 +111,10 @@ impl State {
         }
     }
 
-    fn forget(&mut self, user: UserId) {
+    fn forget(&mut self, changed: impl Fn(&Principal) -> bool) {
         self.changes += 1;
-        self.young.retain(|_, entry| entry.principal.user_id() != Some(user));
-        self.old.retain(|_, entry| entry.principal.user_id() != Some(user));
+        self.young.retain(|_, entry| !changed(&entry.principal));
+        self.old.retain(|_, entry| !changed(&entry.principal));
     }
 
     fn forget_all(&mut self) {
@@ -131,7 +134,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use stoa_model::person::Role;
-    use stoa_model::{SessionId, Via};
+    use stoa_model::{SessionId, UserId, Via};
     use stoa_storage::Engine;
     use stoa_storage::testing::TestDatabase;
 

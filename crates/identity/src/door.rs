@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cache::{Cache, CacheKey, Entry};
+use crate::function::Passes;
 use crate::password::Passwords;
 use crate::throttle::Throttle;
 use crate::watch::Watched;
-use crate::{ApiKeyText, IdentityError, Revocation, SessionToken, SetupToken, feed};
+use crate::{ApiKeyText, FunctionToken, IdentityError, Revocation, SessionToken, SetupToken, feed};
 
 /// How long a session lasts after it was last used.
 pub(crate) const SESSION_LASTS: Duration = Duration::from_hours(30 * 24);
@@ -29,6 +30,8 @@ pub enum Credential<'a> {
     Cookie(&'a str),
     /// A bearer token.
     ApiKey(&'a str),
+    /// What a function shows; good only where none but functions of this server come in.
+    Function(&'a str),
     /// The end of the address of a link, and who opens it, if they are signed in.
     Link { token: &'a str, visitor: Option<&'a Principal> },
 }
@@ -56,6 +59,7 @@ pub(crate) struct Inner {
     pub(crate) setup_token: SetupToken,
     pub(crate) watched: Watched,
     pub(crate) cache: Cache,
+    pub(crate) passes: Passes,
     pub(crate) tracker: TaskTracker,
 }
 
@@ -77,6 +81,7 @@ impl Door {
             throttle: Throttle::new(),
             setup_token,
             watched: Watched::default(),
+            passes: Passes::default(),
             tracker: tracker.clone(),
         });
         let heard = inner.database.notices().subscribe();
@@ -102,6 +107,10 @@ impl Door {
             Credential::ApiKey(text) => {
                 let key = ApiKeyText::parse(text).ok_or(IdentityError::Unauthenticated)?;
                 self.authenticate_api_key(&key).await
+            }
+            Credential::Function(text) => {
+                let token = FunctionToken::parse(text).ok_or(IdentityError::Unauthenticated)?;
+                self.authenticate_function(&token).await
             }
             Credential::Link { token, visitor } => self.open_link(token, visitor).await,
         }
@@ -186,6 +195,8 @@ impl Door {
             let noted = match via {
                 Via::Session(id) => inner.database.touch_session(id, user, SESSION_LASTS, now).await,
                 Via::ApiKey { id, .. } => inner.database.touch_api_key(id, now).await,
+                // They last as long as the instances that have them.
+                Via::Function { .. } => Ok(()),
             };
             match noted {
                 Ok(()) | Err(StorageError::NotFound) => {}

@@ -42,6 +42,10 @@ pub(crate) async fn follow(inner: Arc<Inner>, mut heard: broadcast::Receiver<Not
                     inner.cache.catch_up();
                     inner.watched.changed(user);
                 }
+                Ok(Notice::Function { function }) => {
+                    inner.cache.catch_up();
+                    inner.watched.function_changed(function);
+                }
                 Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => {
                     inner.cache.catch_up();
                     inner.watched.all_changed();
@@ -88,6 +92,7 @@ async fn standing(inner: &Inner, target: Target) -> Result<Standing, StorageErro
     let via = match target.by {
         By::Session(id) => Via::Session(id),
         By::ApiKey(id) => Via::ApiKey { id, scopes: Vec::new() },
+        By::Function(id) => Via::Function { id, models: Arc::default(), depth: 1 },
     };
     let principal = Principal::User { id: user.id, role: user.role, epoch: user.epoch, via };
     let expires_at = match target.by {
@@ -99,6 +104,10 @@ async fn standing(inner: &Inner, target: Target) -> Result<Standing, StorageErro
             let keys = inner.database.api_keys(&principal).await?;
             let key = keys.iter().find(|key| key.id == id);
             key.map(|key| key.expires_at).filter(|expires_at| expires_at.is_none_or(|at| now < at))
+        }
+        By::Function(id) => {
+            let rights = inner.database.function_rights(&Principal::System("identity"), id).await?;
+            rights.map(|_| None)
         }
     };
     let Some(expires_at) = expires_at else { return ended(Ended::SignedOut) };

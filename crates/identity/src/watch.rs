@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use stoa_model::person::Role;
-use stoa_model::{ApiKeyId, Principal, SessionId, Timestamp, UserId, Via};
+use stoa_model::{ApiKeyId, FunctionId, Principal, SessionId, Timestamp, UserId, Via};
 use tokio::sync::{Notify, watch};
 
 /// How long somebody whose standing cannot be read, for the database is away, stays good.
@@ -55,6 +55,7 @@ pub(crate) struct Target {
 pub(crate) enum By {
     Session(SessionId),
     ApiKey(ApiKeyId),
+    Function(FunctionId),
 }
 
 /// What the database says of a target.
@@ -106,6 +107,7 @@ impl Watched {
         let by = match via {
             Via::Session(id) => By::Session(*id),
             Via::ApiKey { id, .. } => By::ApiKey(*id),
+            Via::Function { id, .. } => By::Function(*id),
         };
         let target = Target { user: *id, role: *role, by };
         let mut state = self.lock();
@@ -125,8 +127,17 @@ impl Watched {
 
     /// Asks anew for everything open of `user`, before whatever else is waiting.
     pub(crate) fn changed(&self, user: UserId) {
+        self.ask_first(|target| target.user == user);
+    }
+
+    /// Likewise for everything that a function has open.
+    pub(crate) fn function_changed(&self, function: FunctionId) {
+        self.ask_first(|target| target.by == By::Function(function));
+    }
+
+    fn ask_first(&self, changed: impl Fn(&Target) -> bool) {
         let mut state = self.lock();
-        let targets: Vec<_> = state.entries.keys().filter(|target| target.user == user).copied().collect();
+        let targets: Vec<_> = state.entries.keys().filter(|target| changed(target)).copied().collect();
         for target in targets {
             state.ask(target, true);
         }

@@ -1,10 +1,13 @@
 //! Who asks, and the rules of what they may see and do. `storage` compiles the predicates to SQL; nothing else decides.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::assistant::Reach;
+use crate::function::ModelAccess;
 use crate::person::Role;
-use crate::{ApiKeyId, SessionId, ShareId, UserId};
+use crate::{ApiKeyId, FunctionId, SessionId, ShareId, UserId};
 
 /// Whoever a request or a job acts for. Every repository takes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +31,17 @@ pub enum Principal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Via {
     Session(SessionId),
-    ApiKey { id: ApiKeyId, scopes: Vec<Scope> },
+    ApiKey {
+        id: ApiKeyId,
+        scopes: Vec<Scope>,
+    },
+    /// A function of the user's, which runs models and does nothing else.
+    Function {
+        id: FunctionId,
+        models: Arc<ModelAccess>,
+        /// How many functions have called one another until this call, itself included.
+        depth: u8,
+    },
 }
 
 /// What an API key may be used for.
@@ -95,12 +108,35 @@ impl Principal {
         }
     }
 
+    pub const fn function_id(&self) -> Option<FunctionId> {
+        match self {
+            Self::User { via: Via::Function { id, .. }, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// How many functions have called one another until this call.
+    pub const fn depth(&self) -> u8 {
+        match self {
+            Self::User { via: Via::Function { depth, .. }, .. } => *depth,
+            _ => 0,
+        }
+    }
+
+    /// Whether this door leads to a model, if its user may run it.
+    pub fn admits_model(&self, model: &str) -> bool {
+        match self {
+            Self::User { via: Via::Function { models, .. }, .. } => models.admits(model),
+            _ => true,
+        }
+    }
+
     /// Whether this door allows `scope` at all. A browser session carries every scope.
     pub fn allows(&self, scope: Scope) -> bool {
         match self {
             Self::User { via: Via::ApiKey { scopes, .. }, .. } => scopes.contains(&scope),
             Self::User { via: Via::Session(_), .. } | Self::System(_) => true,
-            Self::AtTheMachine => scope == Scope::Infer,
+            Self::AtTheMachine | Self::User { via: Via::Function { .. }, .. } => scope == Scope::Infer,
             Self::Shared { .. } => false,
         }
     }
@@ -309,6 +345,19 @@ mod tests {
         assert_eq!(rows, [Predicate::None; 9]);
         assert_eq!(visitor.usable_assistants(), Usable::None);
         assert_eq!(user(Role::Owner).sight(), Sight::None);
+    }
+
+    #[test]
+    fn a_function_runs_the_models_it_is_held_to_and_does_nothing_else() {
+        let now = Timestamp::from_millis(0);
+        let models = Arc::new(ModelAccess::Only(vec!["a/b".to_owned()]));
+        let via = Via::Function { id: FunctionId::generate(now), models, depth: 3 };
+        let function = Principal::User { id: UserId::generate(now), role: Role::Owner, epoch: 1, via };
+        let allowed: Vec<_> = Scope::ALL.into_iter().filter(|scope| function.allows(*scope)).collect();
+        assert_eq!(allowed, [Scope::Infer]);
+        assert!(function.admits_model("a/b") && !function.admits_model("a/c"));
+        assert!(!function.may_manage_models() && function.may_use_providers() && function.depth() == 3);
+        assert!(user(Role::Member).admits_model("a/c"));
     }
 
     #[test]

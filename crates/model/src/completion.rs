@@ -234,6 +234,8 @@ pub struct CompletionRequest {
     pub form: AnswerForm,
     /// Whose turn this is, for fair queues. Never sent outside.
     pub tenant: Option<crate::UserId>,
+    /// How many functions have called one another until this call. Sent to functions of this server alone.
+    pub depth: u8,
     pub timers: Timers,
     pub local: LocalOptions,
 }

@@ -13,6 +13,10 @@ pub struct EmbeddingRequest {
     pub inputs: Vec<String>,
     /// Shorter vectors than the model's own, where it can make them.
     pub dimensions: Option<u32>,
+    /// Whose call this is. Sent to functions of this server alone.
+    pub tenant: Option<crate::UserId>,
+    /// How many functions have called one another until this call. Sent to functions of this server alone.
+    pub depth: u8,
     pub timers: Timers,
 }
 

@@ -1,8 +1,11 @@
 //! Functions: what people write of them, the paths of their files, and which version answers for an alias.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::assistant::{InvalidProfile, line, text, wrong};
+use crate::provider::split_model_id;
 use crate::{FunctionId, FunctionTimerId, ProviderId, Timestamp, UserId};
 
 /// Functions of one person.
@@ -19,6 +22,19 @@ pub const MAX_SECRETS: usize = 50;
 pub const MAX_SECRET_BYTES: usize = 32 * 1024;
 /// Timers of one function.
 pub const MAX_TIMERS: u64 = 20;
+/// Models that a function may be held to.
+pub const MAX_FUNCTION_MODELS: usize = 100;
+/// What the hosts end in by which this server itself reaches functions. `internal` is reserved for such use, so that no
+/// public host is hidden.
+pub const HOST_SUFFIX: &str = ".functions.internal";
+/// Tells a function that is called as a model how many functions have called one another before it.
+pub const DEPTH_HEADER: &str = "x-stoa-depth";
+/// Tells whose account such a call is on.
+pub const CALLER_HEADER: &str = "x-stoa-caller";
+/// Tells a function what a token says of whoever calls: JSON in base64url.
+pub const CLAIMS_HEADER: &str = "x-stoa-claims";
+/// Functions that call one another as models: so many, and no more.
+pub const MAX_CALL_DEPTH: u8 = 8;
 /// The alias that the first version gets.
 pub const LIVE: &str = "live";
 
@@ -28,6 +44,13 @@ const MAX_NOTE: usize = 1_000;
 const MAX_PATH_BYTES: usize = 240;
 const MAX_DEPTH: usize = 12;
 const MAX_LABEL: usize = 40;
+const MAX_MODEL_BYTES: usize = 300;
+const MAX_CLAIMS: usize = 20;
+const MAX_CLAIM_NAME: usize = 100;
+/// Characters of a value, and of an issuer and an audience.
+const MAX_CLAIM_VALUE: usize = 500;
+const MAX_KEYS_URL: usize = 2_000;
+const MAX_KEYS_BYTES: usize = 32 * 1024;
 
 /// What a function is written in, as far as the server does something about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -62,6 +85,8 @@ pub enum HttpAccess {
     Off,
     /// Whoever shows an API key that may run models.
     Key,
+    /// Whoever shows a token of an issuer that the function trusts.
+    Jwt,
     /// Everybody.
     Public,
 }
@@ -71,12 +96,13 @@ impl HttpAccess {
         match self {
             Self::Off => "off",
             Self::Key => "key",
+            Self::Jwt => "jwt",
             Self::Public => "public",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Off, Self::Key, Self::Public].into_iter().find(|access| access.as_str() == text)
+        [Self::Off, Self::Key, Self::Jwt, Self::Public].into_iter().find(|access| access.as_str() == text)
     }
 }
 
@@ -87,6 +113,115 @@ pub struct HttpTrigger {
     pub access: HttpAccess,
     /// The alias that answers.
     pub alias: String,
+    /// Needed where access is by such tokens, and kept where it is not.
+    #[serde(default)]
+    pub jwt: Option<JwtRules>,
+}
+
+impl HttpTrigger {
+    pub fn checked(self) -> Result<Self, InvalidProfile> {
+        if self.access == HttpAccess::Jwt && self.jwt.is_none() {
+            return Err(wrong("jwt", "say whose tokens are taken"));
+        }
+        let jwt = self.jwt.map(JwtRules::checked).transpose()?;
+        Ok(Self { alias: label("alias", &self.alias)?, jwt, ..self })
+    }
+}
+
+/// Which tokens (JWT) let somebody call a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JwtRules {
+    /// Exactly what a token says in `iss`.
+    pub issuer: String,
+    /// What stands in `aud`.
+    pub audience: String,
+    pub keys: JwtKeys,
+    /// Further claims, each with this value or with it in its list. At most 20.
+    #[serde(default)]
+    pub claims: BTreeMap<String, String>,
+}
+
+/// The public keys that tokens are signed with (a JWK set).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JwtKeys {
+    /// Where the issuer publishes them.
+    Url(String),
+    /// They themselves, at most 32 KiB of JSON.
+    #[schema(value_type = Object)]
+    Set(serde_json::Value),
+}
+
+impl JwtRules {
+    /// Whether the keys are ones is for whoever checks signatures to say.
+    fn checked(self) -> Result<Self, InvalidProfile> {
+        let named = |field, text: &str, most| {
+            let text = line(field, text, most)?;
+            if text.is_empty() { Err(wrong(field, "is needed")) } else { Ok(text) }
+        };
+        let keys = match self.keys {
+            JwtKeys::Url(url) => {
+                let url = line("jwt.keys", &url, MAX_KEYS_URL)?;
+                if !["https://", "http://"].iter().any(|scheme| url.starts_with(scheme)) {
+                    return Err(wrong("jwt.keys", "an address that begins with https://"));
+                }
+                JwtKeys::Url(url)
+            }
+            JwtKeys::Set(set) if set.to_string().len() <= MAX_KEYS_BYTES => JwtKeys::Set(set),
+            JwtKeys::Set(_) => return Err(wrong("jwt.keys", format!("at most {MAX_KEYS_BYTES} bytes"))),
+        };
+        if self.claims.len() > MAX_CLAIMS {
+            return Err(wrong("jwt.claims", format!("at most {MAX_CLAIMS}")));
+        }
+        for (name, value) in &self.claims {
+            named("jwt.claims", name, MAX_CLAIM_NAME)?;
+            line("jwt.claims", value, MAX_CLAIM_VALUE)?;
+        }
+        Ok(Self {
+            issuer: named("jwt.issuer", &self.issuer, MAX_CLAIM_VALUE)?,
+            audience: named("jwt.audience", &self.audience, MAX_CLAIM_VALUE)?,
+            keys,
+            claims: self.claims,
+        })
+    }
+}
+
+/// Which models a function may call at the server's own address, on its owner's account and without a key of theirs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelAccess {
+    /// It has no token.
+    #[default]
+    Off,
+    /// All that its owner may run.
+    All,
+    /// Those of these that its owner may run, as `slug/name`.
+    Only(Vec<String>),
+}
+
+impl ModelAccess {
+    /// Each model once, and in order.
+    pub fn checked(self) -> Result<Self, InvalidProfile> {
+        let Self::Only(mut models) = self else { return Ok(self) };
+        if models.is_empty() || models.len() > MAX_FUNCTION_MODELS {
+            return Err(wrong("models", format!("1 to {MAX_FUNCTION_MODELS} models")));
+        }
+        if let Some(odd) = models.iter().find(|id| id.len() > MAX_MODEL_BYTES || split_model_id(id).is_none()) {
+            return Err(wrong("models", format!("`{}` is no id of a model", odd.escape_debug())));
+        }
+        models.sort();
+        models.dedup();
+        Ok(Self::Only(models))
+    }
+
+    pub fn admits(&self, model: &str) -> bool {
+        match self {
+            Self::Off => false,
+            Self::All => true,
+            Self::Only(models) => models.iter().any(|one| one == model),
+        }
+    }
 }
 
 /// What somebody says of a function.
@@ -258,6 +393,8 @@ pub struct Function {
     /// Their names.
     pub secrets: Vec<String>,
     pub http: HttpTrigger,
+    /// Holds for all versions, at once.
+    pub models: ModelAccess,
     pub aliases: Vec<FunctionAlias>,
     #[schema(required)]
     pub latest_version: Option<u32>,
@@ -357,6 +494,44 @@ pub fn code_path(path: &str) -> Result<String, InvalidProfile> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_of_somebody_for_somebody_with_keys() {
+        let rules = || JwtRules {
+            issuer: "https://id.test".to_owned(),
+            audience: "stoa".to_owned(),
+            keys: JwtKeys::Url("https://id.test/keys".to_owned()),
+            claims: BTreeMap::new(),
+        };
+        let checked = |access, jwt| HttpTrigger { access, alias: "live".to_owned(), jwt }.checked();
+        let refused = |rules| checked(HttpAccess::Jwt, Some(rules)).unwrap_err().field;
+        assert!(checked(HttpAccess::Jwt, Some(rules())).is_ok() && checked(HttpAccess::Key, None).is_ok());
+        assert_eq!(checked(HttpAccess::Jwt, None).unwrap_err().field, "jwt");
+        assert_eq!(refused(JwtRules { issuer: " ".to_owned(), ..rules() }), "jwt.issuer");
+        assert_eq!(refused(JwtRules { audience: "x".repeat(501), ..rules() }), "jwt.audience");
+        for url in ["", "file:///etc/passwd", "id.test", &format!("https://{}", "x".repeat(2_000))] {
+            assert_eq!(refused(JwtRules { keys: JwtKeys::Url(url.to_owned()), ..rules() }), "jwt.keys");
+        }
+        let large = serde_json::Value::String("x".repeat(MAX_KEYS_BYTES));
+        assert_eq!(refused(JwtRules { keys: JwtKeys::Set(large), ..rules() }), "jwt.keys");
+        let many = (0..=MAX_CLAIMS).map(|number| (number.to_string(), String::new())).collect();
+        for claims in [many, BTreeMap::from([(String::new(), String::new())])] {
+            assert_eq!(refused(JwtRules { claims, ..rules() }), "jwt.claims");
+        }
+    }
+
+    #[test]
+    fn models_are_named_by_their_ids_and_nothing_else_is_admitted() {
+        let only = |models: &[&str]| ModelAccess::Only(models.iter().map(|id| (*id).to_owned()).collect());
+        let two = only(&["b/two", "a/one", "b/two"]).checked().unwrap();
+        assert_eq!(two, only(&["a/one", "b/two"]));
+        assert!(two.admits("a/one") && !two.admits("a/one2") && !two.admits("a/") && !two.admits("A/one"));
+        assert!(ModelAccess::All.admits("a/one") && !ModelAccess::Off.admits("a/one"));
+        for models in [&[][..], &["one"], &["/one"], &["a/"], &[""], &["a/one"; MAX_FUNCTION_MODELS + 1]] {
+            assert!(only(models).checked().is_err(), "{models:?}");
+        }
+        assert!(only(&[&format!("a/{}", "x".repeat(MAX_MODEL_BYTES))]).checked().is_err());
+    }
 
     #[test]
     fn names_are_labels_and_paths_stay_inside() {

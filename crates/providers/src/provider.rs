@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use http::header::{CONTENT_ENCODING, HeaderValue, LOCATION};
+use http::header::{CONTENT_ENCODING, HeaderName, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
-use stoa_egress::{CappedBody, Egress, Limits, Redirects, Request};
+use stoa_egress::{CappedBody, Egress, Host, Limits, Redirects, Request};
+use stoa_model::UserId;
 use stoa_model::completion::{
     AnswerForm, CompletionError, CompletionEvent, CompletionRequest, CompletionStream, LocalOptions, OpenFuture,
     Parameters, PromptMessage, Timers, Upstream,
 };
 use stoa_model::conversation::MessageRole;
 use stoa_model::embedding::{EmbedFuture, Embedded, EmbeddingRequest};
+use stoa_model::function::{CALLER_HEADER, DEPTH_HEADER, HOST_SUFFIX};
 use stoa_model::provider::ProviderModel;
 use tokio::time::Instant;
 
@@ -112,6 +114,7 @@ impl Provider {
             seed: None,
             form: AnswerForm::default(),
             tenant: None,
+            depth: 0,
             timers,
             local: LocalOptions::default(),
         };
@@ -138,7 +141,7 @@ impl Provider {
 
     async fn start(self: Arc<Self>, request: CompletionRequest) -> Result<CompletionStream, CompletionError> {
         let timers = request.timers;
-        let outgoing = self.protocol.call(&self.settings, &request)?;
+        let outgoing = to_function(self.protocol.call(&self.settings, &request)?, request.tenant, request.depth);
         let limits = Limits {
             connect: timers.connect,
             head: timers.first_token,
@@ -159,7 +162,7 @@ impl Provider {
 
     async fn vectors(self: Arc<Self>, request: EmbeddingRequest) -> Result<Embedded, CompletionError> {
         let timers = request.timers;
-        let outgoing = self.protocol.embed(&self.settings, &request)?;
+        let outgoing = to_function(self.protocol.embed(&self.settings, &request)?, request.tenant, request.depth);
         let limits = Limits {
             connect: timers.connect,
             head: timers.first_token,
@@ -198,6 +201,18 @@ impl Provider {
         }
         let body = body.collect_some(MAX_ERROR_BYTES, ERROR_WITHIN).await;
         Err(failure::of_answer(head.status, &head.headers, &body, self.settings.secret()))
+    }
+}
+
+/// Where a function is called as a model, this server says to itself who calls, and how deep that is. Nobody else is told.
+fn to_function(request: Request, caller: Option<UserId>, depth: u8) -> Request {
+    if !matches!(request.target().host(), Host::Name(name) if name.ends_with(HOST_SUFFIX)) {
+        return request;
+    }
+    let request = request.header(HeaderName::from_static(DEPTH_HEADER), HeaderValue::from(u16::from(depth)));
+    match caller.and_then(|user| HeaderValue::try_from(user.to_string()).ok()) {
+        Some(user) => request.header(HeaderName::from_static(CALLER_HEADER), user),
+        None => request,
     }
 }
 

@@ -429,6 +429,8 @@ async fn texts_become_vectors_by_every_protocol_that_has_them() {
     let server = Mock::start().await.unwrap();
     let at = |path: &str| format!("http://{}{path}", server.address());
     let asking = |dimensions| EmbeddingRequest {
+        tenant: None,
+        depth: 0,
         model: "seer".to_owned(),
         inputs: vec!["one".to_owned(), "three".to_owned()],
         dimensions,

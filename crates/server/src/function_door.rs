@@ -13,15 +13,20 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use stoa_functions::carry::carry;
 use stoa_functions_service::{Caller, MeteredBody, Target, Whom};
+use stoa_identity::jwt::{Claims, JwtError, NotAdmitted};
 use stoa_model::function::HttpAccess;
 use stoa_model::{Principal, Scope};
+use stoa_storage::CallableFunction;
 
 use crate::app::App;
 use crate::endpoints::functions::{own_hop, passed_on, passed_on_head, refused};
 use crate::extract::authenticate;
 use crate::problem::{Problem, Result};
+use crate::trace::RequestId;
 use crate::visitor::Visitor;
 
+/// Characters of a subject by which callers wait in line.
+const MAX_QUEUE: usize = 100;
 /// For both sides to leave HTTP.
 const SWITCH_WITHIN: Duration = Duration::from_secs(10);
 /// A WebSocket on which nothing goes has this long: those who mean to stay send pings.
@@ -64,21 +69,30 @@ async fn called(app: &App, request: Request) -> Result<Response> {
     let path = parts.uri.path().strip_prefix("/fn/").ok_or_else(Problem::not_found)?.to_owned();
     let (name, rest) = path.split_once('/').unwrap_or((&path, ""));
     let function = app.functions.callable(&Whom::Name(name.to_owned())).await.map_err(refused)?;
+    let named = parts.extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
     let caller = match function.http.access {
         // As if it were not there.
         HttpAccess::Off => return Err(Problem::not_found()),
         HttpAccess::Public => {
             let Ok(Visitor(device)) = Visitor::from_request_parts(&mut parts, app).await;
-            Caller { user: None, queue: device.address.to_string() }
+            Caller { user: None, queue: device.address.to_string(), ..Caller::default() }
         }
         HttpAccess::Key => {
             let principal = by_key(app, &parts).await?;
             let queue = principal.user_id().map(|user| user.to_string()).unwrap_or_default();
             // It is for us, and of no use to the function but to do what its bearer may.
             parts.headers.remove(AUTHORIZATION);
-            Caller { user: principal.user_id(), queue }
+            Caller { user: principal.user_id(), queue, ..Caller::default() }
+        }
+        HttpAccess::Jwt => {
+            let claims = by_token(app, &function, &parts.headers).await?;
+            let claims_header = HeaderValue::from_str(&claims.encoded).map_err(|_| not_taken(&JwtError::Malformed))?;
+            let queue = claims.subject().map(|subject| subject.chars().take(MAX_QUEUE).collect());
+            parts.headers.remove(AUTHORIZATION);
+            Caller { queue: queue.unwrap_or_default(), claims: Some(claims_header), ..Caller::default() }
         }
     };
+    let caller = Caller { request: named, ..caller };
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let uri: Uri = format!("/{rest}{query}").parse().map_err(|_| Problem::not_found())?;
     let prefix = HeaderValue::from_str(&format!("/fn/{name}")).map_err(|_| Problem::not_found())?;
@@ -141,6 +155,34 @@ fn switched(app: &App, ours: OnUpgrade, mut answer: http::Response<MeteredBody>)
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     asking(response.headers_mut());
     response
+}
+
+/// A token of an issuer that the function trusts.
+async fn by_token(app: &App, function: &CallableFunction, headers: &HeaderMap) -> Result<Claims> {
+    let rules = function.http.jwt.as_ref().ok_or_else(Problem::not_found)?;
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
+    let Some((_, token)) = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
+        let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "This function wants a token (JWT).");
+        return Err(problem.hint("Send it as `Authorization: Bearer …`."));
+    };
+    app.functions.admit(rules, token.trim()).await.map_err(|error| match error {
+        NotAdmitted::Token(error) => not_taken(&error),
+        NotAdmitted::Keys(error) => {
+            let detail = "The keys that tokens are checked with cannot be read now.";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", detail)
+                .hint("Try again in a moment; if it stays, tell the function's owner.")
+                .retry_after(Duration::from_secs(30))
+                .cause(error.to_string())
+        }
+    })
+}
+
+fn not_taken(error: &JwtError) -> Problem {
+    let mut detail = error.to_string();
+    if let Some(first) = detail.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    Problem::new(StatusCode::UNAUTHORIZED, "token_not_taken", format!("{detail}."))
 }
 
 async fn by_key(app: &App, parts: &http::request::Parts) -> Result<Principal> {

@@ -18,10 +18,11 @@ use axum::{Extension, Router};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use stoa_identity::{ApiKeyText, Credential, IdentityError};
+use stoa_identity::{ApiKeyText, Credential, FunctionToken, IdentityError};
 use stoa_model::completion::PromptMessage;
+use stoa_model::function::MAX_CALL_DEPTH;
 use stoa_model::provider::{LOCAL_SLUG, split_model_id};
-use stoa_model::{Principal, Scope};
+use stoa_model::{Principal, Scope, Via};
 use stoa_model_store::ModelName;
 use stoa_providers::outward::ApiError;
 
@@ -54,6 +55,14 @@ pub(crate) fn routes() -> Router<App> {
 pub(crate) fn local_routes(loopback_only: bool) -> Router<App> {
     routes().layer(Extension(Surface::ThisMachine { loopback_only }))
 }
+
+/// The same where only functions of this server come in: they may show the token that they were given.
+pub(crate) fn function_routes() -> Router<App> {
+    routes().layer(Extension(FunctionsComeIn))
+}
+
+#[derive(Clone, Copy, Debug)]
+struct FunctionsComeIn;
 
 /// Which models a door leads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,18 +139,38 @@ pub(crate) async fn caller(parts: &Parts, app: &App) -> Result<Principal, ApiErr
         let message = "Send an API key of this server as `Authorization: Bearer …` or `x-api-key: …`.";
         return Err(ApiError::unauthorized(message));
     };
-    let principal = app.door.authenticate(Credential::ApiKey(key.trim())).await.map_err(|error| match error {
+    let key = key.trim();
+    let function = parts.extensions.get::<FunctionsComeIn>().is_some() && FunctionToken::parse(key).is_some();
+    let credential = if function { Credential::Function(key) } else { Credential::ApiKey(key) };
+    let principal = app.door.authenticate(credential).await.map_err(|error| match error {
+        IdentityError::Unauthenticated if function => {
+            ApiError::unauthorized("This function may not call models any more.")
+        }
         IdentityError::Unauthenticated => {
             ApiError::unauthorized("The API key is not known here, has run out, or was taken away.")
         }
         error => internal(&error),
     })?;
+    let principal = at_its_depth(app, principal)?;
     if principal.allows(Scope::Infer) {
         Ok(principal)
     } else {
         let message = "This API key may not run models: it lacks the scope `infer`.";
         Err(ApiError::new(StatusCode::FORBIDDEN, "invalid_request_error", message))
     }
+}
+
+/// A function calls a model on behalf of some call that it answers. One that calls itself, by whatever detour, comes to an
+/// end.
+fn at_its_depth(app: &App, mut principal: Principal) -> Result<Principal, ApiError> {
+    let Principal::User { via: Via::Function { id, depth, .. }, .. } = &mut principal else { return Ok(principal) };
+    *depth = app.functions.depth(*id);
+    if *depth < MAX_CALL_DEPTH {
+        return Ok(principal);
+    }
+    let message = format!("{MAX_CALL_DEPTH} functions have called one another as models already.");
+    let code = Some("function_call_depth".into());
+    Err(ApiError { code, ..ApiError::new(StatusCode::BAD_REQUEST, "invalid_request_error", message) })
 }
 
 /// Refuses what only the models of this machine understand, when another is asked.

@@ -31,7 +31,7 @@ pub fn application(app: App) -> Router {
 
 /// `/v1` alone, for programs that this server runs itself.
 pub fn model_routes(app: App) -> Router {
-    Router::new().merge(openai::routes()).layer(from_fn_with_state(app.clone(), trace::trace)).with_state(app)
+    Router::new().merge(openai::function_routes()).layer(from_fn_with_state(app.clone(), trace::trace)).with_state(app)
 }
 
 /// `/api/v1`, with its document.

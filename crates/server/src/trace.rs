@@ -16,11 +16,16 @@ use crate::problem::Problem;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(crate) async fn trace(State(app): State<App>, request: Request, next: Next) -> Response {
+/// What a request is called, for those who pass it on.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
+pub(crate) async fn trace(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = new_id();
     let method = request.method().clone();
     // The pattern of the route, not the path: ids and names of files stay out of the log.
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let begun = Instant::now();
     let mut response = next.run(request).await;
     let problem = response.extensions_mut().remove::<Problem>();

@@ -17,6 +17,7 @@ mod m0012_threads;
 mod m0013_summaries_and_own_parameters;
 mod m0014_functions;
 mod m0015_function_volumes;
+mod m0016_accounts_of_functions;
 
 pub(crate) struct Migrations;
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrations {
             Box::new(m0013_summaries_and_own_parameters::Migration),
             Box::new(m0014_functions::Migration),
             Box::new(m0015_function_volumes::Migration),
+            Box::new(m0016_accounts_of_functions::Migration),
         ]
     }
 }

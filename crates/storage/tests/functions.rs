@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use stoa_model::function::{
     AliasChange, AliasRoute, Canary, CodeFile, Function, FunctionProfile, HttpAccess, HttpTrigger, Language,
-    TimerProfile, TimerRun,
+    ModelAccess, TimerProfile, TimerRun,
 };
 use stoa_model::person::Role;
 use stoa_model::provider::ProviderKind;
@@ -49,6 +49,7 @@ async fn function(database: &Database, who: &Principal, name: &str) -> Function 
         template: None,
         settings: json!({ "command": ["python3", "a.py"] }),
         code: code(database, 'a').await,
+        models: ModelAccess::Off,
     };
     database.create_function(who, new, NOW).await.unwrap()
 }
@@ -178,7 +179,7 @@ on_both_engines! {
         assert_eq!(refused(database.delete_function_alias(&ann, made.id, "live").await), "the alias `live` stays");
         let next = AliasChange { version: 1, canary: None, sticky: None };
         database.put_function_alias(&ann, made.id, "next", next, NOW).await.unwrap();
-        let http = Some(HttpTrigger { access: HttpAccess::Public, alias: "next".to_owned() });
+        let http = Some(HttpTrigger { access: HttpAccess::Public, alias: "next".to_owned(), jwt: None });
         database.change_function(&ann, made.id, FunctionChange { http, ..FunctionChange::default() }, NOW).await.unwrap();
         assert_eq!(refused(database.delete_function_alias(&ann, made.id, "next").await), "the alias is in use");
     }
@@ -195,6 +196,7 @@ on_both_engines! {
             template: None,
             settings: json!({}),
             code: code(database, 'a').await,
+            models: ModelAccess::Off,
         };
         assert!(matches!(database.create_function(&bob, taken, NOW).await, Err(StorageError::Taken("name"))));
         let secret = Secret::new("x");

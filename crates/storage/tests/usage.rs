@@ -30,6 +30,7 @@ fn call(user: Option<UserId>, hours: i64, model: &str, tokens: u64, cost: Option
         user,
         api_key: None,
         generation: None,
+        function: None,
         model: model.to_owned(),
         provider: None,
         outcome: "stop".to_owned(),

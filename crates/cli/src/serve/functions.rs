@@ -7,7 +7,8 @@ use axum::Router;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use stoa_egress::{BoxedStream, Egress};
-use stoa_functions_service::{BuildOptions, FunctionService, Home, JobLimits, Options};
+use stoa_functions_service::{BuildOptions, FunctionService, Home, JobLimits, Options, Parts};
+use stoa_identity::Door;
 use stoa_model::Clock;
 use stoa_objects::Objects;
 use stoa_storage::Database;
@@ -16,12 +17,25 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 
-pub(super) fn start(
-    config: &Config,
+pub(super) fn parts(
     database: &Database,
     objects: &Objects,
     egress: &Egress,
+    door: &Door,
     clock: &Arc<dyn Clock>,
+) -> Parts {
+    Parts {
+        database: database.clone(),
+        objects: objects.clone(),
+        egress: egress.clone(),
+        door: door.clone(),
+        clock: Arc::clone(clock),
+    }
+}
+
+pub(super) fn start(
+    config: &Config,
+    parts: Parts,
     tracker: &TaskTracker,
     helpers: CancellationToken,
 ) -> anyhow::Result<FunctionService> {
@@ -41,8 +55,7 @@ pub(super) fn start(
             ..BuildOptions::default()
         },
     };
-    let (database, objects, egress) = (database.clone(), objects.clone(), egress.clone());
-    Ok(FunctionService::start(options, database, objects, egress, Arc::clone(clock), tracker, helpers))
+    Ok(FunctionService::start(options, parts, tracker, helpers))
 }
 
 /// Of the packages of one function.
@@ -51,7 +64,8 @@ const PACKAGES_BYTES: u64 = 1 << 30;
 /// What waits in the pipe in either direction.
 const PIPE_BYTES: usize = 64 * 1024;
 
-/// The server for its own functions: the protocols of models, and nothing else. They show an API key like anybody.
+/// The server for its own functions: the protocols of models, and nothing else. They show their token, or an API key like
+/// anybody.
 pub(super) struct Models {
     pub(super) routes: Router,
     pub(super) tracker: TaskTracker,

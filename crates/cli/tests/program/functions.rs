@@ -9,24 +9,24 @@ use serde_json::{Value, json};
 use crate::support::{Browser, Server};
 
 /// A function of a template, by its id.
-async fn made(owner: &Browser, name: &str, template: &str) -> String {
+pub(crate) async fn made(owner: &Browser, name: &str, template: &str) -> String {
     let made = owner.post("/api/v1/functions", json!({ "name": name, "template": template })).await;
     format!("/api/v1/functions/{}", made["id"].as_str().unwrap())
 }
 
 /// Writes a file of it.
-async fn write(owner: &Browser, function: &str, path: &str, text: &str) {
+pub(crate) async fn write(owner: &Browser, function: &str, path: &str, text: &str) {
     let revision = owner.get(function).await["revision"].clone();
     let change = json!({ "revision": revision, "changes": [{ "path": path, "text": text }] });
     let (status, _, body) = owner.send(Method::PUT, &format!("{function}/code"), Some(&change)).await;
     assert_eq!(status, StatusCode::OK, "{body}");
 }
 
-async fn publish(owner: &Browser, function: &str) -> Value {
+pub(crate) async fn publish(owner: &Browser, function: &str) -> Value {
     owner.post(&format!("{function}/versions"), json!({})).await
 }
 
-async fn call(
+pub(crate) async fn call(
     owner: &Browser,
     function: &str,
     target: &str,
@@ -42,11 +42,11 @@ async fn call(
     owner.send(Method::POST, &format!("{function}/try"), Some(&asked)).await
 }
 
-fn question(text: &str) -> Value {
+pub(crate) fn question(text: &str) -> Value {
     json!({ "messages": [{ "role": "user", "content": text }] })
 }
 
-fn said(answer: &Value) -> &str {
+pub(crate) fn said(answer: &Value) -> &str {
     answer["choices"][0]["message"]["content"].as_str().unwrap_or_default()
 }
 
@@ -357,33 +357,6 @@ async fn a_websocket_passes_both_ways() {
     drop(socket);
     let metrics = metrics(&owner, &echo, 1).await;
     assert_eq!(metrics["totals"]["errors"], 0, "on the account when it is over: {metrics}");
-    server.stop();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_agent_asks_a_model_through_the_server_with_a_key_and_not_without() {
-    let mock = stoa_mock_openai::Mock::start().await.unwrap();
-    let authority = mock.base_url().trim_start_matches("http://").split('/').next().unwrap().to_owned();
-    let directory = tempfile::tempdir().unwrap();
-    let data = directory.path().to_str().unwrap();
-    let server = Server::start(&[("STOA_DATA_DIR", data), ("STOA_EGRESS_ALLOW", &authority)]);
-    let owner = Browser::sign_in(server.address).await;
-    owner.add_mock(&mock.base_url(), "lorem-5").await;
-    for template in ["python-model-agent", "node-model-agent"] {
-        let agent = made(&owner, template, template).await;
-        let (_, _, answer) = call(&owner, &agent, "latest", "/v1/chat/completions", &question("hi")).await;
-        assert!(said(&answer).contains("add the secret STOA_API_KEY"), "{answer}");
-        let secret = json!({ "value": "stoa_wrong" });
-        owner.send(Method::PUT, &format!("{agent}/secrets/STOA_API_KEY"), Some(&secret)).await;
-        let (_, _, answer) = call(&owner, &agent, "latest", "/v1/chat/completions", &question("hi")).await;
-        assert!(said(&answer).contains("(401)"), "{answer}");
-        let key = owner.post("/api/v1/api-keys", json!({ "name": "k", "scopes": ["infer"] })).await["key"].clone();
-        owner.send(Method::PUT, &format!("{agent}/secrets/STOA_API_KEY"), Some(&json!({ "value": key }))).await;
-        let model = json!({ "value": "mock/lorem-5" });
-        owner.send(Method::PUT, &format!("{agent}/secrets/MODEL"), Some(&model)).await;
-        let (_, _, answer) = call(&owner, &agent, "latest", "/v1/chat/completions", &question("hi")).await;
-        assert_eq!(said(&answer).split_whitespace().count(), 5, "{answer}");
-    }
     server.stop();
 }
 

@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod engines;
+mod function_rights;
 mod functions;
 mod hostile_functions;
 mod killed_pulls;

@@ -1,7 +1,7 @@
 // An agent that asks a model through Stoa and passes its answer on.
 //
-// It needs an API key: make one in the settings, and keep it with the function as the secret `STOA_API_KEY`. Which model it
-// asks, the environment says in `MODEL`, and where Stoa is in `STOA_URL`: at the port that the binding `stoa` leads to it.
+// It may call models, as its settings say: therefore the environment says where Stoa is (`STOA_URL`) and what to show there
+// (`STOA_TOKEN`). OpenAI's own client finds both as well. Which model it asks, you say in `MODEL`.
 
 import { createServer, request as ask } from 'node:http';
 
@@ -10,12 +10,12 @@ const ROLE = 'You answer in one short paragraph, and you end with a question.';
 
 /** Yields the answer to a conversation, piece by piece. */
 async function* answer(messages) {
-	const key = process.env.STOA_API_KEY;
-	if (!key) {
-		yield 'I have no key yet: add the secret STOA_API_KEY to this function.';
+	const token = process.env.STOA_TOKEN;
+	if (!token) {
+		yield 'I may not call models yet: allow it in the settings of this function.';
 		return;
 	}
-	const response = await post(`${process.env.STOA_URL}/v1/chat/completions`, key, {
+	const response = await post(`${process.env.STOA_URL}/v1/chat/completions`, token, {
 		model: process.env.MODEL ?? 'local/smollm2:135m',
 		messages: [{ role: 'system', content: ROLE }, ...messages],
 		stream: true
@@ -38,8 +38,8 @@ async function* answer(messages) {
 	}
 }
 
-function post(url, key, value) {
-	const headers = { 'content-type': 'application/json', authorization: `Bearer ${key}` };
+function post(url, token, value) {
+	const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
 	return new Promise((resolve, reject) => {
 		ask(url, { method: 'POST', headers }, resolve).on('error', reject).end(JSON.stringify(value));
 	});

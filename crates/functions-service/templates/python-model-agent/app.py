@@ -1,7 +1,7 @@
 """An agent that asks a model through Stoa and passes its answer on.
 
-It needs an API key: make one in the settings, and keep it with the function as the secret `STOA_API_KEY`. Which model it
-asks, the environment says in `MODEL`, and where Stoa is in `STOA_URL`: at the port that the binding `stoa` leads to it.
+It may call models, as its settings say: therefore the environment says where Stoa is (`STOA_URL`) and what to show there
+(`STOA_TOKEN`). OpenAI's own client finds both as well. Which model it asks, you say in `MODEL`.
 """
 
 import json
@@ -17,9 +17,9 @@ ROLE = "You answer in one short paragraph, and you end with a question."
 
 def answer(messages):
     """Yields the answer to a conversation, piece by piece."""
-    key = os.environ.get("STOA_API_KEY")
-    if not key:
-        yield "I have no key yet: add the secret STOA_API_KEY to this function."
+    token = os.environ.get("STOA_TOKEN")
+    if not token:
+        yield "I may not call models yet: allow it in the settings of this function."
         return
     body = {
         "model": os.environ.get("MODEL", "local/smollm2:135m"),
@@ -29,7 +29,7 @@ def answer(messages):
     request = urllib.request.Request(
         os.environ["STOA_URL"] + "/v1/chat/completions",
         data=json.dumps(body).encode(),
-        headers={"content-type": "application/json", "authorization": f"Bearer {key}"},
+        headers={"content-type": "application/json", "authorization": f"Bearer {token}"},
     )
     try:
         with urllib.request.urlopen(request) as response:

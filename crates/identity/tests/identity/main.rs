@@ -3,6 +3,8 @@
 
 mod accounts;
 mod door;
+mod functions;
+mod key_sets;
 mod replicas;
 mod setup;
 mod sign_in;

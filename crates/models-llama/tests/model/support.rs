@@ -183,6 +183,7 @@ pub(crate) fn request(text: &str) -> CompletionRequest {
         seed: Some(7),
         form: AnswerForm::default(),
         tenant: None,
+        depth: 0,
         timers: Timers::default(),
         local: LocalOptions::default(),
     }

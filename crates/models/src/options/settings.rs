@@ -101,6 +101,7 @@ mod tests {
             seed: asked.seed,
             form: AnswerForm::default(),
             tenant: None,
+            depth: 0,
             timers: Timers::default(),
             local: asked.local,
         }

@@ -46,6 +46,7 @@ impl House {
             seed: None,
             form: AnswerForm::default(),
             tenant: None,
+            depth: 0,
             timers: Timers::default(),
             local: LocalOptions::default(),
         };

@@ -24,6 +24,7 @@ pub(crate) fn request(model: &str, message: &str) -> CompletionRequest {
         seed: None,
         form: AnswerForm::default(),
         tenant: None,
+        depth: 0,
         timers: timers(),
         local: LocalOptions::default(),
     }

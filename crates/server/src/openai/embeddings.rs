@@ -67,7 +67,7 @@ pub(super) async fn embed(State(app): State<App>, request: Request) -> Result<Re
         vectors::embed(&app, &principal, request).await.map(|made| (made.vectors, made.prompt_tokens))
     } else {
         // The name stands in the id, which is what `dispatch` looks for.
-        let request = EmbeddingRequest { model: String::new(), inputs, dimensions, timers };
+        let request = EmbeddingRequest { model: String::new(), inputs, dimensions, tenant: None, depth: 0, timers };
         let made = app.dispatch.embed(&principal, id.clone(), request).await;
         made.map(|made| (made.vectors, made.usage.prompt_tokens))
     };

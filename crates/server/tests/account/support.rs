@@ -146,10 +146,13 @@ impl House {
         };
         let functions = FunctionService::start(
             functions_options,
-            database.clone(),
-            objects.clone(),
-            egress.clone(),
-            Arc::clone(&shared),
+            stoa_functions_service::Parts {
+                database: database.clone(),
+                objects: objects.clone(),
+                egress: egress.clone(),
+                door: door.clone(),
+                clock: Arc::clone(&shared),
+            },
             &TaskTracker::new(),
             helpers.clone(),
         );

@@ -28,6 +28,11 @@ pub struct Model {
     pub access: String,
     #[sea_orm(column_type = "Text")]
     pub access_alias: String,
+    /// Whose tokens are taken, as JSON.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub access_jwt: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub models: String,
     pub provider_id: Option<Uuid>,
     #[sea_orm(column_type = "Text", nullable)]
     pub model_alias: Option<String>,

@@ -11,6 +11,8 @@ pub struct Model {
     pub user_id: Option<Uuid>,
     pub api_key_id: Option<Uuid>,
     pub generation_id: Option<Uuid>,
+    /// Which function of the user's has called.
+    pub function_id: Option<Uuid>,
     #[sea_orm(column_type = "Text")]
     pub model: String,
     pub provider_id: Option<Uuid>,

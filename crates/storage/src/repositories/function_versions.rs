@@ -7,7 +7,9 @@ use sea_orm::{
     QuerySelect,
 };
 use serde_json::Value;
-use stoa_model::function::{AliasRoute, FunctionAlias, FunctionAuthor, FunctionVersion, HttpTrigger, LIVE};
+use stoa_model::function::{
+    AliasRoute, FunctionAlias, FunctionAuthor, FunctionVersion, HttpTrigger, LIVE, ModelAccess,
+};
 use stoa_model::{FunctionId, Principal, Timestamp, UserId};
 use uuid::Uuid;
 
@@ -39,6 +41,7 @@ pub struct RunnableVersion {
     pub settings: Value,
     pub code: StoredCode,
     pub secrets: BTreeMap<String, Secret>,
+    pub models: ModelAccess,
 }
 
 impl Database {
@@ -157,6 +160,7 @@ impl Database {
             settings: from_json("functions", "settings", row.id, &settings)?,
             code: StoredCode { files: from_json("functions", "files", row.id, &files)?, digest: code },
             secrets,
+            models: from_json("functions", "models", row.id, &row.models)?,
         })
     }
 }

@@ -10,12 +10,15 @@ use sea_orm::{
 use serde_json::Value;
 use stoa_model::function::{
     CodeFile, Function, FunctionModel, FunctionProfile, HttpAccess, HttpTrigger, Language, MAX_FUNCTIONS, MAX_SECRETS,
+    ModelAccess,
 };
+use stoa_model::person::User;
 use stoa_model::{FunctionId, Principal, ProviderId, Timestamp};
 
-use crate::entities::{function_secrets, function_versions, functions, provider_models, providers};
+use crate::entities::{function_secrets, function_versions, functions, provider_models, providers, users};
 use crate::{Database, Notice, Secret, StorageError, access};
 
+use super::users::user;
 use super::{from_json, function_aliases, function_versions as versions, function_volumes, insert, to_json};
 
 /// Code that lies in the object store, claimed by [`Database::claim_blob`] and put.
@@ -33,6 +36,7 @@ pub struct NewFunction {
     pub template: Option<String>,
     pub settings: Value,
     pub code: StoredCode,
+    pub models: ModelAccess,
 }
 
 /// What changes about a function. Code and settings need the revision that they were made from.
@@ -40,6 +44,7 @@ pub struct NewFunction {
 pub struct FunctionChange {
     pub profile: Option<FunctionProfile>,
     pub http: Option<HttpTrigger>,
+    pub models: Option<ModelAccess>,
     pub settings: Option<Value>,
     pub code: Option<StoredCode>,
     pub revision: Option<i64>,
@@ -86,6 +91,8 @@ impl Database {
             secrets_revision: 0,
             access: HttpAccess::Off.as_str().to_owned(),
             access_alias: stoa_model::function::LIVE.to_owned(),
+            access_jwt: None,
+            models: to_json("functions", "models", &new.models)?,
             provider_id: None,
             model_alias: None,
             created_at: now.as_millis(),
@@ -162,10 +169,22 @@ impl Database {
             let profile = to_json("functions", "profile", &profile)?;
             update = update.col_expr(functions::Column::Profile, Expr::value(profile));
         }
-        if let Some(HttpTrigger { access, alias }) = change.http {
+        if let Some(HttpTrigger { access, alias, jwt }) = change.http {
+            let jwt = jwt.map(|jwt| to_json("functions", "access_jwt", &jwt)).transpose()?;
             update = update
+                .col_expr(functions::Column::AccessJwt, Expr::value(jwt))
                 .col_expr(functions::Column::Access, Expr::value(access.as_str()))
                 .col_expr(functions::Column::AccessAlias, Expr::value(alias));
+        }
+        if let Some(models) = change.models {
+            let old: ModelAccess = from_json("functions", "models", row.id, &row.models)?;
+            let models_text = to_json("functions", "models", &models)?;
+            update = update.col_expr(functions::Column::Models, Expr::value(models_text));
+            // Instances have a token or none; which models it is good for is looked up.
+            if (old == ModelAccess::Off) != (models == ModelAccess::Off) {
+                let next = Expr::col(functions::Column::SecretsRevision).add(1);
+                update = update.col_expr(functions::Column::SecretsRevision, next);
+            }
         }
         if let Some(settings) = change.settings {
             function_volumes::hold(&transaction, row.owner_id, &settings).await?;
@@ -271,6 +290,27 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Whose account a function is on, and which models it may call; nothing where it may call none: it is gone, has no
+    /// right to any, or its owner may not sign in.
+    pub async fn function_rights(
+        &self,
+        principal: &Principal,
+        id: FunctionId,
+    ) -> Result<Option<(User, ModelAccess)>, StorageError> {
+        if !matches!(principal, Principal::System(_)) {
+            return Err(StorageError::Forbidden);
+        }
+        let Some(row) = functions::Entity::find_by_id(id.as_uuid()).one(self.reader()).await? else { return Ok(None) };
+        let models: ModelAccess = from_json("functions", "models", row.id, &row.models)?;
+        if models == ModelAccess::Off {
+            return Ok(None);
+        }
+        let owner = users::Entity::find_by_id(row.owner_id).one(self.reader()).await?.map(user).transpose()?;
+        Ok(owner.filter(|owner| !owner.disabled).map(|owner| (owner, models)))
+    }
+}
+
 pub(super) fn visible(principal: &Principal) -> sea_orm::Select<functions::Entity> {
     functions::Entity::find().filter(access::rows(principal.functions(), functions::Column::OwnerId))
 }
@@ -301,7 +341,8 @@ pub(super) fn secret_place(id: FunctionId, name: &str) -> String {
 pub(super) fn http(row: &functions::Model) -> Result<HttpTrigger, StorageError> {
     let access =
         HttpAccess::parse(&row.access).ok_or_else(|| StorageError::inconsistent("functions", "access", row.id))?;
-    Ok(HttpTrigger { access, alias: row.access_alias.clone() })
+    let jwt = row.access_jwt.as_deref().map(|jwt| from_json("functions", "access_jwt", row.id, jwt)).transpose()?;
+    Ok(HttpTrigger { access, alias: row.access_alias.clone(), jwt })
 }
 
 fn language(row: &functions::Model) -> Result<Language, StorageError> {
@@ -351,6 +392,7 @@ async fn whole<C: ConnectionTrait>(connection: &C, row: functions::Model) -> Res
         files: from_json("functions", "files", row.id, &row.files)?,
         secrets,
         http: http(&row)?,
+        models: from_json("functions", "models", row.id, &row.models)?,
         aliases: function_aliases::of(connection, row.id).await?,
         latest_version: latest.as_ref().map(|latest| versions::number(latest.number, row.id)).transpose()?,
         changed: latest.as_ref().is_none_or(differs),

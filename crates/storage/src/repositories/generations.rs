@@ -426,6 +426,7 @@ impl Database {
                 user: Some(row.user_id.into()),
                 api_key: None,
                 generation: Some(id),
+                function: None,
                 model: row.model.clone(),
                 provider: None,
                 outcome: MessageStatus::Interrupted.as_str().to_owned(),

@@ -3,7 +3,7 @@
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
 use stoa_model::completion::Usage;
 use stoa_model::conversation::Timings;
-use stoa_model::{ApiKeyId, GenerationId, Principal, ProviderId, Timestamp, UsageId, UserId};
+use stoa_model::{ApiKeyId, FunctionId, GenerationId, Principal, ProviderId, Timestamp, UsageId, UserId};
 
 use crate::entities::usage_entries;
 use crate::{Database, StorageError};
@@ -16,6 +16,8 @@ pub struct UsageRow {
     pub user: Option<UserId>,
     pub api_key: Option<ApiKeyId>,
     pub generation: Option<GenerationId>,
+    /// Which function of the user's has called.
+    pub function: Option<FunctionId>,
     /// `slug/name`.
     pub model: String,
     pub provider: Option<ProviderId>,
@@ -44,6 +46,7 @@ pub(super) async fn insert<C: ConnectionTrait>(connection: &C, rows: &[UsageRow]
             user_id: Set(row.user.map(Into::into)),
             api_key_id: Set(row.api_key.map(Into::into)),
             generation_id: Set(row.generation.map(Into::into)),
+            function_id: Set(row.function.map(Into::into)),
             model: Set(row.model),
             provider_id: Set(row.provider.map(Into::into)),
             outcome: Set(row.outcome),

@@ -968,8 +968,8 @@ export interface paths {
 			cookie?: never;
 		};
 		/**
-		 * What instances of a function have written lately, those included that have just ended, and what was written while its
-		 *     packages were installed (as the instance `packages`).
+		 * What instances of a function have written, how it was called, and what was written while its packages were installed
+		 *     (as the instance `packages`). It is kept over restarts: of each function 32 MiB, of what is older than 14 days nothing.
 		 */
 		get: operations['function_logs'];
 		put?: never;
@@ -2330,6 +2330,7 @@ export interface components {
 		ChangeFunction: {
 			description?: string | null;
 			http?: components['schemas']['HttpTrigger'] | null;
+			models?: components['schemas']['ModelAccess'] | null;
 			/**
 			 * Format: int64
 			 * @description The one that the settings were made from; needed with them.
@@ -2544,6 +2545,7 @@ export interface components {
 		};
 		CreateFunction: {
 			description?: string;
+			models?: components['schemas']['ModelAccess'] | null;
 			/** @description 1 to 40 of a-z, 0-9 and -, beginning with a letter. In its address, and never changes. */
 			name: string;
 			/** @description Those of the template when absent. */
@@ -2763,6 +2765,8 @@ export interface components {
 			/** Format: int32 */
 			latest_version: number | null;
 			model: components['schemas']['FunctionModel'] | null;
+			/** @description Holds for all versions, at once. */
+			models: components['schemas']['ModelAccess'];
 			/** @description In its address; nobody else's is called so. */
 			name: string;
 			/**
@@ -2802,6 +2806,19 @@ export interface components {
 			reason: string | null;
 			started_at: components['schemas']['Timestamp'] | null;
 			state: components['schemas']['BuildPhase'];
+		};
+		FunctionCall: {
+			/** @description Empty where the version itself was called. */
+			alias: string;
+			/** Format: int64 */
+			ms: number;
+			/** @description The `X-Request-Id` that the function got. */
+			request_id: string;
+			/**
+			 * Format: int32
+			 * @description Absent where there was no answer.
+			 */
+			status: number | null;
 		};
 		FunctionCheck: {
 			/**
@@ -2849,20 +2866,22 @@ export interface components {
 			lines: components['schemas']['FunctionLogLine'][];
 			/**
 			 * Format: int64
-			 * @description Lines that are not kept any more.
+			 * @description Lines and calls that were not written down, in what was looked at.
 			 */
 			lost: number;
 		};
-		/** @description A line that an instance has written. */
+		/** @description A line that an instance has written, or a call that is over. */
 		FunctionLogLine: {
 			at: components['schemas']['Timestamp'];
+			call: components['schemas']['FunctionCall'] | null;
 			/** @description It was longer than is kept. */
 			cut: boolean;
 			instance: string;
 			/** Format: int64 */
 			number: number;
-			/** @description `output` or `error`. */
+			/** @description `output`, `error` or `call`. */
 			stream: string;
+			/** @description Of a call, its method and path. */
 			text: string;
 			version: string;
 		};
@@ -2968,12 +2987,13 @@ export interface components {
 		 * @description Who may call a function by its address.
 		 * @enum {string}
 		 */
-		HttpAccess: 'off' | 'key' | 'public';
+		HttpAccess: 'off' | 'key' | 'jwt' | 'public';
 		/** @description How a function is reached at `/fn/{name}/`. */
 		HttpTrigger: {
 			access: components['schemas']['HttpAccess'];
 			/** @description The alias that answers. */
 			alias: string;
+			jwt?: components['schemas']['JwtRules'] | null;
 		};
 		ImportCounts: {
 			/** Format: int64 */
@@ -3051,6 +3071,28 @@ export interface components {
 			limits: boolean;
 			/** @description A user for each instance, which is not the server's. */
 			own_user: boolean;
+		};
+		/** @description The public keys that tokens are signed with (a JWK set). */
+		JwtKeys:
+			| {
+					/** @description Where the issuer publishes them. */
+					url: string;
+			  }
+			| {
+					/** @description They themselves, at most 32 KiB of JSON. */
+					set: Record<string, never>;
+			  };
+		/** @description Which tokens (JWT) let somebody call a function. */
+		JwtRules: {
+			/** @description What stands in `aud`. */
+			audience: string;
+			/** @description Further claims, each with this value or with it in its list. At most 20. */
+			claims?: {
+				[key: string]: string;
+			};
+			/** @description Exactly what a token says in `iss`. */
+			issuer: string;
+			keys: components['schemas']['JwtKeys'];
 		};
 		/** @enum {string} */
 		Kind:
@@ -3222,6 +3264,14 @@ export interface components {
 			/** Format: int64 */
 			p95_ms: number | null;
 		};
+		/** @description Which models a function may call at the server's own address, on its owner's account and without a key of theirs. */
+		ModelAccess:
+			| 'off'
+			| 'all'
+			| {
+					/** @description Those of these that its owner may run, as `slug/name`. */
+					only: string[];
+			  };
 		/** @description What a model is doing. Sizes are in bytes. */
 		ModelActivity: {
 			/** @description What of it is on devices, and not on the processor. */
@@ -7182,6 +7232,11 @@ export interface operations {
 				after?: number;
 				/** @description Lines with this in them, whatever the case. */
 				search?: string;
+				/**
+				 * @description What belongs to this request, by the `X-Request-Id` that the function got: its call, lines that name it, and what its
+				 *     instance wrote meanwhile, if it answered no other.
+				 */
+				request?: string;
 				/** @description At most so many, the latest: 1 to 2,000, 500 when absent. */
 				limit?: number;
 			};

@@ -192,6 +192,8 @@ const known: Record<string, Known> = {
 	function_changed: { title: m.fn_problem_changed, hint: m.fn_problem_changed_hint },
 	nothing_changed: { title: m.fn_problem_nothing, hint: m.fn_problem_nothing_hint },
 	function_start_failed: { title: m.fn_problem_start, hint: m.fn_problem_start_hint, facts: true },
+	token_not_taken: { title: m.fn_problem_token, hint: m.fn_problem_token_hint, facts: true },
+	keys_unavailable: { title: m.fn_problem_keys, hint: m.fn_problem_keys_hint },
 	function_busy: { title: m.fn_problem_busy, hint: m.fn_problem_busy_hint },
 	function_timeout: { title: m.fn_problem_timeout, hint: m.fn_problem_timeout_hint, facts: true },
 	function_broken: { title: m.fn_problem_broken, hint: m.fn_problem_broken_hint, facts: true },

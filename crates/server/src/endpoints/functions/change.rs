@@ -4,8 +4,9 @@ use axum::Json as Answer;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::Value;
+use stoa_identity::jwt::KeySet;
 use stoa_model::FunctionId;
-use stoa_model::function::{Function, FunctionProfile, HttpTrigger, label};
+use stoa_model::function::{Function, FunctionProfile, HttpTrigger, JwtKeys, ModelAccess};
 use stoa_storage::FunctionChange;
 
 use super::settings;
@@ -25,6 +26,16 @@ pub(crate) struct ChangeFunction {
     /// The one that the settings were made from; needed with them.
     revision: Option<i64>,
     http: Option<HttpTrigger>,
+    /// Holds for all versions, at once.
+    models: Option<ModelAccess>,
+}
+
+fn checked(http: HttpTrigger) -> Result<HttpTrigger> {
+    let http = http.checked()?;
+    if let Some(JwtKeys::Set(set)) = http.jwt.as_ref().map(|rules| &rules.keys) {
+        KeySet::parse(set.to_string().as_bytes()).map_err(|error| Problem::field("jwt.keys", format!("{error}.")))?;
+    }
+    Ok(http)
 }
 
 /// Changes a function. What runs by an alias goes on as it was published.
@@ -47,10 +58,7 @@ pub(super) async fn change_function(
     if change.settings.is_some() && change.revision.is_none() {
         return Err(Problem::field("revision", "Settings need the revision that they were made from."));
     }
-    let http = change
-        .http
-        .map(|http| Ok::<_, Problem>(HttpTrigger { alias: label("alias", &http.alias)?, ..http }))
-        .transpose()?;
+    let http = change.http.map(checked).transpose()?;
     let profile = match (change.title, change.description) {
         (None, None) => None,
         (title, description) => {
@@ -62,8 +70,9 @@ pub(super) async fn change_function(
             Some(new.checked()?)
         }
     };
+    let models = change.models.map(ModelAccess::checked).transpose()?;
     let settings = change.settings.map(settings::checked).transpose()?;
-    let change = FunctionChange { profile, http, settings, code: None, revision: change.revision };
+    let change = FunctionChange { profile, http, models, settings, code: None, revision: change.revision };
     let changed = app.database.change_function(&principal, id, change, app.now()).await;
     Ok(Answer(changed.map_err(settings::kept)?))
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 use stoa_functions_service::{Code, Template, template};
-use stoa_model::function::{Function, FunctionProfile, Language, label};
+use stoa_model::function::{Function, FunctionProfile, Language, ModelAccess, label};
 use stoa_storage::NewFunction;
 
 use super::code::keep;
@@ -29,6 +29,8 @@ pub(crate) struct CreateFunction {
     /// Those of the template when absent.
     #[schema(value_type = Option<Object>)]
     settings: Option<Value>,
+    /// What the template needs when absent.
+    models: Option<ModelAccess>,
 }
 
 /// What a program is written in, by what runs it.
@@ -67,6 +69,10 @@ pub(super) async fn create_function(
     let settings = new.settings.or_else(|| from.map(Template::settings));
     let settings = settings.ok_or_else(|| Problem::field("settings", "Without a template, say what runs it."))?;
     let settings = settings::checked(settings)?;
+    let models = match new.models {
+        Some(models) => models.checked()?,
+        None => from.map(Template::models).unwrap_or_default(),
+    };
     let code = from.map_or_else(|| Ok(Code::default()), Template::code)?;
     let code = keep(&app, &code).await?;
     let new = NewFunction {
@@ -76,6 +82,7 @@ pub(super) async fn create_function(
         template: new.template,
         settings,
         code,
+        models,
     };
     let function = app.database.create_function(&principal, new, app.now()).await.map_err(settings::kept)?;
     Ok((StatusCode::CREATED, Answer(function)))

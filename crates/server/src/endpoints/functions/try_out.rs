@@ -1,5 +1,6 @@
 //! `POST /api/v1/functions/{id}/try`: a call by its owner, whatever the function's address is open to.
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -18,6 +19,7 @@ use super::problem::to_its_owner;
 use crate::app::App;
 use crate::extract::{Caller, Id, Json};
 use crate::problem::{Problem, ProblemBody, Result};
+use crate::trace::RequestId;
 
 /// Bytes of a call.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -66,11 +68,17 @@ pub(super) async fn try_function(
     State(app): State<App>,
     Caller(principal): Caller,
     Id(id): Id<FunctionId>,
+    Extension(RequestId(named)): Extension<RequestId>,
     Json(asked): Json<TryFunction, BODY_BYTES>,
 ) -> Result<Response> {
     app.database.function_code(&principal, id).await?;
     let request = request(&asked)?;
-    let caller = FunctionCaller { user: principal.user_id(), queue: "its owner".to_owned() };
+    let caller = FunctionCaller {
+        user: principal.user_id(),
+        queue: "its owner".to_owned(),
+        request: Some(named),
+        ..FunctionCaller::default()
+    };
     let function = app.functions.callable(&Whom::Id(id)).await.map_err(to_its_owner)?;
     let answer = app.functions.call(&function, &Target::parse(&asked.target), &caller, request).await;
     Ok(passed_on(answer.map_err(to_its_owner)?))

@@ -1,11 +1,12 @@
 // What the pages of functions ask of the server.
 import { call, client } from '$lib/api';
 import type {
-	Access,
 	Canary,
 	Change,
 	FunctionDetails,
 	FunctionSettings,
+	Http,
+	ModelAccess,
 	Sticky,
 	TimerProfile,
 	Version
@@ -34,7 +35,8 @@ export interface Edit {
 	settings?: FunctionSettings;
 	/** The one that was read; a stale one is refused. */
 	revision?: number;
-	http?: { access: Access; alias: string };
+	http?: Http;
+	models?: ModelAccess;
 }
 
 export const editFunction = (id: string, body: Edit) =>
@@ -112,6 +114,7 @@ export const listInstances = (id: string) =>
 
 export interface LogQuery {
 	instance?: string;
+	request?: string;
 	after?: number;
 	search?: string;
 	limit?: number;

@@ -16,6 +16,8 @@ export class LogTail {
 	/** Only what one instance says; of all where it is empty. */
 	instance = $state('');
 	search = $state('');
+	/** Only what belongs to this request; of all where it is empty. */
+	request = $state('');
 	readonly #id: string;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#running = false;
@@ -43,8 +45,13 @@ export class LogTail {
 	look = async (): Promise<void> => {
 		clearTimeout(this.#timer);
 		const round = ++this.#round;
-		const { instance, search } = this;
-		const query = { limit: MOST, ...(instance ? { instance } : {}), ...(search ? { search } : {}) };
+		const { instance, search, request } = this;
+		const query = {
+			limit: MOST,
+			...(instance ? { instance } : {}),
+			...(search ? { search } : {}),
+			...(request ? { request } : {})
+		};
 		try {
 			const [logs, instances] = await Promise.all([readLogs(this.#id, query), listInstances(this.#id)]);
 			if (round !== this.#round) return;

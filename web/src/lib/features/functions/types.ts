@@ -9,6 +9,19 @@ export type Alias = Schemas['FunctionAlias'];
 export type Canary = Schemas['Canary'];
 export type Sticky = Schemas['Sticky'];
 export type Access = Schemas['HttpTrigger']['access'];
+/** Whose tokens let somebody call. The document has pasted keys as an object without anything. */
+export interface JwtRules {
+	issuer: string;
+	audience: string;
+	keys: { url: string } | { set: object };
+	claims: Record<string, string>;
+}
+export interface Http {
+	access: Access;
+	alias: string;
+	jwt: JwtRules | null;
+}
+export type ModelAccess = Schemas['ModelAccess'];
 export type Instance = Schemas['FunctionInstance'];
 export type LogLine = Schemas['FunctionLogLine'];
 export type Metrics = Schemas['FunctionMetrics'];
@@ -46,7 +59,8 @@ export interface FunctionSettings {
 
 type WithSettings<T> = Omit<T, 'settings'> & { settings: FunctionSettings };
 /** A profile may lack its texts when it is sent, and has them when it comes. */
-export type FunctionDetails = WithSettings<Schemas['Function']> & Required<Schemas['FunctionProfile']>;
+export type FunctionDetails = Omit<WithSettings<Schemas['Function']>, 'http'> &
+	Required<Schemas['FunctionProfile']> & { http: Http };
 export type Version = WithSettings<Schemas['FunctionVersion']>;
 export type Timer = Schemas['FunctionTimer'];
 export type TimerProfile = Schemas['TimerProfile'];
