@@ -12,6 +12,7 @@ mod past;
 mod routing;
 mod service;
 mod templates;
+mod ticket;
 mod timers;
 mod volumes;
 mod ways;
@@ -23,12 +24,12 @@ pub use log_store::{FoundLog, LogRecord, LogSearch, Logged, LoggedCall};
 pub use metering::{ColdSums, LATENCY_BOUNDS_MS, Latencies};
 pub use routing::Target;
 pub use service::{
-    Answered, Caller, EngineStatus, FunctionService, Makers, MeteredBody, NoMakers, Options, Parts, ServiceError,
-    ServingInstance, Whom,
+    Caller, EngineStatus, FunctionService, Makers, NoMakers, Options, Parts, ServiceError, ServingInstance, Whom,
 };
 pub use stoa_functions_local::build::BuildOptions;
 pub use stoa_functions_local::{Item, ItemKind, JobLimits, JobOutcome, JobState, Listing, Measured, VolumeError};
 pub use templates::{TEMPLATES, Template, TemplateKind, Words, template};
+pub use ticket::{Answered, MeteredBody};
 pub use timers::{TimerError, next_run};
 pub use volumes::{Pieces, VolumeTrouble};
 pub use ways::{HOME, Home};

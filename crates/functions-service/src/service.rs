@@ -2,20 +2,16 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use http_body::{Frame, SizeHint};
 use stoa_egress::Egress;
-use stoa_functions::activator::{Activator, Lane, Options as ActivatorOptions, Refusal, Rejected, Served};
-use stoa_functions::{Body, Capabilities, ColdStart, Engine, Instance, RequestBody, SpecError};
+use stoa_functions::activator::{Activator, Lane, Options as ActivatorOptions, Refusal, Rejected};
+use stoa_functions::{Capabilities, Engine, Instance, RequestBody, SpecError};
 use stoa_functions_local::build::{BuildError, BuildOptions};
 use stoa_functions_local::{JobOutcome, LocalEngine, Options as EngineOptions, WayOut};
 use stoa_identity::Door;
@@ -33,9 +29,10 @@ use crate::deployments::{Deployments, Key};
 use crate::log_store::{FoundLog, LogRecord, LogSearch, LoggedCall};
 use crate::logs::{Logs, Source};
 use crate::metering::{Account, Done, Meter};
-use crate::own::{Depth, Depths};
+use crate::own::Depths;
 use crate::past::Past;
 use crate::routing::{Place, Target};
+use crate::ticket::{Asked, MeteredBody, Ticket};
 use crate::volumes::Shelf;
 use crate::ways::{Home, Ways};
 
@@ -47,8 +44,6 @@ const CHOICES: u32 = 5;
 const CARRY_EVERY: Duration = Duration::from_millis(500);
 /// How often logs are looked through for what is too old, in these.
 const SWEEP_TICKS: u32 = 7_200;
-/// Characters of the path of a call in the log.
-const MAX_LOGGED_PATH: usize = 500;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 /// Of idle instances, every so often.
@@ -398,30 +393,15 @@ impl FunctionService {
         if let Ok(name) = HeaderValue::from_str(&named) {
             request.headers_mut().insert(REQUEST_ID, name);
         }
-        let asked = Asked {
-            request: named,
-            method: request.method().to_string(),
-            path: request.uri().path().chars().take(MAX_LOGGED_PATH).collect(),
-        };
+        let asked = Asked::of(&request, named);
         let depth = Arc::new(self.shared.depths.enter(function.id, caller.depth));
         for _ in 0..CHOICES {
             let (version, alias) = place.version(target, &function)?;
             let account = Account { function: function.id, version, alias, caller: caller.user };
-            let ticket = Ticket {
-                service: self.clone(),
-                account,
-                begun,
-                cold: None,
-                failed: true,
-                forgotten: false,
-                _depth: Arc::clone(&depth),
-                asked: asked.clone(),
-                status: None,
-                instance: None,
-            };
+            let ticket = Ticket::new(self.clone(), account, begun, Arc::clone(&depth), asked.clone());
             let lane = self.lane(&function, version).await?;
             match lane.call(&caller.queue, request).await {
-                Ok(response) => return Ok(answered(response, version, ticket)),
+                Ok(response) => return Ok(ticket.answered(response, version)),
                 Err(rejected) => match *rejected {
                     // Another one is served in its place now, and the request has gone nowhere.
                     Rejected { refusal: Refusal::Retired, request: Some(unsent) } => {
@@ -434,6 +414,19 @@ impl FunctionService {
             function = self.read_callable(&Whom::Id(function.id)).await?;
         }
         Err(Refusal::Retired.into())
+    }
+
+    /// Writes a call down.
+    pub(crate) fn call_is_over(
+        &self,
+        account: Account,
+        done: Done,
+        instance: Option<&stoa_functions::InstanceId>,
+        call: LoggedCall,
+    ) {
+        let now = self.shared.clock.now();
+        self.shared.logs.call(account.function, account.version, instance, call, now);
+        self.shared.meter.call(account, done, now);
     }
 
     /// Past what is known.
@@ -715,106 +708,5 @@ async fn follow(
             Ok(_) => Ok(Vec::new()),
             Err(RecvError::Closed) => return,
         };
-    }
-}
-
-fn answered(response: Response<Body>, version: Option<u32>, mut ticket: Ticket) -> Response<MeteredBody> {
-    let served = response.extensions().get::<Served>().cloned();
-    ticket.cold = served.as_ref().and_then(|served| served.cold_start);
-    ticket.failed = response.status().is_server_error();
-    ticket.status = Some(response.status().as_u16());
-    ticket.instance = served.as_ref().map(|served| served.instance.clone());
-    let mut response = response.map(|body| MeteredBody { body, ticket: Some(ticket) });
-    response.extensions_mut().insert(Answered { version, served });
-    response
-}
-
-/// Who answered: an extension of every answer.
-#[derive(Clone, Debug)]
-pub struct Answered {
-    /// None for what is no version yet.
-    pub version: Option<u32>,
-    pub served: Option<Served>,
-}
-
-/// Writes a call down when it is over, however that comes.
-struct Ticket {
-    service: FunctionService,
-    account: Account,
-    begun: Instant,
-    cold: Option<ColdStart>,
-    failed: bool,
-    forgotten: bool,
-    _depth: Arc<Depth>,
-    asked: Asked,
-    status: Option<u16>,
-    instance: Option<stoa_functions::InstanceId>,
-}
-
-/// What a call is called by in the log.
-#[derive(Clone, Debug)]
-struct Asked {
-    request: String,
-    method: String,
-    path: String,
-}
-
-impl Ticket {
-    /// The call is not over, but begun anew.
-    fn forget(mut self) {
-        self.forgotten = true;
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if self.forgotten {
-            return;
-        }
-        let done = Done { failed: self.failed, duration: self.begun.elapsed(), cold: self.cold };
-        let Shared { meter, logs, clock, .. } = &*self.service.shared;
-        let Asked { request, method, path } = self.asked.clone();
-        let ms = u64::try_from(done.duration.as_millis()).unwrap_or(u64::MAX);
-        let alias = self.account.alias.clone();
-        let call = LoggedCall { number: 0, request, method, path, status: self.status, ms, alias };
-        logs.call(self.account.function, self.account.version, self.instance.as_ref(), call, clock.now());
-        meter.call(self.account.clone(), done, clock.now());
-    }
-}
-
-/// The body of an answer, on the account until it is over.
-pub struct MeteredBody {
-    body: Body,
-    ticket: Option<Ticket>,
-}
-
-impl http_body::Body for MeteredBody {
-    type Data = Bytes;
-    type Error = stoa_functions::CallError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        match &polled {
-            Poll::Ready(None) => self.ticket = None,
-            Poll::Ready(Some(Err(_))) => {
-                if let Some(ticket) = &mut self.ticket {
-                    ticket.failed = true;
-                }
-                self.ticket = None;
-            }
-            _ => {}
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
