@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from './expect.mjs';
-import { until, views } from './harness.mjs';
+import { owner, until, views } from './harness.mjs';
 import { accessible, api, complete, composer, enter, picture, says, send } from './page.mjs';
 
 const LATE = 30_000;
@@ -137,6 +137,8 @@ const walk = (view) => async (all) => {
 	const second = rows.filter({ hasText: 'live' }).filter({ hasText: 'Version 2' });
 	await second.waitFor({ timeout: LATE });
 	expect(/\d+(?:\.\d)?\s?%/.test(await second.innerText())).equals(true, 'the share of version 2');
+	const people = page.getByRole('table', { name: 'By person' }).getByRole('row');
+	await people.filter({ hasText: owner.name }).getByText('$').waitFor();
 	await accessible(page, `the metrics of a function, ${view}`);
 	await picture(page, `function metrics ${view}`);
 

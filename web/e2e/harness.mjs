@@ -74,6 +74,7 @@ class Server {
 			STOA_DRAIN_SECONDS: '1',
 			// Nothing listens there, and nobody has allowed it: no test asks the internet.
 			STOA_MODEL_SEARCH_URL: 'http://127.0.0.1:9',
+			STOA_FUNCTION_PRICE_CPU_SECOND: '0.000024',
 			STOA_PIP_INDEX: `http://127.0.0.1:${indexPort}/simple`,
 			STOA_LOG: process.env.STOA_LOG ?? 'warn'
 		};

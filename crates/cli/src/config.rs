@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reading::Reader;
-use stoa_functions_service::Makers;
+use stoa_functions_service::{Dollars, Makers};
 use stoa_models::{DeviceChoice, MemoryBound};
+
+const DOLLARS: &str = "dollars, such as `0.000024`";
 
 pub(crate) use reading::ConfigError;
 pub(crate) use registries::registry_options;
@@ -91,6 +93,13 @@ settings! {
         "How many interpreters of each kind (Python, Node.js) wait in their sandboxes for the next function that starts.";
     FUNCTIONS_PREPARED: "functions_prepared", "STOA_FUNCTIONS_PREPARED", "32", false,
         "How many interpreters, of all functions together, may wait with the packages of the function that they are for.";
+    FUNCTION_PRICE_CPU_SECOND: "function_price_cpu_second", "STOA_FUNCTION_PRICE_CPU_SECOND", "0", false,
+        "What one processor that is set aside for a function for a second costs, in dollars, such as `0.000024`. Where no price \
+         is set, nothing is said of costs.";
+    FUNCTION_PRICE_GB_SECOND: "function_price_gb_second", "STOA_FUNCTION_PRICE_GB_SECOND", "0", false,
+        "What one GB of memory that is kept for a function for a second costs, in dollars.";
+    FUNCTION_PRICE_MILLION_CALLS: "function_price_million_calls", "STOA_FUNCTION_PRICE_MILLION_CALLS", "0", false,
+        "What a million calls of functions cost, in dollars.";
     PIP_INDEX: "pip_index", "STOA_PIP_INDEX", "", true,
         "The index that functions' Python packages are installed from, such as `https://index.example/simple`; pip's own when \
          absent.";
@@ -199,6 +208,9 @@ pub(crate) struct Config {
     pub(crate) function_runtimes: Vec<PathBuf>,
     pub(crate) functions_waiting: usize,
     pub(crate) functions_prepared: usize,
+    pub(crate) function_price_cpu_second: Dollars,
+    pub(crate) function_price_gb_second: Dollars,
+    pub(crate) function_price_million_calls: Dollars,
     pub(crate) pip_index: Option<String>,
     pub(crate) npm_registry: Option<String>,
     pub(crate) build_hosts: Vec<String>,
@@ -279,6 +291,9 @@ impl Config {
             function_runtimes: reader.list(&FUNCTION_RUNTIMES)?.into_iter().map(PathBuf::from).collect(),
             functions_waiting: reader.parse(&FUNCTIONS_WAITING, "a number")?,
             functions_prepared: reader.parse(&FUNCTIONS_PREPARED, "a number")?,
+            function_price_cpu_second: reader.parse(&FUNCTION_PRICE_CPU_SECOND, DOLLARS)?,
+            function_price_gb_second: reader.parse(&FUNCTION_PRICE_GB_SECOND, DOLLARS)?,
+            function_price_million_calls: reader.parse(&FUNCTION_PRICE_MILLION_CALLS, DOLLARS)?,
             pip_index: reader.text(&PIP_INDEX)?,
             npm_registry: reader.text(&NPM_REGISTRY)?,
             build_hosts: reader.list(&BUILD_HOSTS)?,

@@ -9,6 +9,7 @@ mod logs;
 mod metering;
 mod own;
 mod past;
+mod prices;
 mod routing;
 mod service;
 mod templates;
@@ -22,6 +23,7 @@ pub use code::{Code, CodeError, Entry, version_digest};
 pub use inside::{InsideFunctions, base_url};
 pub use log_store::{FoundLog, LogRecord, LogSearch, Logged, LoggedCall};
 pub use metering::{ColdSums, LATENCY_BOUNDS_MS, Latencies};
+pub use prices::{Dollars, NoDollars, Prices};
 pub use routing::Target;
 pub use service::{
     Caller, EngineStatus, FunctionService, Makers, NoMakers, Options, Parts, ServiceError, ServingInstance, Whom,

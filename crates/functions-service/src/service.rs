@@ -31,6 +31,7 @@ use crate::logs::{Logs, Source};
 use crate::metering::{Account, Done, Meter};
 use crate::own::Depths;
 use crate::past::Past;
+use crate::prices::Prices;
 use crate::routing::{Place, Target};
 use crate::ticket::{Asked, MeteredBody, Ticket};
 use crate::volumes::Shelf;
@@ -93,6 +94,7 @@ pub struct Options {
     pub prepared: usize,
     /// How packages are installed.
     pub builds: BuildOptions,
+    pub prices: Prices,
 }
 
 /// What the service is built on.
@@ -253,6 +255,10 @@ impl FunctionService {
     pub fn set_home(&self, home: Arc<dyn Home>) {
         // Whoever says it twice has said the same.
         let _ = self.shared.ways.home.set(home);
+    }
+
+    pub fn prices(&self) -> Prices {
+        self.shared.options.prices
     }
 
     pub fn may_make(&self, principal: &Principal) -> bool {

@@ -30,7 +30,7 @@ pub use repositories::context::History;
 pub use repositories::conversations::{ConversationChange, ConversationFilter, NewConversation};
 pub use repositories::files::{FileLimits, NewFile, StoredFile};
 pub use repositories::function_timers::DueTimer;
-pub use repositories::function_usage::FunctionUsage;
+pub use repositories::function_usage::{FunctionUsage, UsageCursor};
 pub use repositories::function_versions::{CallableFunction, RunnableVersion};
 pub use repositories::function_volumes::{NewVolume, RemovedVolume, VolumeChange};
 pub use repositories::functions::{FunctionChange, FunctionLine, NewFunction, StoredCode};

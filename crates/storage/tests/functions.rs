@@ -212,7 +212,8 @@ on_both_engines! {
             database.put_function_secret(&bob, id, "TOKEN", &secret).await,
             database.delete_function_secret(&bob, id, "TOKEN").await,
             database.set_function_model(&bob, id, None).await,
-            database.function_usage(&bob, id, NOW).await.map(|_| ()),
+            database.function_usage(&bob, id, NOW, None).await.map(|_| ()),
+            database.function_callers(&bob, id, []).await.map(|_| ()),
             database.function_timers(&bob, id).await.map(|_| ()),
             database.delete_function(&bob, id).await,
         ];
@@ -282,11 +283,32 @@ on_both_engines! {
         for rows in [vec![row(one, 2)], vec![row(one, 3), row(other, 4)], vec![row(one, 3)]] {
             database.record_function_usage(&SYSTEM, &rows).await.unwrap();
         }
-        let mut calls: Vec<_> = database.function_usage(&ann, made.id, NOW).await.unwrap().iter().map(|row| row.calls).collect();
+        let (rows, next) = database.function_usage(&ann, made.id, NOW, None).await.unwrap();
+        let mut calls: Vec<_> = rows.iter().map(|row| row.calls).collect();
         calls.sort_unstable();
-        assert_eq!(calls, [3, 4]);
-        assert!(database.function_usage(&ann, made.id, NOW.plus(Duration::from_millis(1))).await.unwrap().is_empty());
+        assert_eq!((calls, next.is_none()), (vec![3, 4], true));
+        let later = NOW.plus(Duration::from_millis(1));
+        assert!(database.function_usage(&ann, made.id, later, None).await.unwrap().0.is_empty());
         assert!(matches!(database.record_function_usage(&ann, &[]).await, Err(StorageError::Forbidden)));
+        // However many minutes there are, all of them are read, and none twice.
+        let minutes = 0..6_000_u64;
+        let at = |minute: u64| FunctionUsage { minute: NOW.plus(Duration::from_mins(minute + 1)), ..row(one, 1) };
+        for some in minutes.clone().collect::<Vec<_>>().chunks(1_000) {
+            let rows: Vec<_> = some.iter().map(|minute| at(*minute)).collect();
+            database.record_function_usage(&SYSTEM, &rows).await.unwrap();
+        }
+        let (mut read, mut from) = (Vec::new(), None);
+        loop {
+            let (rows, next) = database.function_usage(&ann, made.id, later, from).await.unwrap();
+            read.extend(rows.iter().map(|row| row.minute));
+            from = next;
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(read, minutes.map(|minute| at(minute).minute).collect::<Vec<_>>());
+        let names = database.function_callers(&ann, made.id, ann.user_id()).await.unwrap();
+        assert_eq!(names.len(), 1);
         database.delete_function(&ann, made.id).await.unwrap();
         // Its last minute comes too late, and harms nobody.
         database.record_function_usage(&SYSTEM, &[row(one, 9)]).await.unwrap();

@@ -7,7 +7,7 @@ use axum::Router;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use stoa_egress::{BoxedStream, Egress};
-use stoa_functions_service::{BuildOptions, FunctionService, Home, JobLimits, Options, Parts};
+use stoa_functions_service::{BuildOptions, FunctionService, Home, JobLimits, Options, Parts, Prices};
 use stoa_identity::Door;
 use stoa_model::Clock;
 use stoa_objects::Objects;
@@ -47,6 +47,11 @@ pub(super) fn start(
         runtimes: config.function_runtimes.clone(),
         waiting: config.functions_waiting,
         prepared: config.functions_prepared,
+        prices: Prices {
+            cpu_second: config.function_price_cpu_second,
+            gb_second: config.function_price_gb_second,
+            million_calls: config.function_price_million_calls,
+        },
         builds: BuildOptions {
             pip_index: config.pip_index.clone(),
             npm_registry: config.npm_registry.clone(),

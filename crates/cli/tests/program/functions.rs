@@ -617,7 +617,7 @@ async fn one_is_ready(owner: &Browser, function: &str) {
 
 /// Reads and writes files where its path says, within what it is given: `/read/PATH`, `/write/PATH` and `/fill/PATH`.
 const FILES: &str = r#"
-import os
+import os, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Files(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -634,6 +634,8 @@ class Files(BaseHTTPRequestHandler):
                 with open("/" + path, "wb") as file:
                     for _ in range(400):
                         file.write(bytes(1 << 20))
+                # A disk may be faster than anybody looks.
+                time.sleep(60)
                 body = b"filled"
             status = 200
         except OSError as error:

@@ -142,6 +142,7 @@ impl House {
             runtimes: Vec::new(),
             waiting: 0,
             prepared: 0,
+            prices: stoa_functions_service::Prices::default(),
             builds: BuildOptions::default(),
         };
         let functions = FunctionService::start(

@@ -1,5 +1,7 @@
 //! What functions took, by the minute: each server adds up its own rows and writes the sums, as often as it likes.
 
+use std::collections::HashMap;
+
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
@@ -7,13 +9,18 @@ use stoa_model::{FunctionId, InstanceId, Principal, Timestamp, UserId};
 use uuid::Uuid;
 
 use crate::entities::function_usage::{self, Column};
+use crate::entities::users;
 use crate::{Database, StorageError};
 
 use super::functions::find;
 use super::{from_json, to_json};
 
-/// Rows of one look.
-const MOST_ROWS: u64 = 100_000;
+/// Rows of one page.
+const ROWS: u64 = 5_000;
+
+/// Where the next page begins.
+#[derive(Clone, Copy, Debug)]
+pub struct UsageCursor(u64);
 
 /// One minute of one server: how often a version was called through an alias by somebody, and what that took.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,22 +85,50 @@ impl Database {
         Ok(())
     }
 
-    /// The minutes of a function since then, the oldest first. Of very many, the latest 100,000.
+    /// The minutes of a function since then, a page of them, the oldest first, and where the next page begins. What is
+    /// written meanwhile comes at the end, or in its place with other sums.
     pub async fn function_usage(
         &self,
         principal: &Principal,
         id: FunctionId,
         since: Timestamp,
-    ) -> Result<Vec<FunctionUsage>, StorageError> {
+        from: Option<UsageCursor>,
+    ) -> Result<(Vec<FunctionUsage>, Option<UsageCursor>), StorageError> {
         find(self.reader(), principal, id).await?;
+        let offset = from.map_or(0, |UsageCursor(offset)| offset);
         let rows = function_usage::Entity::find()
             .filter(Column::FunctionId.eq(id.as_uuid()))
             .filter(Column::Minute.gte(since.as_millis()))
-            .order_by_desc(Column::Minute)
-            .limit(MOST_ROWS)
+            .order_by_asc(Column::Minute)
+            .order_by_asc(Column::Version)
+            .order_by_asc(Column::Alias)
+            .order_by_asc(Column::Caller)
+            .order_by_asc(Column::Server)
+            .offset(offset)
+            .limit(ROWS)
             .all(self.reader())
             .await?;
-        rows.into_iter().rev().map(usage).collect()
+        let read = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let next = (read == ROWS).then_some(UsageCursor(offset.saturating_add(read)));
+        Ok((rows.into_iter().map(usage).collect::<Result<_, _>>()?, next))
+    }
+
+    /// What those who called a function call themselves.
+    pub async fn function_callers(
+        &self,
+        principal: &Principal,
+        id: FunctionId,
+        callers: impl IntoIterator<Item = UserId>,
+    ) -> Result<HashMap<UserId, String>, StorageError> {
+        find(self.reader(), principal, id).await?;
+        let rows: Vec<(Uuid, String)> = users::Entity::find()
+            .select_only()
+            .columns([users::Column::Id, users::Column::Name])
+            .filter(users::Column::Id.is_in(callers.into_iter().map(|caller| caller.as_uuid())))
+            .into_tuple()
+            .all(self.reader())
+            .await?;
+        Ok(rows.into_iter().map(|(id, name)| (id.into(), name)).collect())
     }
 }
 
