@@ -85,6 +85,7 @@ const shared = (view) => async (all) => {
 	await accessible(user, `an assistant of somebody else's, ${view}`);
 	await picture(user, `assistants shared ${view}`);
 	await user.getByRole('button', { name: `Actions for ${name}` }).click();
+	await user.getByRole('menuitem').first().waitFor();
 	const entries = await user.getByRole('menuitem').allInnerTexts();
 	expect(entries.map((text) => text.trim())).equals(['Its conversations', 'Move to a folder…']);
 	await user.keyboard.press('Escape');
