@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn a_cost_is_the_sum_of_what_has_a_price() {
-        let prices = Prices { cpu_second: Dollars(24_000), gb_second: Dollars(2_500), million_calls: Dollars(400_000_000) };
+        let prices =
+            Prices { cpu_second: Dollars(24_000), gb_second: Dollars(2_500), million_calls: Dollars(400_000_000) };
         // Two seconds of a processor, four of a GB, three calls.
         assert_eq!(prices.cost(2_000_000, 4_096_000, 3), Some(48_000 + 10_000 + 1_200));
         assert_eq!(Prices::default().cost(2_000_000, 4_096_000, 3), None);

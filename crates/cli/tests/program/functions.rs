@@ -615,7 +615,8 @@ async fn one_is_ready(owner: &Browser, function: &str) {
     }
 }
 
-/// Reads and writes files where its path says, within what it is given: `/read/PATH`, `/write/PATH` and `/fill/PATH`.
+/// Reads and writes files where its path says, within what it is given: `/read/PATH`, `/write/PATH`, `/fill/PATH` and, to stay in the midst of
+/// it, `/flood/PATH`.
 const FILES: &str = r#"
 import os, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -635,7 +636,7 @@ class Files(BaseHTTPRequestHandler):
                     for _ in range(400):
                         file.write(bytes(1 << 20))
                 # A disk may be faster than anybody looks.
-                time.sleep(60)
+                time.sleep(60 if what == "flood" else 0)
                 body = b"filled"
             status = 200
         except OSError as error:
@@ -707,7 +708,7 @@ async fn functions_of_one_person_share_a_volume_which_leads_nowhere_else_and_end
 
     // A version takes its volumes along, and the call that fills one is told why it has no answer.
     publish(&owner, &writer).await;
-    let (status, problem) = get(&writer, "live", "/fill/data/large").await;
+    let (status, problem) = get(&writer, "live", "/flood/data/large").await;
     assert_eq!((status, problem["code"].as_str()), (507, Some("volume_full")), "{problem}");
     assert!(problem["hint"].as_str().unwrap().contains("of 128 MiB"), "{problem}");
     let log = owner.get(&format!("{writer}/logs?search=is%20full")).await;

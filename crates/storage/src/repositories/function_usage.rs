@@ -124,7 +124,7 @@ impl Database {
         let rows: Vec<(Uuid, String)> = users::Entity::find()
             .select_only()
             .columns([users::Column::Id, users::Column::Name])
-            .filter(users::Column::Id.is_in(callers.into_iter().map(|caller| caller.as_uuid())))
+            .filter(users::Column::Id.is_in(callers.into_iter().map(UserId::as_uuid)))
             .into_tuple()
             .all(self.reader())
             .await?;

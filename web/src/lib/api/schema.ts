@@ -2307,6 +2307,16 @@ export interface components {
 			project_id?: components['schemas']['ProjectId'] | null;
 			remove_tags?: string[];
 		};
+		/** @description What somebody's calls took: their part, by how long they took, of what their versions did. */
+		CallerShare: components['schemas']['Taken'] & {
+			/** Format: int64 */
+			calls: number;
+			/** Format: int64 */
+			errors: number;
+			name: string | null;
+			user_id: components['schemas']['UserId'] | null;
+			who: components['schemas']['Who'];
+		};
 		/** @description A version that is tried on some. */
 		Canary: {
 			/**
@@ -2887,6 +2897,7 @@ export interface components {
 		};
 		/** @description What a function did and took. */
 		FunctionMetrics: {
+			by_caller: components['schemas']['CallerShare'][];
 			by_version: components['schemas']['VersionShare'][];
 			cold: components['schemas']['ColdAverages'];
 			/** @description Those with calls, the oldest first. */
@@ -3247,6 +3258,11 @@ export interface components {
 			calls: number;
 			/** Format: int64 */
 			cold_starts: number;
+			/**
+			 * Format: int64
+			 * @description In billionths of a dollar; none where nothing has a price.
+			 */
+			cost: number | null;
 			/**
 			 * Format: double
 			 * @description Processors that were set aside while instances had something to do, in seconds.
@@ -4003,6 +4019,17 @@ export interface components {
 		TagList: {
 			items: components['schemas']['TagCount'][];
 		};
+		Taken: {
+			/**
+			 * Format: int64
+			 * @description In billionths of a dollar; none where nothing has a price.
+			 */
+			cost: number | null;
+			/** Format: double */
+			cpu_seconds: number;
+			/** Format: double */
+			gb_seconds: number;
+		};
 		Template: {
 			description: components['schemas']['Words'];
 			id: string;
@@ -4287,7 +4314,7 @@ export interface components {
 		 */
 		VariableKind: 'text' | 'multiline' | 'number' | 'select';
 		/** @description How the calls of an alias went to its versions. */
-		VersionShare: {
+		VersionShare: components['schemas']['Taken'] & {
 			alias: string;
 			/** Format: int64 */
 			calls: number;
@@ -4338,6 +4365,8 @@ export interface components {
 			 */
 			used_bytes: number | null;
 		};
+		/** @enum {string} */
+		Who: 'person' | 'nobody' | 'others';
 		/** @enum {string} */
 		Why:
 			| 'unreadable'

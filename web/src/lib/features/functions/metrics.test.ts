@@ -49,7 +49,10 @@ describe('what a function was asked', () => {
 			alias,
 			calls,
 			errors: 0,
-			share: 0
+			share: 0,
+			cpu_seconds: 0,
+			gb_seconds: 0,
+			cost: null
 		});
 		const split = shares([
 			row('latest', '', 5),
