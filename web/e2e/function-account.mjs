@@ -102,6 +102,20 @@ const tokens = (view) => async (all) => {
 	await until('the rules to be shown again', LATE, async () =>
 		(await page.getByRole('textbox', { name: 'Keys (JWKS)' }).inputValue()).includes(key)
 	);
+	await access.getByRole('radio', { name: 'Nobody' }).check({ force: true });
+	await until('nobody to be let in from outside', LATE, async () => {
+		return (await api(page, all, 'GET', `/functions/${id}`)).http.access === 'off';
+	});
+	const inside = page.getByRole('switch', { name: 'Other functions of mine' });
+	await inside.click();
+	await page.getByText(/^http:\/\/stoa\.internal\/fn\/guarded-/).waitFor();
+	await until('other functions to be let in', LATE, async () => {
+		const { http } = await api(page, all, 'GET', `/functions/${id}`);
+		return http.inside && http.access === 'off';
+	});
+	await inside.scrollIntoViewIfNeeded();
+	await accessible(page, `other functions that call it, ${view}`);
+	await picture(page, `function inside ${view}`);
 	await api(page, all, 'DELETE', `/functions/${id}`);
 };
 

@@ -110,8 +110,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(listener) = ollama_listener {
         ollama::serve(listener, app.clone(), config.ollama_hosts.clone(), stop.clone(), &tracker);
     }
-    let routes = stoa_server::model_routes(app.clone());
-    functions.set_home(Arc::new(functions::Models { routes, tracker: tracker.clone() }));
+    let routes = stoa_server::routes_for_functions(app.clone());
+    functions.set_home(Arc::new(functions::ForFunctions { routes, tracker: tracker.clone() }));
     let service = stoa_server::application(app).map_request(bounded);
 
     let serving = tracker.spawn(listener.serve(service, stop.clone(), tracker.clone()));

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::groups::{Groups, Kind};
 use crate::leftovers::Home;
+use crate::obstacles;
 use crate::options::Options;
 use crate::sandbox::{MakeError, Request, Sandbox};
 use crate::users::Users;
@@ -38,8 +39,12 @@ pub enum StartError {
     Spawner(#[source] io::Error),
     #[error("the control groups cannot be looked at")]
     Groups(#[source] io::Error),
-    #[error("no sandbox can be made on this machine: {detail}")]
-    Sandbox { detail: String },
+    #[error("no sandbox can be made on this machine: {detail}{}", told(.obstacles))]
+    Sandbox { detail: String, obstacles: Vec<&'static str> },
+}
+
+fn told(obstacles: &[&str]) -> String {
+    obstacles.iter().map(|obstacle| format!("; {obstacle}")).collect()
 }
 
 pub(crate) struct Host {
@@ -103,7 +108,10 @@ impl Host {
             prepared,
             seats_out,
         });
-        let landlock = host.try_sandbox().await.map_err(|error| StartError::Sandbox { detail: error.to_string() })?;
+        let landlock = host.try_sandbox().await.map_err(|error| {
+            let (detail, obstacles) = (error.to_string(), obstacles::found());
+            StartError::Sandbox { detail, obstacles }
+        })?;
         let capabilities = host.capabilities(landlock);
         Ok((host, capabilities))
     }

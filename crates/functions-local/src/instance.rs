@@ -46,6 +46,9 @@ pub(crate) struct Handle {
 /// interpreter compiles what it has not run before, belongs to the start.
 const BOOST: Duration = Duration::from_millis(250);
 
+/// How long one that is ready has the machine before others are made that will wait.
+const TO_ANSWER: Duration = Duration::from_millis(50);
+
 /// A server may close a connection on which nothing comes, and does so after seconds.
 const FIRST_IS_FRESH: Duration = Duration::from_secs(1);
 
@@ -189,9 +192,13 @@ impl Handle {
             () = limit => Err(StopReason::StartTimeout),
         };
         drop(turn);
-        // Not before, as that would take from what this start needs.
-        prepared.fill();
-        pool.fill();
+        let (prepared, pool) = (Arc::clone(prepared), Arc::clone(pool));
+        self.host.tracker.spawn(async move {
+            // Not before it has answered, as that would take from what it needs.
+            tokio::time::sleep(TO_ANSWER).await;
+            prepared.fill();
+            pool.fill();
+        });
         if let Err(reason) = started {
             return reason;
         }

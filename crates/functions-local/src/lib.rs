@@ -13,6 +13,7 @@ mod interpreter;
 mod jobs;
 mod leftovers;
 mod measuring;
+mod obstacles;
 mod options;
 mod output;
 mod pool;

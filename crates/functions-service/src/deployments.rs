@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 
 use crate::builds::{Builds, lay_over};
 use crate::code::Code;
-use crate::own::give_models;
+use crate::own::{asks_for_the_way, give_the_way};
 use crate::service::{FunctionService, ServiceError};
 
 /// Which code and settings run, and with which secrets.
@@ -58,7 +58,7 @@ pub(crate) struct Deployments {
     database: Database,
     objects: Objects,
     door: Door,
-    /// Of what is served and may call models.
+    /// Of what is served and has the way to this server.
     passes: Mutex<HashMap<VersionId, FunctionPass>>,
     builds: Arc<Builds>,
     /// Nothing in it need be kept.
@@ -105,8 +105,13 @@ impl Deployments {
     ) -> Result<Arc<Lane>, ServiceError> {
         let runnable =
             self.database.runnable_version(&Principal::System("functions"), key.function, key.version).await?;
-        let pass = (runnable.models != ModelAccess::Off).then(|| self.door.admit_function(key.function));
-        let spec = Arc::new(spec(&runnable, pass.as_ref())?);
+        let mut draft = draft(&runnable)?;
+        let models = runnable.models != ModelAccess::Off;
+        let pass = (models || asks_for_the_way(&draft)).then(|| self.door.admit_function(key.function));
+        if let Some(pass) = &pass {
+            give_the_way(&mut draft, pass.token(), models);
+        }
+        let spec = Arc::new(Spec::try_from(draft).map_err(ServiceError::Spec)?);
         let volumes = service.volumes_of(owner, &spec).await?;
         let code = self.materialise(engine, key.function, &runnable).await?;
         let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
@@ -192,16 +197,13 @@ impl Deployments {
     }
 }
 
-/// What the version asks for, with the secrets in its environment, and the way to models if it has a pass.
-pub(crate) fn spec(runnable: &RunnableVersion, pass: Option<&FunctionPass>) -> Result<Spec, ServiceError> {
+/// What the version asks for, with the secrets in its environment.
+pub(crate) fn draft(runnable: &RunnableVersion) -> Result<Draft, ServiceError> {
     let draft = serde_json::from_value::<Draft>(runnable.settings.clone());
     let mut draft = draft.map_err(|error| ServiceError::Internal(error.to_string()))?;
     let secrets = runnable.secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().to_owned()));
     draft.environment.extend(secrets);
-    if let Some(pass) = pass {
-        give_models(&mut draft, pass.token());
-    }
-    Spec::try_from(draft).map_err(ServiceError::Spec)
+    Ok(draft)
 }
 
 fn write(code: &Code, packages: &[PathBuf], making: &Path, finished: &Path) -> Result<(), ServiceError> {

@@ -4,6 +4,7 @@ mod builds;
 mod code;
 mod deployments;
 mod inside;
+mod journal;
 mod log_store;
 mod logs;
 mod metering;

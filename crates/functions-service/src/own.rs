@@ -1,4 +1,4 @@
-//! What a function gets of this server's: the way to its models and the token for it, and how deep functions call one another.
+//! What a function gets of this server's: the way to it and the token for it, and how deep functions call one another.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,11 +15,20 @@ const NAMES: [&str; 3] = ["stoa", "stoa-models", "stoa-internal"];
 /// Where the server is at the function's own address, or at the next port that is free.
 pub(crate) const LOCAL_PORT: u16 = 3210;
 
-/// Adds the way to the models of this server, unless there is one, and says in the environment where it is and what to
-/// show there. What the function's owner has set stays; whoever has set one half of what OpenAI's clients read means another
-/// server, which gets no token of ours.
-pub(crate) fn give_models(draft: &mut Draft, token: &FunctionToken) {
-    let bound = draft.bindings.iter().find(|binding| binding.host == HOME && binding.port == HOME_PORT);
+/// Whether the function asks for the way to this server by itself.
+pub(crate) fn asks_for_the_way(draft: &Draft) -> bool {
+    draft.bindings.iter().any(is_the_way)
+}
+
+fn is_the_way(binding: &Binding) -> bool {
+    binding.host == HOME && binding.port == HOME_PORT
+}
+
+/// Adds the way to this server, unless there is one, and says in the environment where it is and what to show there, to the
+/// clients of OpenAI as well where it leads to `models`. What the function's owner has set stays; whoever has set one half of
+/// what those clients read means another server, which gets no token of ours.
+pub(crate) fn give_the_way(draft: &mut Draft, token: &FunctionToken, models: bool) {
+    let bound = draft.bindings.iter().find(|binding| is_the_way(binding));
     let port = match bound.map(|binding| binding.local_port) {
         Some(port) => port,
         None => bind(draft),
@@ -27,7 +36,7 @@ pub(crate) fn give_models(draft: &mut Draft, token: &FunctionToken) {
     let url = format!("http://127.0.0.1:{port}");
     let openai = ["OPENAI_BASE_URL", "OPENAI_API_KEY"];
     let mut given = vec![("STOA_URL", url.clone()), ("STOA_TOKEN", token.to_text())];
-    if openai.iter().all(|name| !draft.environment.contains_key(*name)) {
+    if models && openai.iter().all(|name| !draft.environment.contains_key(*name)) {
         given.extend(openai.into_iter().zip([format!("{url}/v1"), token.to_text()]));
     }
     for (name, value) in given {
@@ -107,7 +116,7 @@ mod tests {
 
     fn given(draft: Draft) -> Spec {
         let mut draft = Draft { command: vec!["x".to_owned()], ..draft };
-        give_models(&mut draft, &token());
+        give_the_way(&mut draft, &token(), true);
         Spec::try_from(draft).unwrap()
     }
 
@@ -148,7 +157,12 @@ mod tests {
             port: 80,
             local_port,
         };
-        let spec = given(Draft { bindings: vec![binding("mine", HOME, 4000)], ..Draft::default() });
+        let asking = Draft { bindings: vec![binding("mine", HOME, 4000)], ..Draft::default() };
+        assert!(asks_for_the_way(&asking) && !asks_for_the_way(&Draft::default()));
+        let mut without_models = asking.clone();
+        give_the_way(&mut without_models, &token(), false);
+        assert_eq!(without_models.environment.into_keys().collect::<Vec<_>>(), ["STOA_TOKEN", "STOA_URL"]);
+        let spec = given(asking);
         assert_eq!((spec.bindings.len(), spec.environment["STOA_URL"].as_str()), (1, "http://127.0.0.1:4000"));
         let other = vec![binding("stoa", "db.test", 3210)];
         let spec = given(Draft { bindings: other, port: 3211, ..Draft::default() });

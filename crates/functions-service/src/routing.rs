@@ -97,7 +97,7 @@ mod tests {
             id: FunctionId::generate(now),
             name: "agent".to_owned(),
             owner: UserId::generate(now),
-            http: HttpTrigger { access: HttpAccess::Off, alias: "live".to_owned(), jwt: None },
+            http: HttpTrigger { access: HttpAccess::Off, alias: "live".to_owned(), jwt: None, inside: false },
             aliases: vec![alias],
             revision: 1,
             secrets_revision: 0,

@@ -12,11 +12,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use stoa_egress::Egress;
 use stoa_functions::activator::{Activator, Lane, Options as ActivatorOptions, Refusal, Rejected};
 use stoa_functions::{Capabilities, Engine, Instance, RequestBody, SpecError};
-use stoa_functions_local::build::{BuildError, BuildOptions};
+use stoa_functions_local::build::{BuildError, BuildOptions, MANIFESTS};
 use stoa_functions_local::{JobOutcome, LocalEngine, Options as EngineOptions, WayOut};
 use stoa_identity::Door;
 use stoa_identity::jwt::{Claims, Expected, JwtError, KeySet, KeySets, NotAdmitted, Unverified};
-use stoa_model::function::{CALLER_HEADER, CLAIMS_HEADER, DEPTH_HEADER, JwtKeys, JwtRules};
+use stoa_model::function::{CALLER_HEADER, CLAIMS_HEADER, DEPTH_HEADER, FunctionVersion, JwtKeys, JwtRules};
 use stoa_model::{Clock, FunctionId, InstanceId, Principal, UserId};
 use stoa_objects::{Objects, ObjectsError};
 use stoa_storage::{CallableFunction, Database, Notice, StorageError};
@@ -47,7 +47,7 @@ const CARRY_EVERY: Duration = Duration::from_millis(500);
 const SWEEP_TICKS: u32 = 7_200;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const WRITE_EVERY: Duration = Duration::from_secs(1);
-/// Of idle instances, every so often.
+/// The database is told of idle instances, every so often.
 const IDLE_TICKS: u32 = 15;
 
 /// Who may make functions, which are programs that run on this machine.
@@ -231,7 +231,7 @@ impl FunctionService {
             retiring: Mutex::default(),
             depths: Depths::default(),
             keys: KeySets::new(egress.clone(), Arc::clone(&clock)),
-            meter: Meter::new(InstanceId::generate(clock.now())),
+            meter: Meter::new(InstanceId::generate(clock.now()), options.folder.join("account")),
             options,
             database,
             clock,
@@ -604,8 +604,8 @@ impl FunctionService {
         for number in versions {
             let runnable =
                 self.database().runnable_version(&Principal::System("functions"), function.id, Some(number)).await?;
-            let spec = crate::deployments::spec(&runnable, None)?;
-            if spec.instances.minimum > 0 || spec.prepared > 0 {
+            let draft = crate::deployments::draft(&runnable)?;
+            if draft.instances.minimum > 0 || draft.prepared > 0 {
                 self.lane(function, Some(number)).await?;
             }
         }
@@ -619,16 +619,32 @@ impl FunctionService {
         self.shared.meter.instances(account, lane.take_account(), spec.cpu_millis, spec.memory_mib, now);
     }
 
-    /// What is idle takes memory alone, and is looked at seldom, so that it costs no writing every second.
+    /// What is idle takes memory alone, which the database is told seldom.
     async fn write_account(&self, idle: bool) {
         for (key, lane) in self.shared.deployments.all() {
-            if idle || lane.load() != (0, 0) {
-                self.take_account(&key, &lane);
-            }
+            self.take_account(&key, &lane);
         }
-        if let Err(error) = self.shared.meter.write(&self.shared.database, self.shared.clock.now()).await {
+        if let Err(error) = self.shared.meter.write(&self.shared.database, idle, self.shared.clock.now()).await {
             tracing::warn!(%error, "what functions took is written later");
         }
+    }
+
+    /// Has the packages of a version installed in the background, so that the first call does not wait for that.
+    pub fn install(&self, id: FunctionId, version: &FunctionVersion) {
+        if !version.files.iter().any(|file| MANIFESTS.contains(&file.path.as_str())) {
+            return;
+        }
+        let (service, number) = (self.clone(), version.number);
+        self.shared.tracker.spawn(async move {
+            let installed = async {
+                let function = service.read_callable(&Whom::Id(id)).await?;
+                service.lane(&function, Some(number)).await
+            };
+            if let Err(error) = installed.await {
+                // Its owner sees it where the installation is shown, and so does the first call.
+                tracing::debug!(%error, function = %id, number, "the packages of a version are not installed");
+            }
+        });
     }
 
     /// Ends all instances, and writes the last of the account.
@@ -671,7 +687,16 @@ async fn write_down(service: FunctionService, shutdown: CancellationToken) {
 }
 
 async fn account(service: FunctionService, shutdown: CancellationToken) {
+    let mut left = true;
     for tick in 0_u32.. {
+        if left {
+            let taken_over = service.shared.meter.take_over(service.database()).await;
+            left = taken_over.is_err();
+            if let Err(error) = taken_over {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "what functions took before the last end of this server is written later");
+            }
+        }
         tokio::select! {
             () = tokio::time::sleep(WRITE_EVERY) => service.write_account(tick % IDLE_TICKS == 0).await,
             () = shutdown.cancelled() => return,

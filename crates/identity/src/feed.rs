@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use stoa_model::function::ModelAccess;
 use stoa_model::{Principal, Via};
 use stoa_storage::{Notice, StorageError};
 use tokio::sync::broadcast;
@@ -107,7 +108,8 @@ async fn standing(inner: &Inner, target: Target) -> Result<Standing, StorageErro
         }
         By::Function(id) => {
             let rights = inner.database.function_rights(&Principal::System("identity"), id).await?;
-            rights.map(|_| None)
+            // What it reads so long is the answer of a model.
+            rights.filter(|(_, models)| *models != ModelAccess::Off).map(|_| None)
         }
     };
     let Some(expires_at) = expires_at else { return ended(Ended::SignedOut) };

@@ -1,5 +1,5 @@
 //! What a function shows where this server is reached by its functions alone: a token that is made for its instances, and is
-//! good as long as they, the function, its right to models and its owner's account are.
+//! good as long as they, the function and its owner's account are.
 
 use std::collections::HashMap;
 use std::fmt;

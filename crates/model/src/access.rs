@@ -136,7 +136,10 @@ impl Principal {
         match self {
             Self::User { via: Via::ApiKey { scopes, .. }, .. } => scopes.contains(&scope),
             Self::User { via: Via::Session(_), .. } | Self::System(_) => true,
-            Self::AtTheMachine | Self::User { via: Via::Function { .. }, .. } => scope == Scope::Infer,
+            Self::User { via: Via::Function { models, .. }, .. } => {
+                scope == Scope::Infer && **models != ModelAccess::Off
+            }
+            Self::AtTheMachine => scope == Scope::Infer,
             Self::Shared { .. } => false,
         }
     }
@@ -358,6 +361,9 @@ mod tests {
         assert!(function.admits_model("a/b") && !function.admits_model("a/c"));
         assert!(!function.may_manage_models() && function.may_use_providers() && function.depth() == 3);
         assert!(user(Role::Member).admits_model("a/c"));
+        let none = Via::Function { id: FunctionId::generate(now), models: Arc::default(), depth: 1 };
+        let function = Principal::User { id: UserId::generate(now), role: Role::Owner, epoch: 1, via: none };
+        assert!(!Scope::ALL.into_iter().any(|scope| function.allows(scope)) && !function.admits_model("a/b"));
     }
 
     #[test]

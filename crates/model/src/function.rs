@@ -116,6 +116,9 @@ pub struct HttpTrigger {
     /// Needed where access is by such tokens, and kept where it is not.
     #[serde(default)]
     pub jwt: Option<JwtRules>,
+    /// Whether other functions of its owner may call it as well, at `http://stoa.internal/fn/{name}/`.
+    #[serde(default)]
+    pub inside: bool,
 }
 
 impl HttpTrigger {
@@ -503,7 +506,7 @@ mod tests {
             keys: JwtKeys::Url("https://id.test/keys".to_owned()),
             claims: BTreeMap::new(),
         };
-        let checked = |access, jwt| HttpTrigger { access, alias: "live".to_owned(), jwt }.checked();
+        let checked = |access, jwt| HttpTrigger { access, alias: "live".to_owned(), jwt, inside: false }.checked();
         let refused = |rules| checked(HttpAccess::Jwt, Some(rules)).unwrap_err().field;
         assert!(checked(HttpAccess::Jwt, Some(rules())).is_ok() && checked(HttpAccess::Key, None).is_ok());
         assert_eq!(checked(HttpAccess::Jwt, None).unwrap_err().field, "jwt");

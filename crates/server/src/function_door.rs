@@ -1,4 +1,4 @@
-//! `/fn/{name}/…`: functions by their addresses, for whoever their owners let in.
+//! `/fn/{name}/…`: functions by their addresses, for whoever their owners let in, from outside and from other functions.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use http::header::{AUTHORIZATION, CONNECTION, UPGRADE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use hyper::upgrade::OnUpgrade;
@@ -14,14 +15,16 @@ use hyper_util::rt::TokioIo;
 use stoa_functions::carry::carry;
 use stoa_functions_service::{Caller, MeteredBody, Target, Whom};
 use stoa_identity::jwt::{Claims, JwtError, NotAdmitted};
-use stoa_model::function::HttpAccess;
-use stoa_model::{Principal, Scope};
+use stoa_identity::{Credential, FunctionToken};
+use stoa_model::function::{HttpAccess, MAX_CALL_DEPTH};
+use stoa_model::{FunctionId, Principal, Scope, UserId};
 use stoa_storage::CallableFunction;
 
 use crate::app::App;
 use crate::endpoints::functions::{own_hop, passed_on, passed_on_head, refused};
 use crate::extract::authenticate;
 use crate::problem::{Problem, Result};
+use crate::routes::FunctionsComeIn;
 use crate::trace::RequestId;
 use crate::visitor::Visitor;
 
@@ -69,30 +72,15 @@ async fn called(app: &App, request: Request) -> Result<Response> {
     let path = parts.uri.path().strip_prefix("/fn/").ok_or_else(Problem::not_found)?.to_owned();
     let (name, rest) = path.split_once('/').unwrap_or((&path, ""));
     let function = app.functions.callable(&Whom::Name(name.to_owned())).await.map_err(refused)?;
+    let calling = calling(app, &mut parts).await?;
     let named = parts.extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
-    let caller = match function.http.access {
-        // As if it were not there.
-        HttpAccess::Off => return Err(Problem::not_found()),
-        HttpAccess::Public => {
-            let Ok(Visitor(device)) = Visitor::from_request_parts(&mut parts, app).await;
-            Caller { user: None, queue: device.address.to_string(), ..Caller::default() }
-        }
-        HttpAccess::Key => {
-            let principal = by_key(app, &parts).await?;
-            let queue = principal.user_id().map(|user| user.to_string()).unwrap_or_default();
-            // It is for us, and of no use to the function but to do what its bearer may.
-            parts.headers.remove(AUTHORIZATION);
-            Caller { user: principal.user_id(), queue, ..Caller::default() }
-        }
-        HttpAccess::Jwt => {
-            let claims = by_token(app, &function, &parts.headers).await?;
-            let claims_header = HeaderValue::from_str(&claims.encoded).map_err(|_| not_taken(&JwtError::Malformed))?;
-            let queue = claims.subject().map(|subject| subject.chars().take(MAX_QUEUE).collect());
-            parts.headers.remove(AUTHORIZATION);
-            Caller { queue: queue.unwrap_or_default(), claims: Some(claims_header), ..Caller::default() }
-        }
+    let sibling = calling.as_ref().filter(|calling| function.http.inside && calling.owner == function.owner);
+    let caller = match sibling {
+        Some(Calling { id, owner, .. }) => Caller { user: Some(*owner), queue: id.to_string(), ..Caller::default() },
+        None => let_in(app, &mut parts, &function).await?,
     };
-    let caller = Caller { request: named, ..caller };
+    let depth = calling.map_or(0, |calling| calling.depth);
+    let caller = Caller { request: named, depth, ..caller };
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let uri: Uri = format!("/{rest}{query}").parse().map_err(|_| Problem::not_found())?;
     let prefix = HeaderValue::from_str(&format!("/fn/{name}")).map_err(|_| Problem::not_found())?;
@@ -119,6 +107,64 @@ async fn called(app: &App, request: Request) -> Result<Response> {
         Some(ours) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => Ok(switched(app, ours, answer)),
         _ => Ok(passed_on(answer)),
     }
+}
+
+/// Whoever may call the function at its address.
+async fn let_in(app: &App, parts: &mut Parts, function: &CallableFunction) -> Result<Caller> {
+    match function.http.access {
+        // As if it were not there.
+        HttpAccess::Off => Err(Problem::not_found()),
+        HttpAccess::Public => {
+            let Ok(Visitor(device)) = Visitor::from_request_parts(parts, app).await;
+            Ok(Caller { user: None, queue: device.address.to_string(), ..Caller::default() })
+        }
+        HttpAccess::Key => {
+            let principal = by_key(app, parts).await?;
+            let queue = principal.user_id().map(|user| user.to_string()).unwrap_or_default();
+            // It is for us, and of no use to the function but to do what its bearer may.
+            parts.headers.remove(AUTHORIZATION);
+            Ok(Caller { user: principal.user_id(), queue, ..Caller::default() })
+        }
+        HttpAccess::Jwt => {
+            let claims = by_token(app, function, &parts.headers).await?;
+            let claims_header = HeaderValue::from_str(&claims.encoded).map_err(|_| not_taken(&JwtError::Malformed))?;
+            let queue = claims.subject().map(|subject| subject.chars().take(MAX_QUEUE).collect());
+            parts.headers.remove(AUTHORIZATION);
+            Ok(Caller { queue: queue.unwrap_or_default(), claims: Some(claims_header), ..Caller::default() })
+        }
+    }
+}
+
+/// A function that calls, and shows it.
+struct Calling {
+    id: FunctionId,
+    owner: UserId,
+    depth: u8,
+}
+
+/// The token of a function is taken from the request in any case: whoever else had it could show it as well.
+async fn calling(app: &App, parts: &mut Parts) -> Result<Option<Calling>> {
+    let Some(token) = bearer(&parts.headers).filter(|token| FunctionToken::parse(token).is_some()) else {
+        return Ok(None);
+    };
+    let token = token.to_owned();
+    parts.headers.remove(AUTHORIZATION);
+    if parts.extensions.get::<FunctionsComeIn>().is_none() {
+        return Ok(None);
+    }
+    let principal = app.door.authenticate(Credential::Function(&token)).await?;
+    let (Some(id), Some(owner)) = (principal.function_id(), principal.user_id()) else { return Ok(None) };
+    let depth = app.functions.depth(id);
+    if depth < MAX_CALL_DEPTH {
+        return Ok(Some(Calling { id, owner, depth }));
+    }
+    let detail = format!("{MAX_CALL_DEPTH} functions have called one another already.");
+    Err(Problem::new(StatusCode::BAD_REQUEST, "function_call_depth", detail))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 /// Whether a request is one for a WebSocket (RFC 6455 §4.1). Nothing else is switched to.
@@ -160,12 +206,11 @@ fn switched(app: &App, ours: OnUpgrade, mut answer: http::Response<MeteredBody>)
 /// A token of an issuer that the function trusts.
 async fn by_token(app: &App, function: &CallableFunction, headers: &HeaderMap) -> Result<Claims> {
     let rules = function.http.jwt.as_ref().ok_or_else(Problem::not_found)?;
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.split_once(' '));
-    let Some((_, token)) = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
+    let Some(token) = bearer(headers) else {
         let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "This function wants a token (JWT).");
         return Err(problem.hint("Send it as `Authorization: Bearer …`."));
     };
-    app.functions.admit(rules, token.trim()).await.map_err(|error| match error {
+    app.functions.admit(rules, token).await.map_err(|error| match error {
         NotAdmitted::Token(error) => not_taken(&error),
         NotAdmitted::Keys(error) => {
             let detail = "The keys that tokens are checked with cannot be read now.";
@@ -185,7 +230,7 @@ fn not_taken(error: &JwtError) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "token_not_taken", format!("{detail}."))
 }
 
-async fn by_key(app: &App, parts: &http::request::Parts) -> Result<Principal> {
+async fn by_key(app: &App, parts: &Parts) -> Result<Principal> {
     // A session's cookie would be sent by any page that a browser is on.
     if !parts.headers.contains_key(AUTHORIZATION) {
         let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "This function wants an API key.");

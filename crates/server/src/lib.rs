@@ -38,5 +38,5 @@ pub use files::FileService;
 pub use local_models::LocalModelService;
 pub use ollama::{OllamaOptions, ollama_application};
 pub use problem::{Problem, ProblemBody};
-pub use routes::{application, model_routes};
+pub use routes::{application, routes_for_functions};
 pub use visitor::{NotANetwork, TrustedProxies};

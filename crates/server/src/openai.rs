@@ -30,6 +30,7 @@ use crate::anthropic;
 use crate::app::App;
 use crate::ollama::at_the_machine;
 use crate::problem::Problem;
+use crate::routes::FunctionsComeIn;
 
 /// Bytes of a request: a long conversation with a few pictures.
 const BODY_BYTES: usize = 32 * 1024 * 1024;
@@ -55,14 +56,6 @@ pub(crate) fn routes() -> Router<App> {
 pub(crate) fn local_routes(loopback_only: bool) -> Router<App> {
     routes().layer(Extension(Surface::ThisMachine { loopback_only }))
 }
-
-/// The same where only functions of this server come in: they may show the token that they were given.
-pub(crate) fn function_routes() -> Router<App> {
-    routes().layer(Extension(FunctionsComeIn))
-}
-
-#[derive(Clone, Copy, Debug)]
-struct FunctionsComeIn;
 
 /// Which models a door leads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -154,6 +147,8 @@ pub(crate) async fn caller(parts: &Parts, app: &App) -> Result<Principal, ApiErr
     let principal = at_its_depth(app, principal)?;
     if principal.allows(Scope::Infer) {
         Ok(principal)
+    } else if function {
+        Err(ApiError::unauthorized("This function may not call models: its owner may allow it."))
     } else {
         let message = "This API key may not run models: it lacks the scope `infer`.";
         Err(ApiError::new(StatusCode::FORBIDDEN, "invalid_request_error", message))
@@ -168,7 +163,7 @@ fn at_its_depth(app: &App, mut principal: Principal) -> Result<Principal, ApiErr
     if *depth < MAX_CALL_DEPTH {
         return Ok(principal);
     }
-    let message = format!("{MAX_CALL_DEPTH} functions have called one another as models already.");
+    let message = format!("{MAX_CALL_DEPTH} functions have called one another already.");
     let code = Some("function_call_depth".into());
     Err(ApiError { code, ..ApiError::new(StatusCode::BAD_REQUEST, "invalid_request_error", message) })
 }

@@ -1,7 +1,7 @@
 //! The map of the application: which path is whose, and what stands before all of them.
 
-use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::{Extension, Router};
 use http::StatusCode;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -29,10 +29,20 @@ pub fn application(app: App) -> Router {
         .with_state(app)
 }
 
-/// `/v1` alone, for programs that this server runs itself.
-pub fn model_routes(app: App) -> Router {
-    Router::new().merge(openai::function_routes()).layer(from_fn_with_state(app.clone(), trace::trace)).with_state(app)
+/// What functions of this server find where nobody else comes in: models, and one another. There they may show the token
+/// that they were given.
+pub fn routes_for_functions(app: App) -> Router {
+    Router::new()
+        .merge(openai::routes())
+        .merge(function_door::routes())
+        .layer(Extension(FunctionsComeIn))
+        .layer(from_fn_with_state(app.clone(), trace::trace))
+        .with_state(app)
 }
+
+/// Says that a request came by that way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FunctionsComeIn;
 
 /// `/api/v1`, with its document.
 pub(crate) fn api() -> OpenApiRouter<App> {

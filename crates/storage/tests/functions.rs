@@ -179,7 +179,7 @@ on_both_engines! {
         assert_eq!(refused(database.delete_function_alias(&ann, made.id, "live").await), "the alias `live` stays");
         let next = AliasChange { version: 1, canary: None, sticky: None };
         database.put_function_alias(&ann, made.id, "next", next, NOW).await.unwrap();
-        let http = Some(HttpTrigger { access: HttpAccess::Public, alias: "next".to_owned(), jwt: None });
+        let http = Some(HttpTrigger { access: HttpAccess::Public, alias: "next".to_owned(), jwt: None, inside: false });
         database.change_function(&ann, made.id, FunctionChange { http, ..FunctionChange::default() }, NOW).await.unwrap();
         assert_eq!(refused(database.delete_function_alias(&ann, made.id, "next").await), "the alias is in use");
     }
@@ -280,7 +280,8 @@ on_both_engines! {
             cold: json!({ "queue_us": 1 }),
         };
         let (one, other) = (InstanceId::generate(NOW), InstanceId::generate(NOW));
-        for rows in [vec![row(one, 2)], vec![row(one, 3), row(other, 4)], vec![row(one, 3)]] {
+        // The last of these comes late.
+        for rows in [vec![row(one, 2)], vec![row(one, 3), row(other, 4)], vec![row(one, 3)], vec![row(one, 2)]] {
             database.record_function_usage(&SYSTEM, &rows).await.unwrap();
         }
         let (rows, next) = database.function_usage(&ann, made.id, NOW, None).await.unwrap();

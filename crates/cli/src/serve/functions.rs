@@ -69,20 +69,20 @@ const PACKAGES_BYTES: u64 = 1 << 30;
 /// What waits in the pipe in either direction.
 const PIPE_BYTES: usize = 64 * 1024;
 
-/// The server for its own functions: the protocols of models, and nothing else. They show their token, or an API key like
-/// anybody.
-pub(super) struct Models {
+/// The server for its own functions: the protocols of models, and other functions. They show their token, or what anybody
+/// would show.
+pub(super) struct ForFunctions {
     pub(super) routes: Router,
     pub(super) tracker: TaskTracker,
 }
 
-impl Home for Models {
+impl Home for ForFunctions {
     fn connect(&self) -> BoxedStream {
         let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
         let service = TowerToHyperService::new(self.routes.clone());
         self.tracker.spawn(async move {
-            let served =
-                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service).await;
+            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service);
+            let served = connection.with_upgrades().await;
             if let Err(error) = served {
                 tracing::debug!(%error, "a connection of a function has ended early");
             }

@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use sea_orm::sqlx::{self, Connection as _, SqliteConnection};
 use serde_json::{Value, json};
 
-use crate::functions::{call, made, publish, question, said, write};
+use crate::functions::{call, made, metrics, publish, question, said, write};
 use crate::support::{Browser, Server};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -298,4 +298,111 @@ async fn a_function_that_calls_itself_comes_to_an_end_and_its_token_is_good_nowh
         assert_eq!(thief.status(Method::GET, path, None).await.0, StatusCode::UNAUTHORIZED, "{path}");
     }
     server.stop();
+}
+
+/// Asks another function by its address within the server, as somebody who shows `bearer`.
+const ASKS: &str = r#"
+import json, os, urllib.error, urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        bearer = self.headers["X-Bearer"] or os.environ["STOA_TOKEN"]
+        request = urllib.request.Request(os.environ["STOA_URL"] + self.path)
+        if bearer != "none":
+            request.add_header("Authorization", "Bearer " + bearer)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                status, text = answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            status, text = error.code, error.read().decode()
+        body = json.dumps({"status": status, "text": text}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+ThreadingHTTPServer(("0.0.0.0", int(os.environ["PORT"])), Answer).serve_forever()
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn functions_of_one_owner_call_one_another_within_the_server_where_that_is_allowed() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = [("STOA_DATA_DIR", directory.path().to_str().unwrap()), ("STOA_FUNCTIONS", "everyone")];
+    let server = Server::start(&settings);
+    let owner = Browser::sign_in(server.address).await;
+    let (email, password) = ("bo@example.org", "a long enough password");
+    owner.post("/api/v1/users", json!({ "name": "Bo", "email": email, "password": password, "role": "member" })).await;
+    let member = Browser::sign_in_as(server.address, email, password).await;
+    let way = json!([{ "name": "stoa", "host": "stoa.internal", "port": 80, "local_port": 3210 }]);
+    let with_a_way = async |person: &Browser, name: &str, text: &str| {
+        let function = made(person, name, "python-agent").await;
+        write(person, &function, "app.py", text).await;
+        let now = person.get(&function).await;
+        let mut settings = now["settings"].clone();
+        settings["bindings"] = way.clone();
+        let change = json!({ "settings": settings, "revision": now["revision"] });
+        let (status, _, body) = person.send(Method::PATCH, &function, Some(&change)).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        publish(person, &function).await;
+        function
+    };
+    let (asks, theirs) = (with_a_way(&owner, "asks", ASKS).await, with_a_way(&member, "theirs", ASKS).await);
+    let told = made(&owner, "told", "python-agent").await;
+    write(&owner, &told, "app.py", HEADERS).await;
+    publish(&owner, &told).await;
+    let open = async |access: &str, inside: bool| {
+        let http = json!({ "http": { "access": access, "alias": "live", "inside": inside } });
+        let (status, _, body) = owner.send(Method::PATCH, &told, Some(&http)).await;
+        assert_eq!((status, &body["http"]["inside"]), (StatusCode::OK, &json!(inside)), "{body}");
+    };
+    let ask = async |person: &Browser, function: &str, path: &str, bearer: &str| {
+        let asked = json!({ "target": "live", "method": "GET", "path": path, "headers": [["x-bearer", bearer]] });
+        let (status, _, answer) = person.send(Method::POST, &format!("{function}/try"), Some(&asked)).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        (answer["status"].as_u64().unwrap(), answer["text"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(ask(&owner, &asks, "/fn/told/", "").await.0, 404, "nothing is open by itself");
+    open("off", true).await;
+    let (status, seen) = ask(&owner, &asks, "/fn/told/x", "").await;
+    let seen: Value = serde_json::from_str(&seen).unwrap();
+    assert_eq!((status, seen.get("authorization"), &seen["x-forwarded-prefix"]), (200, None, &json!("/fn/told")));
+    assert_eq!(ask(&owner, &asks, "/fn/told/", "none").await.0, 404, "whoever shows nothing is nobody");
+    assert_eq!(ask(&member, &theirs, "/fn/told/", "").await.0, 404, "another owner's");
+    assert_eq!(Browser::nobody(server.address).send(Method::GET, "/fn/told/", None).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(ask(&owner, &asks, "/v1/models", "").await.0, 401, "the way is no right to models");
+
+    // What is open to others is so within the server, and a function's token goes no further.
+    open("public", false).await;
+    for (person, function) in [(&owner, &asks), (&member, &theirs)] {
+        let (status, seen) = ask(person, function, "/fn/told/", "").await;
+        let seen: Value = serde_json::from_str(&seen).unwrap();
+        assert_eq!((status, seen.get("authorization")), (200, None));
+    }
+    let token = format!("stoafn_{}", "A".repeat(43));
+    let (_, _, seen) = Browser::with_key(server.address, &token).send(Method::GET, "/fn/told/", None).await;
+    assert_eq!(seen.get("authorization"), None, "nor from outside");
+    assert_eq!(ask(&owner, &asks, "/fn/told/", &token).await.0, 401);
+    let (_, _, seen) = Browser::with_key(server.address, "own").send(Method::GET, "/fn/told/", None).await;
+    assert_eq!(seen["authorization"], "Bearer own", "what is the function's own reaches it");
+
+    let http = json!({ "http": { "access": "off", "alias": "live", "inside": true } });
+    owner.send(Method::PATCH, &asks, Some(&http)).await;
+    let (status, problem) = deepest(ask(&owner, &asks, &"/fn/asks".repeat(9), "").await);
+    assert_eq!((status, problem["code"].as_str()), (400, Some("function_call_depth")), "{problem}");
+    let metrics = metrics(&owner, &told, 5).await;
+    let mut callers: Vec<_> = metrics["by_caller"].as_array().unwrap().iter().map(|one| &one["who"]).collect();
+    callers.sort_by_key(|who| who.as_str());
+    assert_eq!(callers, ["nobody", "person"], "what was called by a function is on its owner's account: {metrics}");
+    server.stop();
+}
+
+/// What the last of those said that asked one another.
+fn deepest((status, text): (u64, String)) -> (u64, Value) {
+    let said: Value = serde_json::from_str(&text).unwrap();
+    match said["status"].as_u64() {
+        Some(status) if said["text"].is_string() => deepest((status, said["text"].as_str().unwrap().to_owned())),
+        _ => (status, said),
+    }
 }

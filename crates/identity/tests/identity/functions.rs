@@ -52,11 +52,12 @@ on_both_engines! {
         assert!(principal.admits_model("a/b") && !principal.admits_model("a/c"), "at once");
         assert!(matches!(principal, Principal::User { via: Via::Function { models: now, .. }, .. } if *now == models));
         allow(&house, &owner, id, ModelAccess::Off).await;
-        assert_eq!(shown(&house, &pass).await, None);
+        let principal = shown(&house, &pass).await.unwrap();
+        assert!(!Scope::ALL.into_iter().any(|scope| principal.allows(scope)), "who it is, it may say");
         allow(&house, &owner, id, ModelAccess::All).await;
         assert!(shown(&house, &pass).await.is_some());
         // What has nothing to do with models changes nothing.
-        let http = Some(HttpTrigger { access: HttpAccess::Public, alias: "live".to_owned(), jwt: None });
+        let http = Some(HttpTrigger { access: HttpAccess::Public, alias: "live".to_owned(), jwt: None, inside: false });
         let change = FunctionChange { http, ..FunctionChange::default() };
         house.database.change_function(&owner, id, change, house.clock.now()).await.unwrap();
         assert!(shown(&house, &pass).await.is_some());

@@ -31,6 +31,7 @@ pub struct Model {
     /// Whose tokens are taken, as JSON.
     #[sea_orm(column_type = "Text", nullable)]
     pub access_jwt: Option<String>,
+    pub access_inside: bool,
     #[sea_orm(column_type = "Text")]
     pub models: String,
     pub provider_id: Option<Uuid>,

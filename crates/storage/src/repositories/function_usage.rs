@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::Value;
 use stoa_model::{FunctionId, InstanceId, Principal, Timestamp, UserId};
 use uuid::Uuid;
@@ -49,7 +49,8 @@ pub struct FunctionUsage {
 }
 
 impl Database {
-    /// Writes the sums of minutes, in the place of those that were written before.
+    /// Writes the sums of minutes, in the place of those that were written before. Sums only grow: what comes late is passed
+    /// over.
     pub async fn record_function_usage(
         &self,
         principal: &Principal,
@@ -75,7 +76,10 @@ impl Database {
             if !super::function_versions::exists(&transaction, row.function).await? {
                 continue;
             }
-            let replace = OnConflict::columns(key).update_columns(sums).to_owned();
+            let grows = [Column::Calls, Column::CpuUs, Column::MemoryMibMs]
+                .map(|column| Expr::col(("excluded", column)).gte(Expr::col((function_usage::Entity, column))));
+            let grows = grows.into_iter().fold(Condition::all(), Condition::add);
+            let replace = OnConflict::columns(key).update_columns(sums).action_cond_where(grows).to_owned();
             function_usage::Entity::insert(active(row)?)
                 .on_conflict(replace)
                 .exec_without_returning(&transaction)

@@ -92,6 +92,7 @@ impl Database {
             access: HttpAccess::Off.as_str().to_owned(),
             access_alias: stoa_model::function::LIVE.to_owned(),
             access_jwt: None,
+            access_inside: false,
             models: to_json("functions", "models", &new.models)?,
             provider_id: None,
             model_alias: None,
@@ -169,12 +170,13 @@ impl Database {
             let profile = to_json("functions", "profile", &profile)?;
             update = update.col_expr(functions::Column::Profile, Expr::value(profile));
         }
-        if let Some(HttpTrigger { access, alias, jwt }) = change.http {
+        if let Some(HttpTrigger { access, alias, jwt, inside }) = change.http {
             let jwt = jwt.map(|jwt| to_json("functions", "access_jwt", &jwt)).transpose()?;
             update = update
                 .col_expr(functions::Column::AccessJwt, Expr::value(jwt))
                 .col_expr(functions::Column::Access, Expr::value(access.as_str()))
-                .col_expr(functions::Column::AccessAlias, Expr::value(alias));
+                .col_expr(functions::Column::AccessAlias, Expr::value(alias))
+                .col_expr(functions::Column::AccessInside, Expr::value(inside));
         }
         if let Some(models) = change.models {
             let old: ModelAccess = from_json("functions", "models", row.id, &row.models)?;
@@ -291,8 +293,7 @@ impl Database {
 }
 
 impl Database {
-    /// Whose account a function is on, and which models it may call; nothing where it may call none: it is gone, has no
-    /// right to any, or its owner may not sign in.
+    /// Whose account a function is on, and which models it may call; nothing where it is gone, or its owner may not sign in.
     pub async fn function_rights(
         &self,
         principal: &Principal,
@@ -303,9 +304,6 @@ impl Database {
         }
         let Some(row) = functions::Entity::find_by_id(id.as_uuid()).one(self.reader()).await? else { return Ok(None) };
         let models: ModelAccess = from_json("functions", "models", row.id, &row.models)?;
-        if models == ModelAccess::Off {
-            return Ok(None);
-        }
         let owner = users::Entity::find_by_id(row.owner_id).one(self.reader()).await?.map(user).transpose()?;
         Ok(owner.filter(|owner| !owner.disabled).map(|owner| (owner, models)))
     }
@@ -342,7 +340,7 @@ pub(super) fn http(row: &functions::Model) -> Result<HttpTrigger, StorageError> 
     let access =
         HttpAccess::parse(&row.access).ok_or_else(|| StorageError::inconsistent("functions", "access", row.id))?;
     let jwt = row.access_jwt.as_deref().map(|jwt| from_json("functions", "access_jwt", row.id, jwt)).transpose()?;
-    Ok(HttpTrigger { access, alias: row.access_alias.clone(), jwt })
+    Ok(HttpTrigger { access, alias: row.access_alias.clone(), jwt, inside: row.access_inside })
 }
 
 fn language(row: &functions::Model) -> Result<Language, StorageError> {

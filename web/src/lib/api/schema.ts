@@ -3004,6 +3004,8 @@ export interface components {
 			access: components['schemas']['HttpAccess'];
 			/** @description The alias that answers. */
 			alias: string;
+			/** @description Whether other functions of its owner may call it as well, at `http://stoa.internal/fn/{name}/`. */
+			inside?: boolean;
 			jwt?: components['schemas']['JwtRules'] | null;
 		};
 		ImportCounts: {

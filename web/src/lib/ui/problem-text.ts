@@ -195,6 +195,7 @@ const known: Record<string, Known> = {
 	token_not_taken: { title: m.fn_problem_token, hint: m.fn_problem_token_hint, facts: true },
 	keys_unavailable: { title: m.fn_problem_keys, hint: m.fn_problem_keys_hint },
 	function_busy: { title: m.fn_problem_busy, hint: m.fn_problem_busy_hint },
+	function_call_depth: refused,
 	function_timeout: { title: m.fn_problem_timeout, hint: m.fn_problem_timeout_hint, facts: true },
 	function_broken: { title: m.fn_problem_broken, hint: m.fn_problem_broken_hint, facts: true },
 	alias_in_use: { title: m.fn_problem_in_use, hint: m.fn_problem_in_use_hint, facts: true },

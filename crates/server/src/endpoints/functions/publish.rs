@@ -43,5 +43,6 @@ pub(super) async fn publish_function(
     let digest = version_digest(&code.digest, &function.settings);
     // Between the two looks, nothing has changed if this holds.
     let version = app.database.publish_function(&principal, id, function.revision, digest, note, app.now()).await?;
+    app.functions.install(id, &version);
     Ok((StatusCode::CREATED, Answer(version)))
 }

@@ -20,6 +20,8 @@ export interface Http {
 	access: Access;
 	alias: string;
 	jwt: JwtRules | null;
+	/** Whether other functions of its owner may call it. */
+	inside: boolean;
 }
 export type ModelAccess = Schemas['ModelAccess'];
 export type Instance = Schemas['FunctionInstance'];
