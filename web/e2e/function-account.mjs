@@ -67,7 +67,7 @@ const tokens = (view) => async (all) => {
 	await page.goto(`${all.stoa.origin}/functions/${id}`);
 	await tab(page, 'Settings').click();
 	const access = page.getByRole('group', { name: 'Access', exact: true });
-	await access.getByRole('radio', { name: 'With a token' }).check({ force: true });
+	await access.getByRole('radio', { name: 'Token', exact: true }).check({ force: true });
 	await page.getByRole('button', { name: 'Save tokens' }).click();
 	await page.getByText('An address that begins with https://.').waitFor();
 	await accessible(page, `tokens that lack everything, ${view}`);
