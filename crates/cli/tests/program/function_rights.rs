@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use sea_orm::sqlx::{self, Connection as _, SqliteConnection};
 use serde_json::{Value, json};
 
-use crate::functions::{call, made, metrics, publish, question, said, write};
+use crate::functions::{SOCKET, call, made, metrics, publish, question, said, write};
 use crate::support::{Browser, Server};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -300,13 +300,28 @@ async fn a_function_that_calls_itself_comes_to_an_end_and_its_token_is_good_nowh
     server.stop();
 }
 
-/// Asks another function by its address within the server, as somebody who shows `bearer`.
+/// Asks another function by its address within the server, as somebody who shows a bearer: for an answer, or, behind
+/// `/socket`, for a WebSocket that sends back what comes.
 const ASKS: &str = r#"
-import json, os, urllib.error, urllib.request
+import json, os, socket, urllib.error, urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+def over_a_socket(path, bearer):
+    there = socket.create_connection(("127.0.0.1", 3210))
+    head = {"Host": "f", "Connection": "Upgrade", "Upgrade": "websocket", "Authorization": "Bearer " + bearer,
+            "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
+    there.sendall("\r\n".join(lines).encode())
+    answer = there.makefile("rb")
+    status = int(answer.readline().split()[1])
+    while answer.readline().strip():
+        pass
+    there.sendall(b"there and back")
+    return status, answer.read(14).decode()
 class Answer(BaseHTTPRequestHandler):
     def do_GET(self):
         bearer = self.headers["X-Bearer"] or os.environ["STOA_TOKEN"]
+        if self.path.startswith("/socket/"):
+            return self.answer(*over_a_socket(self.path.removeprefix("/socket"), bearer))
         request = urllib.request.Request(os.environ["STOA_URL"] + self.path)
         if bearer != "none":
             request.add_header("Authorization", "Bearer " + bearer)
@@ -315,6 +330,8 @@ class Answer(BaseHTTPRequestHandler):
                 status, text = answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             status, text = error.code, error.read().decode()
+        self.answer(status, text)
+    def answer(self, status, text):
         body = json.dumps({"status": status, "text": text}).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
@@ -389,6 +406,12 @@ async fn functions_of_one_owner_call_one_another_within_the_server_where_that_is
 
     let http = json!({ "http": { "access": "off", "alias": "live", "inside": true } });
     owner.send(Method::PATCH, &asks, Some(&http)).await;
+    let echo = made(&owner, "echo", "node-agent").await;
+    write(&owner, &echo, "index.mjs", SOCKET).await;
+    publish(&owner, &echo).await;
+    owner.send(Method::PATCH, &echo, Some(&http)).await;
+    let passed = ask(&owner, &asks, "/socket/fn/echo/ws", "").await;
+    assert_eq!(passed, (101, "there and back".to_owned()), "a WebSocket");
     let (status, problem) = deepest(ask(&owner, &asks, &"/fn/asks".repeat(9), "").await);
     assert_eq!((status, problem["code"].as_str()), (400, Some("function_call_depth")), "{problem}");
     let metrics = metrics(&owner, &told, 5).await;

@@ -320,7 +320,7 @@ async fn a_timer_calls_its_function_and_says_what_came_of_it() {
 }
 
 /// Echoes the frames of a WebSocket, by hand (RFC 6455).
-const SOCKET: &str = r"
+pub(crate) const SOCKET: &str = r"
 import { createServer } from 'node:http';
 import { createHash } from 'node:crypto';
 const server = createServer((_, response) => response.end('plain'));
