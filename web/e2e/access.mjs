@@ -237,7 +237,9 @@ async function magnified(all) {
 			'/settings',
 			'/settings/providers',
 			'/settings/members',
-			'/settings/api-keys'
+			'/settings/api-keys',
+			'/settings/usage',
+			'/functions/account'
 		]) {
 			await page.goto(all.stoa.origin + path);
 			await page.getByRole('heading', { level: 1 }).waitFor();

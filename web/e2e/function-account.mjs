@@ -141,6 +141,92 @@ const logs = (view) => async (all) => {
 	await api(page, all, 'DELETE', `/functions/${id}`);
 };
 
+/** An administrator who has nothing yet, and a model that costs something. */
+async function beginner(all, view) {
+	const size = view.slice(0, 4).trim();
+	const admin = await enter(all);
+	const person = {
+		name: `Fay ${size}`,
+		email: `fay-${size}@example.com`,
+		password: 'seven miles along the coast'
+	};
+	await api(admin, all, 'POST', '/users', { ...person, role: 'admin' });
+	const slug = `paid-${size}`;
+	const provider = { name: slug, slug, kind: 'openai', base_url: `${all.mockOrigin}/v1`, enabled: true };
+	const { id } = await api(admin, all, 'POST', '/providers', provider);
+	const model = { name: 'echo', prices: { input: 1_000_000_000, output: 2_000_000_000 } };
+	await api(admin, all, 'PUT', `/providers/${id}/models`, { models: [model] });
+	await admin.context().close();
+	return { person, size, model: `${slug}/echo`, provider: id };
+}
+
+const account = (view) => async (all) => {
+	const { person, size, model, provider } = await beginner(all, view);
+	const page = await enter(all, views[view], '/functions/account', person);
+	await page.getByText('Nothing was called in this time').waitFor();
+	await accessible(page, `an account of nothing, ${view}`);
+	await picture(page, `function account empty ${view}`);
+
+	const [asker, plain] = [`asks-${size}`, `plain-${size}`];
+	const ids = [
+		await made(page, all, asker, 'python-model-agent', { MODEL: model }),
+		await made(page, all, plain, 'python-agent')
+	];
+	for (const id of ids) await asked(page, all, id, 'hi');
+	const metrics = await until('all of it to be on the account', LATE, async () => {
+		const account = await api(page, all, 'GET', '/functions/account?hours=1');
+		const { calls, models } = account.totals;
+		return calls === 2 && models.calls === 1 ? account : null;
+	});
+	expect(metrics.functions.map(({ name }) => name)).equals([asker, plain], 'what cost most comes first');
+	await page.goto(`${all.stoa.origin}/functions`);
+	await page.getByRole('link', { name: 'Account', exact: true }).click();
+	const lines = page.getByRole('table', { name: 'By function' });
+	const line = (name) => lines.getByRole('row').filter({ has: page.getByRole('rowheader', { name }) });
+	await line(asker).getByText('$').first().waitFor();
+	await line(plain).waitFor();
+	await page.getByText('Cost in all', { exact: true }).waitFor();
+	await page.getByRole('img', { name: /^Cost in \d+ steps/ }).waitFor();
+	await accessible(page, `an account, ${view}`);
+	await picture(page, `function account ${view}`);
+	await line(plain).scrollIntoViewIfNeeded();
+	await picture(page, `function account lines ${view}`);
+	await page.getByText('30 days', { exact: true }).click();
+	await page.getByRole('img', { name: /^Calls in 18\d steps of time, at most 2 in one/ }).waitFor();
+	await line(asker).getByRole('link').click();
+	await page.getByText('Cost of models', { exact: true }).waitFor();
+	await accessible(page, `what a function's models cost, ${view}`);
+	await picture(page, `function models cost ${view}`);
+
+	await page.goto(`${all.stoa.origin}/settings/usage`);
+	await page.getByText('Everybody’s', { exact: true }).click();
+	const people = page.getByRole('table', { name: 'Functions, by person' });
+	const own = people.getByRole('row').filter({ has: page.getByRole('rowheader', { name: person.name }) });
+	await own.getByRole('button', { name: `Functions of ${person.name}` }).click();
+	const theirs = page.getByRole('table', { name: `Functions of ${person.name}` });
+	await theirs.getByRole('link', { name: asker }).waitFor();
+	await theirs.scrollIntoViewIfNeeded();
+	await accessible(page, `accounts by person, ${view}`);
+	await picture(page, `function accounts ${view}`);
+
+	const { colorScheme, ...screen } = views[view];
+	const other = { ...screen, colorScheme: colorScheme === 'dark' ? 'light' : 'dark', locale: 'zh-CN' };
+	const zh = await enter(all, other, '/functions/account', person);
+	await zh.getByText('总费用', { exact: true }).waitFor();
+	await accessible(zh, `an account in Chinese, ${view}`);
+	await picture(zh, `function account in Chinese ${view}`);
+	await zh.goto(`${all.stoa.origin}/settings/usage`);
+	await zh.getByText('所有人的', { exact: true }).click();
+	await zh.getByRole('table', { name: '函数用量（按成员）' }).scrollIntoViewIfNeeded();
+	await picture(zh, `function accounts in Chinese ${view}`);
+	await zh.context().close();
+
+	for (const id of ids) await api(page, all, 'DELETE', `/functions/${id}`);
+	await api(page, all, 'DELETE', `/providers/${provider}`);
+	const left = await api(page, all, 'GET', '/functions/account');
+	expect(left.functions).equals([], 'with a function, its account goes');
+};
+
 export const functionAccountTests = [
 	...['1440 px, light', '390 px, dark'].map((view) => ({
 		name: `a function calls models with a token of its own, ${view}`,
@@ -149,6 +235,10 @@ export const functionAccountTests = [
 	...['1440 px, light', '390 px, dark'].map((view) => ({
 		name: `a function lets in by tokens of an issuer, ${view}`,
 		run: tokens(view)
+	})),
+	...['1440 px, light', '390 px, dark'].map((view) => ({
+		name: `functions are on an account with their models, ${view}`,
+		run: account(view)
 	})),
 	...['1440 px, light', '390 px, dark'].map((view) => ({
 		name: `the log of a function shows its calls, ${view}`,

@@ -86,6 +86,14 @@ pub(crate) enum FunctionCommand {
         #[command(flatten)]
         door: Door,
     },
+    /// Shows what all functions of whoever's key it is took, and what that cost.
+    Account {
+        /// Of the latest so many.
+        #[arg(long, default_value_t = 24)]
+        hours: u32,
+        #[command(flatten)]
+        door: Door,
+    },
     /// Shows the latest lines of the log.
     Logs {
         name: String,
@@ -115,6 +123,7 @@ pub(crate) fn run(command: FunctionCommand, config: &Config) -> anyhow::Result<S
             FunctionCommand::Promote { name, alias, door } => route(&server(&door)?, &name, &alias, "promote").await,
             FunctionCommand::RollBack { name, alias, door } => route(&server(&door)?, &name, &alias, "rollback").await,
             FunctionCommand::Metrics { name, hours, door } => show::metrics(&server(&door)?, &name, hours).await,
+            FunctionCommand::Account { hours, door } => show::account(&server(&door)?, hours).await,
             FunctionCommand::Logs { name, search, limit, door } => {
                 show::logs(&server(&door)?, &name, search.as_deref(), limit).await
             }

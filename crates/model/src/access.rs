@@ -186,6 +186,11 @@ impl Principal {
         self.own_rows()
     }
 
+    /// What everybody's functions took: how much of what, never what is in them.
+    pub const fn function_accounts_of_all(&self) -> Predicate {
+        self.administered()
+    }
+
     /// Volumes and what is in them belong to whoever made them; administrators see none but their own.
     pub const fn function_volumes(&self) -> Predicate {
         self.own_rows()
@@ -343,9 +348,10 @@ mod tests {
             visitor.credentials(),
             visitor.usage(),
             visitor.usage_of_all(),
+            visitor.function_accounts_of_all(),
             visitor.people(),
         ];
-        assert_eq!(rows, [Predicate::None; 9]);
+        assert_eq!(rows, [Predicate::None; 10]);
         assert_eq!(visitor.usable_assistants(), Usable::None);
         assert_eq!(user(Role::Owner).sight(), Sight::None);
     }

@@ -1,5 +1,7 @@
 //! What the ledger of model calls adds up to.
 
+use std::ops::AddAssign;
+
 use serde::Serialize;
 
 use crate::UserId;
@@ -19,6 +21,18 @@ pub struct UsageSum {
     /// In billionths of a US dollar, of those calls whose model had prices; absent when none had.
     #[schema(required)]
     pub cost: Option<u64>,
+}
+
+impl AddAssign for UsageSum {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.failed += other.failed;
+        self.prompt_tokens += other.prompt_tokens;
+        self.cached_tokens += other.cached_tokens;
+        self.completion_tokens += other.completion_tokens;
+        self.reasoning_tokens += other.reasoning_tokens;
+        self.cost = [self.cost, other.cost].into_iter().flatten().reduce(|one, other| one + other);
+    }
 }
 
 /// One model on one day.

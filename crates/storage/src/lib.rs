@@ -29,6 +29,7 @@ pub use repositories::bulk::{BulkChange, MAX_AT_ONCE};
 pub use repositories::context::History;
 pub use repositories::conversations::{ConversationChange, ConversationFilter, NewConversation};
 pub use repositories::files::{FileLimits, NewFile, StoredFile};
+pub use repositories::function_accounts::{FunctionAccount, FunctionPoint, FunctionSum, FunctionsOf};
 pub use repositories::function_timers::DueTimer;
 pub use repositories::function_usage::{FunctionUsage, UsageCursor};
 pub use repositories::function_versions::{CallableFunction, RunnableVersion};

@@ -11,6 +11,7 @@ pub(crate) mod context;
 pub(crate) mod conversations;
 pub(crate) mod exports;
 pub(crate) mod files;
+pub(crate) mod function_accounts;
 pub(crate) mod function_aliases;
 pub(crate) mod function_builds;
 pub(crate) mod function_timers;

@@ -6,16 +6,19 @@
 use std::time::Duration;
 
 use serde_json::json;
+use stoa_model::completion::Usage;
+use stoa_model::conversation::Timings;
 use stoa_model::function::{
     AliasChange, AliasRoute, Canary, CodeFile, Function, FunctionProfile, HttpAccess, HttpTrigger, Language,
     ModelAccess, TimerProfile, TimerRun,
 };
 use stoa_model::person::Role;
 use stoa_model::provider::ProviderKind;
-use stoa_model::{FunctionId, InstanceId, Principal, SessionId, Timestamp, Via};
+use stoa_model::usage::UsageSum;
+use stoa_model::{FunctionId, InstanceId, Principal, SessionId, Timestamp, UsageId, Via};
 use stoa_storage::{
-    Database, FunctionChange, FunctionUsage, NewFunction, NewProvider, NewUser, NewVolume, Secret, StorageError,
-    StoredCode, VolumeChange, on_both_engines,
+    Database, FunctionChange, FunctionPoint, FunctionSum, FunctionUsage, FunctionsOf, NewFunction, NewProvider,
+    NewUser, NewVolume, Secret, StorageError, StoredCode, UsageRow, VolumeChange, on_both_engines,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -52,6 +55,45 @@ async fn function(database: &Database, who: &Principal, name: &str) -> Function 
         models: ModelAccess::Off,
     };
     database.create_function(who, new, NOW).await.unwrap()
+}
+
+/// A minute of a function, so many minutes after the beginning.
+fn minute(function: FunctionId, minutes: u64, calls: u64, much: u64) -> FunctionUsage {
+    FunctionUsage {
+        function,
+        version: Some(1),
+        alias: "live".to_owned(),
+        caller: None,
+        minute: NOW.plus(Duration::from_mins(minutes)),
+        server: InstanceId::generate(NOW),
+        calls,
+        errors: 1,
+        cold_starts: 2,
+        duration_us: 5,
+        cpu_us: much,
+        memory_mib_ms: much + 1,
+        latencies: json!([]),
+        cold: json!({}),
+    }
+}
+
+/// A call of a model by a function, so many milliseconds after the beginning.
+fn asked(who: &Principal, function: Option<FunctionId>, ms: u64, outcome: &str, cost: Option<u64>) -> UsageRow {
+    let at = NOW.plus(Duration::from_millis(ms));
+    UsageRow {
+        id: UsageId::generate(at),
+        at,
+        user: who.user_id(),
+        api_key: None,
+        generation: None,
+        function,
+        model: "a/b".to_owned(),
+        provider: None,
+        outcome: outcome.to_owned(),
+        usage: Usage { prompt_tokens: 10, completion_tokens: 3, cached_tokens: 2, reasoning_tokens: 1, cost },
+        timings: Timings::default(),
+        by_browser: false,
+    }
 }
 
 async fn change(database: &Database, who: &Principal, id: FunctionId, letter: char) -> Function {
@@ -313,6 +355,77 @@ on_both_engines! {
         database.delete_function(&ann, made.id).await.unwrap();
         // Its last minute comes too late, and harms nobody.
         database.record_function_usage(&SYSTEM, &[row(one, 9)]).await.unwrap();
+    }
+
+    async fn accounts_add_up_by_function_and_over_time_and_are_their_owners(test: TestDatabase) {
+        let database = &test.database;
+        let (ann, bob) = (person(database, "ann").await, person(database, "bob").await);
+        let (one, two) = (function(database, &ann, "one").await.id, function(database, &ann, "two").await.id);
+        let (idle, theirs) = (function(database, &ann, "idle").await.id, function(database, &bob, "theirs").await.id);
+        // What does not fit 53 bits is exact as well.
+        let much = (1 << 60) + 1;
+        let rows = [
+            minute(one, 0, 1, 1_000),
+            minute(one, 1, 2, much),
+            minute(one, 1, 3, 10),
+            minute(one, 3, 4, 20),
+            minute(two, 3, 5, 30),
+            minute(theirs, 3, 100, 1_000_000),
+        ];
+        database.record_function_usage(&SYSTEM, &rows).await.unwrap();
+        let calls = vec![
+            asked(&ann, Some(one), 59_999, "stop", Some(1_000)),
+            asked(&ann, Some(one), 60_000, "stop", Some(7)),
+            asked(&ann, Some(one), 61_000, "rate_limited", None),
+            asked(&ann, None, 61_000, "stop", Some(50)),
+            asked(&bob, Some(theirs), 61_000, "stop", Some(90)),
+            asked(&ann, Some(idle), 200_000, "stop", None),
+            asked(&ann, Some(FunctionId::generate(NOW)), 61_000, "stop", Some(60)),
+        ];
+        database.record_usage(&SYSTEM, calls).await.unwrap();
+
+        let since = NOW.plus(Duration::from_mins(1));
+        let sum = |calls, rows: u64, cpu_us, memory_mib_ms| FunctionSum { calls, errors: rows, cold_starts: rows * 2, cpu_us, memory_mib_ms };
+        let models = |calls, failed, cost| UsageSum {
+            calls, failed, prompt_tokens: calls * 10, cached_tokens: calls * 2, completion_tokens: calls * 3, reasoning_tokens: calls, cost,
+        };
+        let told = async |who: &Principal, of| -> Vec<_> {
+            let accounts = database.function_accounts(who, of, since).await.unwrap();
+            accounts.into_iter().map(|account| (account.function, account.owner_name, account.taken, account.models)).collect()
+        };
+        let own = [
+            (idle, "ann".to_owned(), FunctionSum::default(), models(1, 0, None)),
+            (one, "ann".to_owned(), sum(9, 3, much + 30, much + 33), models(2, 1, Some(7))),
+            (two, "ann".to_owned(), sum(5, 1, 30, 31), UsageSum::default()),
+        ];
+        assert_eq!(told(&ann, FunctionsOf::Mine).await, own);
+        let foreign = (theirs, "bob".to_owned(), sum(100, 1, 1_000_000, 1_000_001), models(1, 0, Some(90)));
+        assert_eq!(told(&bob, FunctionsOf::Mine).await, [foreign.clone()]);
+        assert_eq!(told(&bob, FunctionsOf::Person(ann.user_id().unwrap())).await, own);
+        let [idle_line, one_line, two_line] = own;
+        assert_eq!(told(&bob, FunctionsOf::Everybody).await, [idle_line, one_line, foreign, two_line]);
+        assert_eq!(database.function_models(&ann, one, since).await.unwrap(), models(2, 1, Some(7)));
+        assert_eq!(database.function_models(&ann, two, since).await.unwrap(), UsageSum::default());
+        assert!(matches!(database.function_models(&bob, one, since).await, Err(StorageError::NotFound)));
+
+        let points = database.function_points(&ann, FunctionsOf::Mine, since, 120_000).await.unwrap();
+        let point = |minutes, taken, models_cost| FunctionPoint { at: NOW.plus(Duration::from_mins(minutes)), taken, models_cost };
+        assert_eq!(points, [
+            point(0, sum(5, 2, much + 10, much + 12), Some(7)),
+            point(2, sum(9, 2, 50, 52), None),
+        ]);
+        let later = NOW.plus(Duration::from_hours(1));
+        assert!(database.function_accounts(&ann, FunctionsOf::Mine, later).await.unwrap().is_empty());
+        assert!(database.function_points(&ann, FunctionsOf::Mine, later, 60_000).await.unwrap().is_empty());
+
+        // Only administrators see what everybody's took.
+        let eve = Principal::User { id: bob.user_id().unwrap(), role: Role::Member, epoch: 1, via: Via::Session(SessionId::generate(NOW)) };
+        for of in [FunctionsOf::Everybody, FunctionsOf::Person(ann.user_id().unwrap())] {
+            assert!(matches!(database.function_accounts(&eve, of, since).await, Err(StorageError::Forbidden)));
+            assert!(matches!(database.function_points(&eve, of, since, 60_000).await, Err(StorageError::Forbidden)));
+        }
+        database.delete_function(&ann, one).await.unwrap();
+        assert_eq!(told(&ann, FunctionsOf::Mine).await.len(), 2, "with a function, its account goes");
     }
 
     async fn a_timer_is_taken_by_one_server(test: TestDatabase) {

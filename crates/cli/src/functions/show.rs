@@ -38,6 +38,17 @@ pub(super) async fn metrics(server: &Server, name: &str, hours: u32) -> anyhow::
         ms(&totals["p50_ms"]),
         ms(&totals["p95_ms"]),
     )?;
+    let models = &totals["models"];
+    if models["calls"] != 0 {
+        let tokens = |name: &str| models[name].as_u64().unwrap_or_default();
+        let (prompt, answer) = (tokens("prompt_tokens"), tokens("completion_tokens"));
+        writeln!(
+            text,
+            "{} calls of models, {prompt} tokens in, {answer} out, {}",
+            models["calls"],
+            dollars(&models["cost"])
+        )?;
+    }
     for share in metrics["by_version"].as_array().into_iter().flatten() {
         let alias = share["alias"].as_str().filter(|alias| !alias.is_empty()).unwrap_or("-");
         let version = share["version"].as_str().unwrap_or_default();
@@ -46,6 +57,41 @@ pub(super) async fn metrics(server: &Server, name: &str, hours: u32) -> anyhow::
         writeln!(text, "{alias:<16} version {version:<6} {calls:>8} calls {percent:>5.1} % {errors:>6} errors")?;
     }
     Ok(text)
+}
+
+/// What all functions took in the last hours, what cost most first, and all of it together.
+pub(super) async fn account(server: &Server, hours: u32) -> anyhow::Result<String> {
+    let account = server.json(Method::GET, &format!("/api/v1/functions/account?hours={hours}"), &Value::Null).await?;
+    let functions = account["functions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if functions.is_empty() {
+        return Ok("Nothing was called in this time.\n".to_owned());
+    }
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{:<32} {:>9} {:>8} {:>11} {:>11} {:>12} {:>12}",
+        "function", "calls", "errors", "CPU s", "GB s", "cost", "models"
+    )?;
+    let lines = functions.iter().map(|line| (line["name"].as_str().unwrap_or_default(), line));
+    for (name, sum) in lines.chain([("in all", &account["totals"])]) {
+        let seconds = |value: &Value| value.as_f64().unwrap_or_default();
+        writeln!(
+            text,
+            "{name:<32} {:>9} {:>8} {:>11.2} {:>11.2} {:>12} {:>12}",
+            sum["calls"].as_u64().unwrap_or_default(),
+            sum["errors"].as_u64().unwrap_or_default(),
+            seconds(&sum["cpu_seconds"]),
+            seconds(&sum["gb_seconds"]),
+            dollars(&sum["cost"]),
+            dollars(&sum["models"]["cost"]),
+        )?;
+    }
+    Ok(text)
+}
+
+/// Billionths of a dollar, as dollars.
+fn dollars(billionths: &Value) -> String {
+    billionths.as_f64().map_or_else(|| "-".to_owned(), |billionths| format!("${:.6}", billionths / 1e9))
 }
 
 /// The latest lines of its log.

@@ -478,6 +478,13 @@ async fn a_node_agent_goes_from_a_template_to_a_model_and_through_a_canary_by_th
         assert!(begun.elapsed() < Duration::from_secs(20), "{metrics}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    let account = done(&["account", "--hours", "1"]);
+    let figures = |line: usize| account.lines().nth(line).unwrap().split_whitespace().skip(1).collect::<Vec<_>>();
+    let (agent, all) = (figures(1), figures(2));
+    assert!(account.lines().nth(1).unwrap().starts_with("my-agent "), "{account}");
+    assert!(agent[0].parse::<u64>().unwrap() >= 60 && agent[1] == "0", "{account}");
+    assert!(agent[2].parse::<f64>().unwrap() > 0.0 && agent[3].parse::<f64>().unwrap() > 0.0, "{account}");
+    assert_eq!((&agent[4..], &all[1..]), (&["-", "-"][..], &agent[..]), "without prices there are no costs: {account}");
     assert!(done(&["promote", "my-agent"]).contains("`live` is version 2"));
     assert_eq!(ask().await, "Two. You said: hello");
     assert!(done(&["roll-back", "my-agent"]).contains("`live` is version 1"));

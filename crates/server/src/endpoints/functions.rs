@@ -1,5 +1,6 @@
 //! Functions: people's own programs, from their code to who answers whom.
 
+mod account;
 mod aliases;
 mod build;
 mod change;
@@ -21,6 +22,7 @@ mod templates;
 mod timers;
 mod try_out;
 mod versions;
+mod window;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -34,6 +36,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list::list_functions, create::create_function))
         .routes(routes!(engine::function_engine))
+        .routes(routes!(account::function_account))
+        .routes(routes!(account::function_accounts))
+        .routes(routes!(account::function_account_of))
         .routes(routes!(templates::function_templates))
         .routes(routes!(get::get_function, change::change_function, delete::delete_function))
         .routes(routes!(code::change_code))

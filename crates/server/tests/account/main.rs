@@ -7,6 +7,7 @@ mod conversing;
 mod doors;
 mod exports;
 mod files;
+mod function_accounts;
 mod imports;
 mod keys;
 mod local_models;

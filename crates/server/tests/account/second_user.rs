@@ -20,10 +20,12 @@ const OPEN: [(&str, &str); 5] = [
 ];
 
 /// About oneself or for everybody: a second user is answered with their own.
-const OWN: [(&str, &str); 43] = [
+const OWN: [(&str, &str); 44] = [
     // Only administrators make functions: `functions.rs` has that.
     ("get", "/api/v1/functions"),
     ("get", "/api/v1/functions/engine"),
+    // `function_accounts.rs` has what is on whose.
+    ("get", "/api/v1/functions/account"),
     ("get", "/api/v1/function-volumes"),
     ("get", "/api/v1/function-templates"),
     ("get", "/api/v1/me"),
@@ -220,7 +222,8 @@ impl Things {
             ("/api/v1/egress/allowances/", allowance),
             ("/api/v1/api-keys/", key),
             ("/api/v1/sessions/", session),
-            ("/api/v1/users/", me),
+            ("/api/v1/users/", me.clone()),
+            ("/api/v1/function-accounts/", me),
             ("/api/v1/local-models/pulls/", pull),
             ("/api/v1/shares/", link.id()),
             ("/api/v1/shared/", file_of_link),
@@ -300,7 +303,7 @@ on_both_engines! {
         assert_eq!(usage.body["days"], json!([]), "the calls of the first are none of the second's");
         member.get("/api/v1/usage?of=everybody").await.is(403, "forbidden");
         let within = format!("search?q=hello&conversation={}", things.by_path["/api/v1/conversations/"]);
-        let lists = ["functions", "function-volumes", "personal-providers", "shares", "projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/shared", "assistant-folders", "assistants/export", "export", "search?q=hello", &within];
+        let lists = ["functions", "functions/account", "function-volumes", "personal-providers", "shares", "projects", "prompts", "tags", "sessions", "api-keys", "conversations", "assistants", "assistants/shared", "assistant-folders", "assistants/export", "export", "search?q=hello", &within];
         assert!(owner.get("/api/v1/search?q=hello").await.text.contains("hello"));
         for path in lists.into_iter().chain(["search?q=difference"]) {
             let list = member.get(&format!("/api/v1/{path}")).await.good(200);

@@ -35,7 +35,7 @@ pub struct UsageSpan {
 pub struct UsageLimit(pub u64);
 
 #[derive(FromQueryResult)]
-struct Sums {
+pub(super) struct Sums {
     calls: i64,
     failed: i64,
     prompt_tokens: i64,
@@ -138,7 +138,7 @@ impl UsageSpan {
 }
 
 impl Sums {
-    fn told(&self) -> UsageSum {
+    pub(super) fn told(&self) -> UsageSum {
         let told = |sum: i64| u64::try_from(sum).unwrap_or(0);
         UsageSum {
             calls: told(self.calls),
@@ -166,21 +166,30 @@ fn summed(principal: &Principal, of: UsageOf, span: UsageSpan) -> Result<Select<
         // What a browser claims is its owner's affair.
         UsageOf::Everybody => Condition::all().add(usage_entries::Column::ByBrowser.eq(false)),
     };
-    // PostgreSQL sums numbers of 64 bits up to ones without a bound.
-    let sum = |column: &str| Expr::cust(format!("CAST(SUM({column}) AS BIGINT)"));
-    Ok(usage_entries::Entity::find()
+    Ok(sums()
+        .filter(access::rows(seen, usage_entries::Column::UserId))
+        .filter(counted)
+        .filter(usage_entries::Column::At.gte(from))
+        .filter(usage_entries::Column::At.lt(to)))
+}
+
+/// What calls add up to, as [`Sums`].
+pub(super) fn sums() -> Select<usage_entries::Entity> {
+    let failed = format!("CAST(SUM(CASE WHEN outcome IN ({GOOD}) THEN 0 ELSE 1 END) AS BIGINT)");
+    usage_entries::Entity::find()
         .select_only()
         .expr_as(Expr::cust("COUNT(*)"), "calls")
-        .expr_as(Expr::cust(format!("CAST(SUM(CASE WHEN outcome IN ({GOOD}) THEN 0 ELSE 1 END) AS BIGINT)")), "failed")
+        .expr_as(Expr::cust(failed), "failed")
         .expr_as(sum("prompt_tokens"), "prompt_tokens")
         .expr_as(sum("cached_tokens"), "cached_tokens")
         .expr_as(sum("completion_tokens"), "completion_tokens")
         .expr_as(sum("reasoning_tokens"), "reasoning_tokens")
         .expr_as(sum("cost"), "cost")
-        .filter(access::rows(seen, usage_entries::Column::UserId))
-        .filter(counted)
-        .filter(usage_entries::Column::At.gte(from))
-        .filter(usage_entries::Column::At.lt(to)))
+}
+
+/// PostgreSQL sums numbers of 64 bits up to ones without a bound.
+pub(super) fn sum(column: &str) -> SimpleExpr {
+    Expr::cust(format!("CAST(SUM({column}) AS BIGINT)"))
 }
 
 /// How a call ends that came to its end, or was stopped by whoever asked.

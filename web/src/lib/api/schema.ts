@@ -676,6 +676,40 @@ export interface paths {
 		patch?: never;
 		trace?: never;
 	};
+	'/api/v1/function-accounts': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** What everybody's functions took in the last hours, by person. */
+		get: operations['function_accounts'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/function-accounts/{id}': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** What somebody's functions took in the last hours. */
+		get: operations['function_account_of'];
+		put?: never;
+		post?: never;
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
 	'/api/v1/function-templates': {
 		parameters: {
 			query?: never;
@@ -781,6 +815,23 @@ export interface paths {
 		put?: never;
 		/** Makes a function, of a template or empty. */
 		post: operations['create_function'];
+		delete?: never;
+		options?: never;
+		head?: never;
+		patch?: never;
+		trace?: never;
+	};
+	'/api/v1/functions/account': {
+		parameters: {
+			query?: never;
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		/** What the caller's functions took in the last hours. Those that were deleted have no account any more. */
+		get: operations['function_account'];
+		put?: never;
+		post?: never;
 		delete?: never;
 		options?: never;
 		head?: never;
@@ -2085,6 +2136,32 @@ export interface components {
 		 * @enum {string}
 		 */
 		Ability: 'reasoning' | 'tools' | 'vision';
+		AccountLine: components['schemas']['AccountSum'] & {
+			id: components['schemas']['FunctionId'];
+			name: string;
+		};
+		AccountPoint: components['schemas']['Taken'] & {
+			at: components['schemas']['Timestamp'];
+			/** Format: int64 */
+			calls: number;
+			/** Format: int64 */
+			errors: number;
+			/**
+			 * Format: int64
+			 * @description In billionths of a dollar, of those calls of models that had prices.
+			 */
+			models_cost: number | null;
+		};
+		AccountSum: components['schemas']['Taken'] & {
+			/** Format: int64 */
+			calls: number;
+			/** Format: int64 */
+			cold_starts: number;
+			/** Format: int64 */
+			errors: number;
+			/** @description What they had models do with tokens of their own, which is no part of `cost`. */
+			models: components['schemas']['UsageSum'];
+		};
 		/** @description What somebody wants of an alias. */
 		AliasChange: {
 			canary?: components['schemas']['Canary'] | null;
@@ -2791,6 +2868,25 @@ export interface components {
 			template: string | null;
 			updated_at: components['schemas']['Timestamp'];
 		};
+		/** @description What the functions of a person took. */
+		FunctionAccount: {
+			/** @description Those that took something, what cost most first. */
+			functions: components['schemas']['AccountLine'][];
+			/** @description Those in which something was taken, the oldest first. */
+			points: components['schemas']['AccountPoint'][];
+			/**
+			 * Format: int64
+			 * @description How long each point stands for.
+			 */
+			step_ms: number;
+			totals: components['schemas']['AccountSum'];
+		};
+		/** @description What everybody's functions took. */
+		FunctionAccounts: {
+			/** @description Those whose functions took something, what cost most first, at most 200. */
+			people: components['schemas']['PersonAccount'][];
+			totals: components['schemas']['AccountSum'];
+		};
 		/** @description A name that stands for a version. */
 		FunctionAlias: components['schemas']['AliasRoute'] & {
 			name: string;
@@ -3277,6 +3373,8 @@ export interface components {
 			 * @description Memory that was set aside as long as there were instances, in GB times seconds.
 			 */
 			gb_seconds: number;
+			/** @description What it had models do with its own token, which is no part of `cost`. */
+			models: components['schemas']['UsageSum'];
 			/** Format: int64 */
 			p50_ms: number | null;
 			/** Format: int64 */
@@ -3563,6 +3661,15 @@ export interface components {
 		 * @enum {string}
 		 */
 		PartKind: 'text' | 'reasoning';
+		PersonAccount: components['schemas']['AccountSum'] & {
+			/**
+			 * Format: int64
+			 * @description How many of theirs took something.
+			 */
+			functions: number;
+			name: string;
+			user_id: components['schemas']['UserId'];
+		};
 		/** @description What a browser needs to call a provider. */
 		PersonalConnection: {
 			api_key: string | null;
@@ -6270,6 +6377,92 @@ export interface operations {
 			};
 		};
 	};
+	function_accounts: {
+		parameters: {
+			query?: {
+				/** @description The latest so many: 1 to 8784, 24 when absent. */
+				hours?: number;
+			};
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionAccounts'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	function_account_of: {
+		parameters: {
+			query?: {
+				/** @description The latest so many: 1 to 8784, 24 when absent. */
+				hours?: number;
+			};
+			header?: never;
+			path: {
+				id: components['schemas']['UserId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionAccount'];
+				};
+			};
+			403: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
 	function_templates: {
 		parameters: {
 			query?: never;
@@ -6742,6 +6935,36 @@ export interface operations {
 				};
 				content: {
 					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			422: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	function_account: {
+		parameters: {
+			query?: {
+				/** @description The latest so many: 1 to 8784, 24 when absent. */
+				hours?: number;
+			};
+			header?: never;
+			path?: never;
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			200: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/json': components['schemas']['FunctionAccount'];
 				};
 			};
 			422: {

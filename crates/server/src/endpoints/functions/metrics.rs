@@ -5,15 +5,17 @@ mod gathered;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use stoa_functions_service::Prices;
+use stoa_model::usage::UsageSum;
 use stoa_model::{FunctionId, Timestamp, UserId};
 
+use super::window::Window;
 use crate::app::App;
 use crate::extract::{Caller, Id, Query};
-use crate::problem::{Problem, ProblemBody, Result};
+use crate::problem::{ProblemBody, Result};
 use gathered::Gathered;
 
 const MOST_HOURS: u32 = 720;
-const HOUR_MS: i64 = 3_600_000;
 
 #[derive(Clone, Copy, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -69,6 +71,8 @@ pub(crate) struct MetricsTotals {
     p50_ms: Option<u64>,
     #[schema(required)]
     p95_ms: Option<u64>,
+    /// What it had models do with its own token, which is no part of `cost`.
+    models: UsageSum,
 }
 
 /// How the calls of an alias went to its versions.
@@ -115,7 +119,22 @@ pub(crate) struct Taken {
     gb_seconds: f64,
     /// In billionths of a dollar; none where nothing has a price.
     #[schema(required)]
-    cost: Option<u64>,
+    pub(super) cost: Option<u64>,
+}
+
+impl Taken {
+    pub(super) fn priced(prices: Prices, cpu_us: u64, memory_mib_ms: u64, calls: u64) -> Self {
+        Self {
+            cpu_seconds: ratio(cpu_us, 1_000_000),
+            gb_seconds: ratio(memory_mib_ms, 1_024_000),
+            cost: prices.cost(cpu_us, memory_mib_ms, calls),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of calls and of microseconds")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// What a cold start takes on average, in milliseconds.
@@ -144,14 +163,7 @@ pub(super) async fn function_metrics(
     Id(id): Id<FunctionId>,
     Query(query): Query<MetricsQuery>,
 ) -> Result<Json<FunctionMetrics>> {
-    let hours = query.hours.unwrap_or(24);
-    if !(1..=MOST_HOURS).contains(&hours) {
-        return Err(Problem::field("hours", format!("Use 1 to {MOST_HOURS}.")));
-    }
-    let step_ms = step(hours);
-    let since = app.now().as_millis() - i64::from(hours) * HOUR_MS;
-    let since = since.div_euclid(step_ms) * step_ms;
-    let since = Timestamp::from_millis(since);
+    let Window { since, step_ms } = Window::of(query.hours, MOST_HOURS, app.now())?;
     let (mut gathered, mut from) = (Gathered::new(step_ms), None);
     loop {
         let (rows, next) = app.database.function_usage(&principal, id, since, from).await?;
@@ -162,15 +174,6 @@ pub(super) async fn function_metrics(
         }
     }
     let names = app.database.function_callers(&principal, id, gathered.callers()).await?;
-    Ok(Json(gathered.told(app.functions.prices(), &names)))
-}
-
-/// At most some hundred points.
-const fn step(hours: u32) -> i64 {
-    match hours {
-        0..=3 => 60_000,
-        4..=48 => 10 * 60_000,
-        49..=168 => HOUR_MS,
-        _ => 4 * HOUR_MS,
-    }
+    let models = app.database.function_models(&principal, id, since).await?;
+    Ok(Json(gathered.told(app.functions.prices(), models, &names)))
 }

@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use stoa_functions_service::{ColdSums, Latencies, Prices};
+use stoa_model::usage::UsageSum;
 use stoa_model::{Timestamp, UserId};
 use stoa_storage::FunctionUsage;
 
 use super::super::instances::version_name;
-use super::{CallerShare, ColdAverages, FunctionMetrics, MetricsPoint, MetricsTotals, Taken, VersionShare, Who};
+use super::{CallerShare, ColdAverages, FunctionMetrics, MetricsPoint, MetricsTotals, Taken, VersionShare, Who, ratio};
 use crate::problem::{Problem, Result};
 
 /// People that are told one by one.
@@ -98,12 +99,7 @@ impl Share {
     }
 
     fn taken(&self, prices: Prices) -> Taken {
-        let Amount { cpu_us, memory_mib_ms } = self.amount;
-        Taken {
-            cpu_seconds: ratio(cpu_us, 1_000_000),
-            gb_seconds: ratio(memory_mib_ms, 1_024_000),
-            cost: prices.cost(cpu_us, memory_mib_ms, self.calls),
-        }
+        Taken::priced(prices, self.amount.cpu_us, self.amount.memory_mib_ms, self.calls)
     }
 }
 
@@ -178,7 +174,7 @@ impl Gathered {
         shares
     }
 
-    pub(super) fn told(self, prices: Prices, names: &HashMap<UserId, String>) -> FunctionMetrics {
+    pub(super) fn told(self, prices: Prices, models: UsageSum, names: &HashMap<UserId, String>) -> FunctionMetrics {
         let mut whole = Share { calls: self.all.calls, errors: self.all.errors, amount: Amount::default() };
         for amount in self.versions.values() {
             whole.amount.add(*amount);
@@ -206,6 +202,7 @@ impl Gathered {
                 cost,
                 p50_ms: self.all.latencies.quantile_ms(0.5),
                 p95_ms: self.all.latencies.quantile_ms(0.95),
+                models,
             },
             points: self.points.into_iter().map(point).collect(),
         }
@@ -271,11 +268,6 @@ fn point(((at, version, alias), sums): ((i64, Option<u32>, String), Sums)) -> Me
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of calls and of microseconds")]
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -319,7 +311,7 @@ mod tests {
         gathered.add(&rows).unwrap();
         assert_eq!(gathered.callers(), [ada, charles]);
         let prices = Prices { cpu_second: Dollars(1_000), ..Prices::default() };
-        let told = gathered.told(prices, &HashMap::from([(ada, "Ada".to_owned())]));
+        let told = gathered.told(prices, UsageSum::default(), &HashMap::from([(ada, "Ada".to_owned())]));
         let cost = |share: &CallerShare| share.taken.cost.unwrap();
         let lines: Vec<_> =
             told.by_caller.iter().map(|share| (share.name.as_deref(), share.calls, cost(share))).collect();
@@ -340,7 +332,7 @@ mod tests {
             .chain([row(1, None, 0, 0, Amount { cpu_us: 15_000_000, memory_mib_ms: 0 })])
             .collect();
         gathered.add(&rows).unwrap();
-        let told = gathered.told(Prices::default(), &HashMap::new());
+        let told = gathered.told(Prices::default(), UsageSum::default(), &HashMap::new());
         assert_eq!(told.totals.cost, None, "without prices, nothing is said");
         let people_told = told.by_caller.iter().filter(|share| matches!(share.who, Who::Person)).count();
         assert_eq!(people_told, MOST_CALLERS);
