@@ -636,6 +636,7 @@ impl FunctionService {
         self.carry_logs().await;
         let running = self.shared.running.lock().await.take();
         if let Some(running) = running {
+            running.activator.close().await;
             running.engine.shut_down().await;
         }
         self.write_account(true).await;
