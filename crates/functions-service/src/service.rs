@@ -84,6 +84,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Where volumes lie, which are to be kept. Servers of one database need the same.
     pub volumes: PathBuf,
+    /// How large the volumes of one person may be together.
+    pub volumes_per_person_mib: u64,
     /// The program that runs the first process of sandboxes.
     pub init: PathBuf,
     /// Folders with further interpreters.
@@ -259,6 +261,11 @@ impl FunctionService {
 
     pub fn prices(&self) -> Prices {
         self.shared.options.prices
+    }
+
+    /// How large the volumes of one person may be together, in MiB.
+    pub fn volumes_mib(&self) -> u64 {
+        self.shared.options.volumes_per_person_mib
     }
 
     pub fn may_make(&self, principal: &Principal) -> bool {

@@ -35,6 +35,8 @@ pub enum VolumeTrouble {
     Storage(#[from] StorageError),
     #[error(transparent)]
     Volume(#[from] VolumeError),
+    #[error("volumes of one person have at most {most_mib} MiB together")]
+    TooLargeTogether { most_mib: u64 },
     #[error("too many files are sent and fetched already")]
     Busy,
     #[error("a file has at most {most} bytes")]
@@ -96,6 +98,15 @@ fn key(volume: &FunctionVolume) -> VolumeKey {
     VolumeKey { owner: volume.owner, volume: volume.id }
 }
 
+fn refused(error: StorageError, most_mib: u64) -> VolumeTrouble {
+    match error {
+        StorageError::Refused("the volumes would be too large together") => {
+            VolumeTrouble::TooLargeTogether { most_mib }
+        }
+        error => error.into(),
+    }
+}
+
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, VolumeError> + Send + 'static,
 ) -> Result<T, VolumeTrouble> {
@@ -107,7 +118,9 @@ impl FunctionService {
     /// Makes a volume with its folder.
     pub async fn create_volume(&self, principal: &Principal, new: NewVolume) -> Result<FunctionVolume, VolumeTrouble> {
         let now = self.clock().now();
-        let made = self.database().create_function_volume(principal, new, now).await?;
+        let most_mib = self.volumes_mib();
+        let made = self.database().create_function_volume(principal, new, most_mib, now).await;
+        let made = made.map_err(|error| refused(error, most_mib))?;
         let (all, which) = (Arc::clone(&self.shelf().all), key(&made));
         if let Err(error) = blocking(move || all.create(which)).await {
             // As if it had never been.
@@ -124,7 +137,9 @@ impl FunctionService {
         name: &str,
         change: VolumeChange,
     ) -> Result<FunctionVolume, VolumeTrouble> {
-        let changed = self.database().change_function_volume(principal, name, change).await?;
+        let most_mib = self.volumes_mib();
+        let changed = self.database().change_function_volume(principal, name, change, most_mib).await;
+        let changed = changed.map_err(|error| refused(error, most_mib))?;
         self.shelf().all.set_size(changed.id, changed.most_bytes());
         Ok(changed)
     }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 use serde_json::json;
 use stoa_model::function::{
     AliasChange, AliasRoute, Canary, CodeFile, Function, FunctionProfile, HttpAccess, HttpTrigger, Language,
@@ -19,6 +20,10 @@ use stoa_storage::{
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+/// MiB of all volumes of one person.
+const ROOM: u64 = 256;
 const SYSTEM: Principal = Principal::System("test");
 
 async fn person(database: &Database, name: &str) -> Principal {
@@ -77,14 +82,55 @@ fn refused<T: std::fmt::Debug>(result: Result<T, StorageError>) -> &'static str 
     }
 }
 
+/// The keys of what is kept.
+async fn builds(raw: &DatabaseConnection) -> String {
+    let query = r#"SELECT "key" FROM function_builds WHERE part = 0 ORDER BY "key""#;
+    let rows = raw.query_all_raw(Statement::from_string(raw.get_database_backend(), query)).await.unwrap();
+    rows.iter().map(|row| row.try_get::<String>("", "key").unwrap()).collect::<Vec<_>>().join(" ")
+}
+
 on_both_engines! {
+    async fn volumes_of_a_person_have_a_size_together(test: TestDatabase) {
+        let (database, other) = (&test.database, test.open_again().await);
+        let (ada, charles) = (person(database, "ada").await, person(database, "charles").await);
+        let new = |name: &str, size_mib| NewVolume { name: name.to_owned(), description: String::new(), size_mib };
+        let made = |name: &'static str, size_mib| database.create_function_volume(&ada, new(name, size_mib), ROOM, NOW);
+        let size = |size_mib| VolumeChange { size_mib: Some(size_mib), ..VolumeChange::default() };
+        let (one, two) = tokio::join!(made("one", 160), other.create_function_volume(&ada, new("two", 160), ROOM, NOW));
+        let (kept, lost) = match (one, two) {
+            (Ok(kept), lost) | (lost, Ok(kept)) => (kept.name, lost),
+            both => panic!("{both:?}"),
+        };
+        assert_eq!(refused(lost), "the volumes would be too large together");
+        made("three", 64).await.unwrap();
+        assert_eq!(refused(made("four", 64).await), "the volumes would be too large together");
+        database.create_function_volume(&charles, new("own", 256), ROOM, NOW).await.unwrap();
+        let change = |name: &str, mib, most| {
+            let name = name.to_owned();
+            let ada = &ada;
+            async move { database.change_function_volume(ada, &name, size(mib), most).await }
+        };
+        assert_eq!(refused(change(&kept, 193, ROOM).await), "the volumes would be too large together");
+        let (one, two) = tokio::join!(
+            change(&kept, 192, ROOM),
+            other.change_function_volume(&ada, "three", size(96), ROOM),
+        );
+        assert!(one.is_ok() != two.is_ok(), "there is room for one of them to grow");
+        // The operator has changed their mind: what is there stays, and may become smaller.
+        assert_eq!(refused(made("four", 64).await), "the volumes would be too large together");
+        change(&kept, 100, 64).await.unwrap();
+        assert_eq!(refused(change(&kept, 101, 64).await), "the volumes would be too large together");
+        database.remove_function_volume(&ada, &kept, NOW).await.unwrap();
+        made("four", 160).await.unwrap();
+    }
+
     async fn a_volume_is_its_owners_and_stays_while_a_function_mounts_it(test: TestDatabase) {
         let database = test.database;
         let (ada, charles) = (person(&database, "ada").await, person(&database, "charles").await);
         let new = || NewVolume { name: "notes".to_owned(), description: String::new(), size_mib: 64 };
-        let volume = database.create_function_volume(&ada, new(), NOW).await.unwrap();
-        assert!(matches!(database.create_function_volume(&ada, new(), NOW).await, Err(StorageError::Taken("name"))));
-        let theirs = database.create_function_volume(&charles, new(), NOW).await.unwrap();
+        let volume = database.create_function_volume(&ada, new(), ROOM, NOW).await.unwrap();
+        assert!(matches!(database.create_function_volume(&ada, new(), ROOM, NOW).await, Err(StorageError::Taken("name"))));
+        let theirs = database.create_function_volume(&charles, new(), ROOM, NOW).await.unwrap();
         assert!(theirs.id != volume.id && theirs.owner != volume.owner, "names are everybody's own");
         assert_eq!(database.function_volumes(&charles).await.unwrap().len(), 1);
         assert!(matches!(database.function_volume(&SYSTEM, "notes").await, Err(StorageError::NotFound | StorageError::Forbidden)));
@@ -112,15 +158,15 @@ on_both_engines! {
         let back = database.put_function_alias(&ada, first.id, "live", to(1), NOW).await;
         assert!(matches!(back, Err(StorageError::Refused("there is no such volume"))));
         // Its name is free before its files are gone.
-        let again = database.create_function_volume(&ada, new(), NOW).await.unwrap();
+        let again = database.create_function_volume(&ada, new(), ROOM, NOW).await.unwrap();
         database.forget_function_volume(again.id).await.unwrap();
         database.forget_function_volume(removed.id).await.unwrap();
         assert_eq!(database.removed_function_volumes().await.unwrap(), []);
         assert_eq!(database.function_volume(&ada, "notes").await.unwrap().id, again.id);
         database.put_function_alias(&ada, first.id, "live", to(1), NOW).await.unwrap();
         let size = VolumeChange { size_mib: Some(128), ..VolumeChange::default() };
-        assert!(matches!(database.change_function_volume(&charles, "none", size.clone()).await, Err(StorageError::NotFound)));
-        assert_eq!(database.change_function_volume(&ada, "notes", size).await.unwrap().most_bytes(), 128 << 20);
+        assert!(matches!(database.change_function_volume(&charles, "none", size.clone(), ROOM).await, Err(StorageError::NotFound)));
+        assert_eq!(database.change_function_volume(&ada, "notes", size, ROOM).await.unwrap().most_bytes(), 128 << 20);
         assert_eq!(database.function_volume(&charles, "notes").await.unwrap().size_mib, 64);
     }
 
