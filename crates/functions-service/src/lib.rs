@@ -3,6 +3,7 @@
 mod builds;
 mod code;
 mod deployments;
+mod housekeeping;
 mod inside;
 mod log_store;
 mod logs;

@@ -247,7 +247,7 @@ impl FunctionService {
         let notices = service.shared.database.notices().subscribe();
         tracker.spawn(follow(service.clone(), notices, shutdown.clone()));
         tracker.spawn(account(service.clone(), shutdown.clone()));
-        tracker.spawn(crate::volumes::sweep(service.clone(), shutdown.clone()));
+        tracker.spawn(crate::housekeeping::keep(service.clone(), shutdown.clone()));
         tracker.spawn(write_down(service.clone(), shutdown.clone()));
         tracker.spawn(crate::timers::keep(service.clone(), shutdown));
         service
@@ -302,13 +302,7 @@ impl FunctionService {
         if options.makers == Makers::Nobody {
             return Err(ServiceError::Unavailable("they are switched off (`STOA_FUNCTIONS`)".to_owned()));
         }
-        let code = options.folder.join("code");
-        // What a predecessor had unpacked may be half there.
-        let cleared = match std::fs::remove_dir_all(&code) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => std::fs::create_dir_all(&code),
-        };
-        cleared.map_err(ServiceError::Disk)?;
+        self.shared.deployments.clear().map_err(ServiceError::Disk)?;
         let mut engine = EngineOptions::new(options.folder.join("engine"), options.init.clone());
         engine.runtimes.clone_from(&options.runtimes);
         engine.waiting = options.waiting;
@@ -494,6 +488,29 @@ impl FunctionService {
     /// The latest installation of packages for a function, with its log after a line.
     pub fn build(&self, function: FunctionId, after: u64) -> Option<BuildStatus> {
         self.shared.builds.status(function, after)
+    }
+
+    /// Installs packages for what the next version will be made of, in the background and also where that has just failed.
+    pub async fn build_again(&self, id: FunctionId) -> Result<(), ServiceError> {
+        let function = self.callable(&Whom::Id(id)).await?;
+        self.running().await?;
+        self.shared.builds.try_again(id);
+        let service = self.clone();
+        self.shared.tracker.spawn(async move {
+            match service.lane(&function, None).await {
+                // Whoever asked looks at how it goes.
+                Ok(_) | Err(ServiceError::Build { .. }) => {}
+                Err(error) => tracing::warn!(%error, function = %id, "packages are not installed"),
+            }
+        });
+        Ok(())
+    }
+
+    /// Removes from this machine's disk what was unpacked there and nobody needs any more.
+    pub async fn sweep_disk(&self) {
+        if let Err(error) = self.shared.deployments.sweep(self.shared.clock.now()).await {
+            tracing::warn!(%error, "unpacked code and packages are removed later");
+        }
     }
 
     /// What instances of a function have written, and how it was called.

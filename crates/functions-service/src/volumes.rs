@@ -15,7 +15,6 @@ use stoa_model::{Principal, UserId};
 use stoa_storage::{NewVolume, RemovedVolume, StorageError, VolumeChange};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 
 use crate::service::{FunctionService, ServiceError};
 
@@ -24,8 +23,6 @@ const TRANSFERS: usize = 32;
 const TRANSFERS_PER_USER: usize = 6;
 /// How long a list waits to be told what a volume takes.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How often what was removed is tried again whose files did not go.
-const SWEEP_EVERY: Duration = Duration::from_mins(10);
 const PIECE: usize = 128 * 1024;
 
 /// Why something about a volume did not come about.
@@ -267,6 +264,14 @@ impl FunctionService {
         Ok(())
     }
 
+    /// Tries again what a dead server, or a disk that was away, has left.
+    pub(crate) async fn clear_removed_volumes(&self) -> Result<(), StorageError> {
+        for removed in self.database().removed_function_volumes().await? {
+            self.clear(removed).await;
+        }
+        Ok(())
+    }
+
     /// The files first: whatever happens in between, the row tells that there is something to do.
     async fn clear(&self, removed: RemovedVolume) {
         let (all, which) = (Arc::clone(&self.shelf().all), VolumeKey { owner: removed.owner, volume: removed.id });
@@ -291,22 +296,4 @@ fn piece(mut file: std::fs::File, left: u64) -> std::io::Result<(std::fs::File, 
     }
     piece.truncate(read);
     Ok((file, piece.into()))
-}
-
-/// Tries again what a dead server, or a disk that was away, has left.
-pub(crate) async fn sweep(service: FunctionService, shutdown: CancellationToken) {
-    loop {
-        match service.database().removed_function_volumes().await {
-            Ok(removed) => {
-                for removed in removed {
-                    service.clear(removed).await;
-                }
-            }
-            Err(error) => tracing::warn!(%error, "removed volumes could not be read"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
-            () = shutdown.cancelled() => return,
-        }
-    }
 }

@@ -296,13 +296,93 @@ on_both_engines! {
             database.claim_blob(&letter.to_string().repeat(64), NOW).await.unwrap();
         }
         let parts = ['d', 'e'].map(|letter| letter.to_string().repeat(64));
-        database.keep_function_build("key", &parts, NOW).await.unwrap();
-        database.keep_function_build("key", &parts[..1], NOW).await.unwrap();
-        assert_eq!(database.function_build("key").await.unwrap(), parts, "the first one stays");
-        assert!(database.function_build("other").await.unwrap().is_empty());
+        let code = "a".repeat(64);
+        assert!(database.keep_function_build("key", &code, &parts, NOW).await.unwrap());
+        assert!(!database.keep_function_build("key", &code, &parts[..1], NOW).await.unwrap());
+        assert_eq!(database.use_function_build("key", &code).await.unwrap(), parts, "the first one stays");
+        assert!(database.use_function_build("other", &code).await.unwrap().is_empty());
         let later = NOW.plus(Duration::from_hours(2));
         let condemned = database.condemn_blobs(later, later, 100).await.unwrap();
         assert_eq!(condemned, ["b".repeat(64)], "`a` is version 1, `c` the next, `d` and `e` are packages");
+    }
+
+    async fn packages_go_a_day_after_the_last_code_that_wants_them(test: TestDatabase) {
+        let (database, raw) = (&test.database, sea_orm::Database::connect(&test.url).await.unwrap());
+        let there = async || builds(&raw).await;
+        let ann = person(database, "ann").await;
+        let made = function(database, &ann, "agent").await;
+        let digest = |letter: char| letter.to_string().repeat(64);
+        for (key, code, part) in [("first", 'a', 'x'), ("second", 'b', 'y'), ("third", 'c', 'z')] {
+            database.claim_blob(&digest(part), NOW).await.unwrap();
+            database.keep_function_build(key, &digest(code), &[digest(part)], NOW).await.unwrap();
+        }
+        let sweep = async |at: Timestamp| database.sweep_function_builds(at.minus(DAY), at).await.unwrap();
+        // Version 1 is `a`, the next one `b`, and `c` is nothing.
+        publish(database, &ann, &made).await;
+        change(database, &ann, made.id, 'b').await;
+        assert_eq!(sweep(NOW).await, 0);
+        assert_eq!(sweep(NOW.plus(DAY)).await, 0, "a day is not over");
+        let mut at = NOW.plus(DAY).plus(MINUTE);
+        assert_eq!((sweep(at).await, there().await.as_str()), (1, "first second"));
+        assert!(database.condemn_blobs(at, at, 10).await.unwrap().contains(&digest('z')), "its blob goes as others do");
+        // Somebody comes back before the day is over, and it begins anew.
+        change(database, &ann, made.id, 'c').await;
+        sweep(at).await;
+        at = at.plus(DAY);
+        change(database, &ann, made.id, 'b').await;
+        change(database, &ann, made.id, 'd').await;
+        at = at.plus(MINUTE);
+        assert_eq!((sweep(at).await, there().await.as_str()), (0, "first second"));
+        // Other code may want the same.
+        assert_eq!(database.use_function_build("second", &digest('d')).await.unwrap(), [digest('y')]);
+        at = at.plus(DAY).plus(MINUTE);
+        assert_eq!((sweep(at).await, there().await.as_str()), (0, "first second"));
+        database.delete_function(&ann, made.id).await.unwrap();
+        sweep(at).await;
+        assert_eq!(there().await, "first second");
+        at = at.plus(DAY).plus(MINUTE);
+        assert_eq!((sweep(at).await, there().await.as_str()), (2, ""));
+        // Who wanted what was there before is not known.
+        database.keep_function_build("first", &digest('a'), &[digest('x')], NOW).await.unwrap();
+        raw.execute_unprepared("UPDATE function_builds SET uses_known = false").await.unwrap();
+        sweep(at).await;
+        at = at.plus(DAY).plus(MINUTE);
+        assert_eq!((sweep(at).await, there().await.as_str()), (0, "first"));
+    }
+
+    async fn whoever_uses_packages_while_they_are_swept_has_them_or_knows_that_they_are_gone(test: TestDatabase) {
+        let (one, other) = (&test.database, test.open_again().await);
+        let raw = sea_orm::Database::connect(&test.url).await.unwrap();
+        let ann = person(one, "ann").await;
+        function(one, &ann, "agent").await;
+        let (live, gone, part) = ("a".repeat(64), "b".repeat(64), ["x".repeat(64)]);
+        let mut at = NOW;
+        let mut swept = 0;
+        for round in 0..30 {
+            one.claim_blob(&part[0], at).await.unwrap();
+            let (first, second) =
+                tokio::join!(one.keep_function_build("key", &gone, &part, at), other.keep_function_build("key", &gone, &part, at));
+            assert!(first.unwrap() != second.unwrap(), "one of them has kept it");
+            one.sweep_function_builds(at.minus(DAY), at).await.unwrap();
+            at = at.plus(DAY).plus(MINUTE);
+            let (limit, now) = (at.minus(DAY), at);
+            let using = async {
+                // Each comes first now and then.
+                tokio::time::sleep(Duration::from_micros(round % 10 * 300)).await;
+                one.use_function_build("key", &live).await.unwrap()
+            };
+            let (used, here, there) = tokio::join!(
+                using,
+                other.sweep_function_builds(limit, now),
+                one.sweep_function_builds(limit, now),
+            );
+            let count = here.unwrap() + there.unwrap();
+            assert_eq!((used.len(), builds(&raw).await.as_str()), if count == 0 { (1, "key") } else { (0, "") });
+            swept += count;
+            raw.execute_unprepared("DELETE FROM function_build_uses").await.unwrap();
+            raw.execute_unprepared("DELETE FROM function_builds").await.unwrap();
+        }
+        assert!(swept > 0, "nothing was swept in any round");
     }
 
     async fn an_account_written_twice_counts_once(test: TestDatabase) {
