@@ -122,6 +122,7 @@ const walk = (view) => async (all) => {
 	await page.goto(`${all.stoa.origin}/functions/volumes`);
 	await page.getByRole('link', { name, exact: true }).waitFor();
 	await page.getByText(`${name}-reader, ${name}-writer`).waitFor();
+	await page.getByText('256 MB of 20 GB assigned').waitFor();
 	await accessible(page, `volumes, ${view}`);
 	await picture(page, `volumes ${view}`);
 	await page.getByRole('link', { name, exact: true }).click();
@@ -177,6 +178,10 @@ const walk = (view) => async (all) => {
 	await page.getByText('No function mounts it.').waitFor();
 	await page.getByRole('button', { name: `Edit ${name}` }).click();
 	const edit = page.getByRole('dialog', { name: `Edit ${name}` });
+	await edit.getByLabel('Size in MiB').fill('20481');
+	await edit.getByRole('button', { name: 'Save' }).click();
+	await edit.getByText('Your volumes would be too large together').waitFor();
+	await accessible(page, `a volume that is too large, ${view}`);
 	await edit.getByLabel('Size in MiB').fill('64');
 	await edit.getByRole('button', { name: 'Save' }).click();
 	await page.getByText(/of 64 MB/).waitFor();

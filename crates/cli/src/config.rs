@@ -86,6 +86,9 @@ settings! {
     FUNCTION_VOLUMES_DIR: "function_volumes_dir", "STOA_FUNCTION_VOLUMES_DIR", "DATA_DIR/function-volumes", false,
         "Where the files of functions' volumes are kept. To be kept and backed up; servers of one database need the same one, \
          such as a folder of NFS.";
+    FUNCTION_VOLUMES_PER_PERSON: "function_volumes_per_person_mib", "STOA_FUNCTION_VOLUMES_PER_PERSON_MIB", "20480", false,
+        "How large the volumes of one person may be together, in MiB. As it is, all that a person may have fit, at the size that \
+         they get when nothing is said.";
     FUNCTION_RUNTIMES: "function_runtimes", "STOA_FUNCTION_RUNTIMES", "", false,
         "Folders beside `/usr` that every function may read, separated by commas, such as further interpreters; programs in \
          their `bin` are found by their names.";
@@ -208,6 +211,7 @@ pub(crate) struct Config {
     pub(crate) function_runtimes: Vec<PathBuf>,
     pub(crate) functions_waiting: usize,
     pub(crate) functions_prepared: usize,
+    pub(crate) function_volumes_per_person_mib: u64,
     pub(crate) function_price_cpu_second: Dollars,
     pub(crate) function_price_gb_second: Dollars,
     pub(crate) function_price_million_calls: Dollars,
@@ -291,6 +295,7 @@ impl Config {
             function_runtimes: reader.list(&FUNCTION_RUNTIMES)?.into_iter().map(PathBuf::from).collect(),
             functions_waiting: reader.parse(&FUNCTIONS_WAITING, "a number")?,
             functions_prepared: reader.parse(&FUNCTIONS_PREPARED, "a number")?,
+            function_volumes_per_person_mib: reader.parse(&FUNCTION_VOLUMES_PER_PERSON, "a number of MiB")?,
             function_price_cpu_second: reader.parse(&FUNCTION_PRICE_CPU_SECOND, DOLLARS)?,
             function_price_gb_second: reader.parse(&FUNCTION_PRICE_GB_SECOND, DOLLARS)?,
             function_price_million_calls: reader.parse(&FUNCTION_PRICE_MILLION_CALLS, DOLLARS)?,

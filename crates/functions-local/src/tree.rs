@@ -2,10 +2,11 @@
 
 mod removal;
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Stat, Uid};
@@ -151,6 +152,18 @@ pub(crate) fn give(folder: &OwnedFd, user: u32) -> Result<(), TreeError> {
     })?;
     // Last, as it says that the rest is done.
     Ok(rustix::fs::fchown(folder, user, group).map_err(io::Error::from)?)
+}
+
+/// Removes a folder with all that foreign code has left in it. Blocks.
+pub fn remove_folder(folder: &Path) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let name = CString::new(name.as_bytes())?;
+    remove(open_folder(rustix::fs::CWD, parent)?, &name).map_err(|error| match error {
+        RemovalError::Io(error) => error,
+        RemovalError::Busy => io::Error::other(error),
+    })
 }
 
 /// To be read through, and for nothing in its path to be followed.

@@ -1,7 +1,10 @@
 //! What is served: versions with their code on this machine's disk, each with its lane, and those that are not needed any
 //! more on their way out.
 
+mod unpacked;
+
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,18 +12,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use stoa_functions::activator::{Activator, Lane};
 use stoa_functions::spec::Draft;
 use stoa_functions::{EngineError, Spec, Version, VersionId};
-use stoa_functions_local::{LocalEngine, TreeLimits};
+use stoa_functions_local::{LocalEngine, TreeLimits, remove_folder};
 use stoa_identity::{Door, FunctionPass};
 use stoa_model::function::ModelAccess;
-use stoa_model::{FunctionId, Principal, UserId};
+use stoa_model::{FunctionId, Principal, Timestamp, UserId};
 use stoa_objects::{Digest, Objects};
 use stoa_storage::{CallableFunction, Database, RunnableVersion, StorageError};
 use tokio::sync::OnceCell;
 
-use crate::builds::{Builds, lay_over};
+use crate::builds::{Builds, Package, lay_over};
 use crate::code::Code;
 use crate::own::{asks_for_the_way, give_the_way};
 use crate::service::{FunctionService, ServiceError};
+use unpacked::{Unpacked, UnpackedCode};
 
 /// Which code and settings run, and with which secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,23 +62,48 @@ pub(crate) struct Deployments {
     database: Database,
     objects: Objects,
     door: Door,
-    /// Of what is served and has the way to this server.
-    passes: Mutex<HashMap<VersionId, FunctionPass>>,
+    /// As long as anything of it may run.
+    held: Mutex<HashMap<VersionId, Held>>,
     builds: Arc<Builds>,
-    /// Nothing in it need be kept.
-    folder: PathBuf,
+    code: Arc<UnpackedCode>,
     served: Mutex<HashMap<Key, Arc<OnceCell<Arc<Lane>>>>>,
     made: AtomicU64,
 }
 
+/// What a version that is served needs beside its lane.
+struct Held {
+    _code: Arc<Unpacked>,
+    /// Of what has the way to this server.
+    _pass: Option<FunctionPass>,
+}
+
 impl Deployments {
+    /// Nothing in the folder need be kept.
     pub(crate) fn new(database: Database, objects: Objects, door: Door, builds: Arc<Builds>, folder: PathBuf) -> Self {
-        let (passes, served) = (Mutex::default(), Mutex::default());
-        Self { database, objects, door, passes, builds, folder, served, made: AtomicU64::new(0) }
+        let (held, served) = (Mutex::default(), Mutex::default());
+        let code = Arc::new(UnpackedCode::new(folder));
+        Self { database, objects, door, held, builds, code, served, made: AtomicU64::new(0) }
+    }
+
+    /// Before anything is served. Blocks.
+    pub(crate) fn clear(&self) -> io::Result<()> {
+        self.code.clear()?;
+        self.builds.clear()
+    }
+
+    /// Removes from the disk what nobody needs any more.
+    pub(crate) async fn sweep(&self, now: Timestamp) -> io::Result<()> {
+        let (code, builds) = (Arc::clone(&self.code), Arc::clone(&self.builds));
+        let swept = tokio::task::spawn_blocking(move || code.sweep(now).and(builds.sweep(now)));
+        swept.await.map_err(io::Error::other)?
     }
 
     fn served(&self) -> MutexGuard<'_, HashMap<Key, Arc<OnceCell<Arc<Lane>>>>> {
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<VersionId, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lane of a version, which is made if it is not there.
@@ -115,12 +144,10 @@ impl Deployments {
         let volumes = service.volumes_of(owner, &spec).await?;
         let code = self.materialise(engine, key.function, &runnable).await?;
         let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
-        let version = Version { id: key.engine_name(number)?, spec, code, volumes };
+        let version = Version { id: key.engine_name(number)?, spec, code: code.folder.clone(), volumes };
         let id = version.id.clone();
         let lane = activator.serve(version).await?;
-        if let Some(pass) = pass {
-            self.passes.lock().unwrap_or_else(PoisonError::into_inner).insert(id, pass);
-        }
+        self.held().insert(id, Held { _code: code, _pass: pass });
         Ok(lane)
     }
 
@@ -130,24 +157,25 @@ impl Deployments {
         engine: &LocalEngine,
         function: FunctionId,
         runnable: &RunnableVersion,
-    ) -> Result<PathBuf, ServiceError> {
+    ) -> Result<Arc<Unpacked>, ServiceError> {
         let digest: Digest = runnable.code.digest.parse().map_err(|_| {
             let row = runnable.code.digest.clone();
             StorageError::Inconsistent { table: "functions", column: "code", row }
         })?;
-        let place = self.folder.join(digest.to_string());
-        if tokio::fs::try_exists(&place).await.map_err(ServiceError::Disk)? {
+        if let Some(there) = self.code.get(&digest) {
+            self.builds.keep(&there.packages, &digest).await?;
             self.builds.not_needed(function);
-            return Ok(place);
+            return Ok(there);
         }
         let archive = self.objects.get(digest).await?;
         let code = Code::from_archive(&archive).map_err(|error| ServiceError::Internal(error.to_string()))?;
-        let packages = self.builds.packages(engine, function, &code).await?;
-        let making = self.folder.join(format!(".{digest}.{:x}", rand::random::<u64>()));
-        let (into, finished) = (making.clone(), place.clone());
-        let made = tokio::task::spawn_blocking(move || write(&code, &packages, &into, &finished)).await;
-        made.map_err(|error| ServiceError::Internal(error.to_string()))??;
-        Ok(place)
+        let packages = self.builds.packages(engine, function, &code, &digest).await?;
+        let (all, making) = (Arc::clone(&self.code), self.code.making(&digest));
+        let made = tokio::task::spawn_blocking(move || {
+            write(&code, &packages, &making)
+                .and_then(|()| all.put(digest, making, packages).map_err(ServiceError::Disk))
+        });
+        made.await.map_err(|error| ServiceError::Internal(error.to_string()))?
     }
 
     /// Lanes of a function that nobody shall get to any more: of all that is not current, and of versions that no alias leads
@@ -177,9 +205,9 @@ impl Deployments {
         gone
     }
 
-    /// Nothing of it runs any more, so its token is good for nothing.
+    /// Nothing of it runs any more, so its token is good for nothing, and its code need not be there.
     pub(crate) fn forget(&self, version: &VersionId) {
-        self.passes.lock().unwrap_or_else(PoisonError::into_inner).remove(version);
+        self.held().remove(version);
     }
 
     /// Everything that is served.
@@ -206,22 +234,18 @@ pub(crate) fn draft(runnable: &RunnableVersion) -> Result<Draft, ServiceError> {
     Ok(draft)
 }
 
-fn write(code: &Code, packages: &[PathBuf], making: &Path, finished: &Path) -> Result<(), ServiceError> {
+fn write(code: &Code, packages: &[Package], making: &Path) -> Result<(), ServiceError> {
     std::fs::create_dir_all(making).map_err(ServiceError::Disk)?;
     let limits = TreeLimits { entries: u64::MAX, bytes: u64::MAX };
     let laid = code
         .write_to(making)
         .map_err(ServiceError::Disk)
-        .and_then(|()| packages.iter().try_for_each(|packages| lay_over(packages, making, limits)));
-    match laid.and_then(|()| std::fs::rename(making, finished).map_err(ServiceError::Disk)) {
-        Ok(()) => Ok(()),
-        // Somebody else has made the same meanwhile.
-        Err(_) if finished.is_dir() => std::fs::remove_dir_all(making).map_err(ServiceError::Disk),
-        Err(error) => {
-            let _ = std::fs::remove_dir_all(making);
-            Err(error)
-        }
+        .and_then(|()| packages.iter().try_for_each(|package| lay_over(&package.folder, making, limits)));
+    if laid.is_err() {
+        // What is not whole is of no use.
+        let _ = remove_folder(making);
     }
+    laid
 }
 
 impl From<EngineError> for ServiceError {

@@ -3,6 +3,7 @@
 mod builds;
 mod code;
 mod deployments;
+mod housekeeping;
 mod inside;
 mod journal;
 mod log_store;

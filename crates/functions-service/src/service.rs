@@ -84,6 +84,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Where volumes lie, which are to be kept. Servers of one database need the same.
     pub volumes: PathBuf,
+    /// How large the volumes of one person may be together.
+    pub volumes_per_person_mib: u64,
     /// The program that runs the first process of sandboxes.
     pub init: PathBuf,
     /// Folders with further interpreters.
@@ -245,7 +247,7 @@ impl FunctionService {
         let notices = service.shared.database.notices().subscribe();
         tracker.spawn(follow(service.clone(), notices, shutdown.clone()));
         tracker.spawn(account(service.clone(), shutdown.clone()));
-        tracker.spawn(crate::volumes::sweep(service.clone(), shutdown.clone()));
+        tracker.spawn(crate::housekeeping::keep(service.clone(), shutdown.clone()));
         tracker.spawn(write_down(service.clone(), shutdown.clone()));
         tracker.spawn(crate::timers::keep(service.clone(), shutdown));
         service
@@ -259,6 +261,11 @@ impl FunctionService {
 
     pub fn prices(&self) -> Prices {
         self.shared.options.prices
+    }
+
+    /// How large the volumes of one person may be together, in MiB.
+    pub fn volumes_mib(&self) -> u64 {
+        self.shared.options.volumes_per_person_mib
     }
 
     pub fn may_make(&self, principal: &Principal) -> bool {
@@ -295,13 +302,7 @@ impl FunctionService {
         if options.makers == Makers::Nobody {
             return Err(ServiceError::Unavailable("they are switched off (`STOA_FUNCTIONS`)".to_owned()));
         }
-        let code = options.folder.join("code");
-        // What a predecessor had unpacked may be half there.
-        let cleared = match std::fs::remove_dir_all(&code) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => std::fs::create_dir_all(&code),
-        };
-        cleared.map_err(ServiceError::Disk)?;
+        self.shared.deployments.clear().map_err(ServiceError::Disk)?;
         let mut engine = EngineOptions::new(options.folder.join("engine"), options.init.clone());
         engine.runtimes.clone_from(&options.runtimes);
         engine.waiting = options.waiting;
@@ -489,6 +490,29 @@ impl FunctionService {
         self.shared.builds.status(function, after)
     }
 
+    /// Installs packages for what the next version will be made of, in the background and also where that has just failed.
+    pub async fn build_again(&self, id: FunctionId) -> Result<(), ServiceError> {
+        let function = self.callable(&Whom::Id(id)).await?;
+        self.running().await?;
+        self.shared.builds.try_again(id);
+        let service = self.clone();
+        self.shared.tracker.spawn(async move {
+            match service.lane(&function, None).await {
+                // Whoever asked looks at how it goes.
+                Ok(_) | Err(ServiceError::Build { .. }) => {}
+                Err(error) => tracing::warn!(%error, function = %id, "packages are not installed"),
+            }
+        });
+        Ok(())
+    }
+
+    /// Removes from this machine's disk what was unpacked there and nobody needs any more.
+    pub async fn sweep_disk(&self) {
+        if let Err(error) = self.shared.deployments.sweep(self.shared.clock.now()).await {
+            tracing::warn!(%error, "unpacked code and packages are removed later");
+        }
+    }
+
     /// What instances of a function have written, and how it was called.
     pub async fn logs(&self, function: FunctionId, search: LogSearch) -> Result<FoundLog, ServiceError> {
         self.carry_logs().await;
@@ -652,6 +676,7 @@ impl FunctionService {
         self.carry_logs().await;
         let running = self.shared.running.lock().await.take();
         if let Some(running) = running {
+            running.activator.close().await;
             running.engine.shut_down().await;
         }
         self.write_account(true).await;

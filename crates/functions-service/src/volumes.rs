@@ -15,7 +15,6 @@ use stoa_model::{Principal, UserId};
 use stoa_storage::{NewVolume, RemovedVolume, StorageError, VolumeChange};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 
 use crate::service::{FunctionService, ServiceError};
 
@@ -24,8 +23,6 @@ const TRANSFERS: usize = 32;
 const TRANSFERS_PER_USER: usize = 6;
 /// How long a list waits to be told what a volume takes.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// How often what was removed is tried again whose files did not go.
-const SWEEP_EVERY: Duration = Duration::from_mins(10);
 const PIECE: usize = 128 * 1024;
 
 /// Why something about a volume did not come about.
@@ -35,6 +32,8 @@ pub enum VolumeTrouble {
     Storage(#[from] StorageError),
     #[error(transparent)]
     Volume(#[from] VolumeError),
+    #[error("volumes of one person have at most {most_mib} MiB together")]
+    TooLargeTogether { most_mib: u64 },
     #[error("too many files are sent and fetched already")]
     Busy,
     #[error("a file has at most {most} bytes")]
@@ -96,6 +95,15 @@ fn key(volume: &FunctionVolume) -> VolumeKey {
     VolumeKey { owner: volume.owner, volume: volume.id }
 }
 
+fn refused(error: StorageError, most_mib: u64) -> VolumeTrouble {
+    match error {
+        StorageError::Refused("the volumes would be too large together") => {
+            VolumeTrouble::TooLargeTogether { most_mib }
+        }
+        error => error.into(),
+    }
+}
+
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, VolumeError> + Send + 'static,
 ) -> Result<T, VolumeTrouble> {
@@ -107,7 +115,9 @@ impl FunctionService {
     /// Makes a volume with its folder.
     pub async fn create_volume(&self, principal: &Principal, new: NewVolume) -> Result<FunctionVolume, VolumeTrouble> {
         let now = self.clock().now();
-        let made = self.database().create_function_volume(principal, new, now).await?;
+        let most_mib = self.volumes_mib();
+        let made = self.database().create_function_volume(principal, new, most_mib, now).await;
+        let made = made.map_err(|error| refused(error, most_mib))?;
         let (all, which) = (Arc::clone(&self.shelf().all), key(&made));
         if let Err(error) = blocking(move || all.create(which)).await {
             // As if it had never been.
@@ -124,7 +134,9 @@ impl FunctionService {
         name: &str,
         change: VolumeChange,
     ) -> Result<FunctionVolume, VolumeTrouble> {
-        let changed = self.database().change_function_volume(principal, name, change).await?;
+        let most_mib = self.volumes_mib();
+        let changed = self.database().change_function_volume(principal, name, change, most_mib).await;
+        let changed = changed.map_err(|error| refused(error, most_mib))?;
         self.shelf().all.set_size(changed.id, changed.most_bytes());
         Ok(changed)
     }
@@ -252,6 +264,14 @@ impl FunctionService {
         Ok(())
     }
 
+    /// Tries again what a dead server, or a disk that was away, has left.
+    pub(crate) async fn clear_removed_volumes(&self) -> Result<(), StorageError> {
+        for removed in self.database().removed_function_volumes().await? {
+            self.clear(removed).await;
+        }
+        Ok(())
+    }
+
     /// The files first: whatever happens in between, the row tells that there is something to do.
     async fn clear(&self, removed: RemovedVolume) {
         let (all, which) = (Arc::clone(&self.shelf().all), VolumeKey { owner: removed.owner, volume: removed.id });
@@ -276,22 +296,4 @@ fn piece(mut file: std::fs::File, left: u64) -> std::io::Result<(std::fs::File, 
     }
     piece.truncate(read);
     Ok((file, piece.into()))
-}
-
-/// Tries again what a dead server, or a disk that was away, has left.
-pub(crate) async fn sweep(service: FunctionService, shutdown: CancellationToken) {
-    loop {
-        match service.database().removed_function_volumes().await {
-            Ok(removed) => {
-                for removed in removed {
-                    service.clear(removed).await;
-                }
-            }
-            Err(error) => tracing::warn!(%error, "removed volumes could not be read"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
-            () = shutdown.cancelled() => return,
-        }
-    }
 }

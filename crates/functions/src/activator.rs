@@ -12,6 +12,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::{CallError, Engine, EngineError, StopReason, Version, VersionId};
@@ -72,16 +74,25 @@ pub struct Activator {
     engine: Arc<dyn Engine>,
     options: Options,
     tracker: TaskTracker,
-    lanes: Mutex<HashMap<VersionId, Arc<Lane>>>,
+    lanes: Mutex<HashMap<VersionId, Kept>>,
+    /// The tasks of all lanes, those of versions that are on their way out included.
+    keepers: TaskTracker,
+    closed: CancellationToken,
+}
+
+struct Kept {
+    lane: Arc<Lane>,
+    keeper: JoinHandle<()>,
 }
 
 impl Activator {
     /// What it starts runs on the tracker.
     pub fn new(engine: Arc<dyn Engine>, options: Options, tracker: TaskTracker) -> Self {
-        Self { engine, options, tracker, lanes: Mutex::default() }
+        let (keepers, closed) = (TaskTracker::new(), CancellationToken::new());
+        Self { engine, options, tracker, lanes: Mutex::default(), keepers, closed }
     }
 
-    fn lanes(&self) -> std::sync::MutexGuard<'_, HashMap<VersionId, Arc<Lane>>> {
+    fn lanes(&self) -> std::sync::MutexGuard<'_, HashMap<VersionId, Kept>> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -93,23 +104,24 @@ impl Activator {
         self.engine.apply(version.clone()).await?;
         let seen = self.engine.instances(&version.id)?;
         let mut lanes = self.lanes();
-        if let Some(lane) = lanes.get(&version.id) {
-            return Ok(Arc::clone(lane));
+        if let Some(kept) = lanes.get(&version.id) {
+            return Ok(Arc::clone(&kept.lane));
         }
         let id = version.id.clone();
-        let lane = Lane::new(version, Arc::clone(&self.engine), self.options, self.tracker.clone());
-        lanes.insert(id, Arc::clone(&lane));
-        self.tracker.spawn(keeper::keep(Arc::clone(&lane), seen));
+        let (engine, tracker) = (Arc::clone(&self.engine), self.tracker.clone());
+        let lane = Lane::new(version, engine, self.options, tracker, self.closed.child_token());
+        let keeper = self.tracker.spawn(self.keepers.track_future(keeper::keep(Arc::clone(&lane), seen)));
+        lanes.insert(id, Kept { lane: Arc::clone(&lane), keeper });
         Ok(lane)
     }
 
     pub fn lane(&self, version: &VersionId) -> Option<Arc<Lane>> {
-        self.lanes().get(version).map(Arc::clone)
+        self.lanes().get(version).map(|kept| Arc::clone(&kept.lane))
     }
 
     /// All that are served.
     pub fn all(&self) -> Vec<Arc<Lane>> {
-        self.lanes().values().map(Arc::clone).collect()
+        self.lanes().values().map(|kept| Arc::clone(&kept.lane)).collect()
     }
 
     /// Takes no new request for a version, serves those that it has, those that wait included, and then deletes it.
@@ -120,8 +132,20 @@ impl Activator {
 
     /// As long as it takes to serve what there is; whoever calls this deletes the version.
     pub async fn release(&self, version: &VersionId) -> Result<(), EngineError> {
-        let Some(lane) = self.lanes().remove(version) else { return Err(EngineError::NoVersion) };
+        let Some(Kept { lane, keeper }) = self.lanes().remove(version) else { return Err(EngineError::NoVersion) };
         lane.drain().await;
+        lane.over.cancel();
+        // Nobody says any more how many instances there shall be of what is deleted next.
+        if let Err(error) = keeper.await {
+            tracing::warn!(%error, version = version.as_str(), "the task of a version has failed");
+        }
         Ok(())
+    }
+
+    /// Starts and stops nothing any more, whatever waits: the engine goes.
+    pub async fn close(&self) {
+        self.closed.cancel();
+        self.keepers.close();
+        self.keepers.wait().await;
     }
 }

@@ -34,6 +34,8 @@ struct Fake {
     made: AtomicU32,
     frozen: AtomicU32,
     most: AtomicU32,
+    /// How often it was told how many there shall be of what it does not know.
+    late: AtomicU32,
     tracker: TaskTracker,
     own: std::sync::Weak<Self>,
 }
@@ -46,6 +48,7 @@ impl Fake {
             made: AtomicU32::new(0),
             frozen: AtomicU32::new(0),
             most: AtomicU32::new(0),
+            late: AtomicU32::new(0),
             tracker,
             own: own.clone(),
         })
@@ -102,8 +105,13 @@ impl Engine for Fake {
     async fn scale(&self, version: &VersionId, scale: Scale) -> Result<(), EngineError> {
         let behaviour = *self.behaviour.lock().unwrap();
         let own = self.own.upgrade().unwrap();
+        // An engine has its own to do first.
+        tokio::task::yield_now().await;
         let versions = self.versions.lock().unwrap();
-        let shown = versions.get(version).ok_or(EngineError::NoVersion)?;
+        let shown = versions.get(version).ok_or_else(|| {
+            self.late.fetch_add(1, Ordering::SeqCst);
+            EngineError::NoVersion
+        })?;
         for id in &scale.leaving {
             shown.send_modify(|all| {
                 *all = all.iter().filter(|one| one.id != *id).cloned().collect();
@@ -340,6 +348,27 @@ async fn a_change_of_version_loses_nothing() {
     assert!(matches!(get(&old, "a").await, Err(Refusal::Retired)), "whoever comes late is told to choose again");
     assert!(get(&new, "a").await.unwrap().starts_with("v2-"));
     assert!(house.engine.instances(&VersionId::new("v1").unwrap()).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_what_is_deleted_or_goes_with_its_engine_nothing_is_started_or_stopped() {
+    let house = house(QUICK, 100);
+    for number in 0..50 {
+        let name = format!("v{number}");
+        let lane = house.serve(&name, |_| {}).await;
+        assert!(house.flood(&lane, 3).await.iter().all(Result::is_ok));
+        house.activator.retire(&VersionId::new(&name).unwrap()).await.unwrap();
+    }
+    house.engine.behaviour.lock().unwrap().starts_in = Duration::from_secs(100);
+    let lanes = [house.serve("one", |_| {}).await, house.serve("two", |draft| draft.instances.minimum = 1).await];
+    for lane in lanes {
+        house.tracker.spawn(async move { get(&lane, "a").await });
+    }
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    house.activator.close().await;
+    house.engine.versions.lock().unwrap().clear();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(house.engine.late.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test(start_paused = true)]

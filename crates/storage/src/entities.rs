@@ -13,6 +13,7 @@ pub mod conversations;
 pub mod egress_allowances;
 pub mod files;
 pub mod function_aliases;
+pub mod function_build_uses;
 pub mod function_builds;
 pub mod function_secrets;
 pub mod function_timers;

@@ -18,6 +18,7 @@ mod m0013_summaries_and_own_parameters;
 mod m0014_functions;
 mod m0015_function_volumes;
 mod m0016_accounts_of_functions;
+mod m0017_uses_of_packages;
 mod m0018_calls_of_functions_by_time;
 mod m0019_functions_from_inside;
 
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrations {
             Box::new(m0014_functions::Migration),
             Box::new(m0015_function_volumes::Migration),
             Box::new(m0016_accounts_of_functions::Migration),
+            Box::new(m0017_uses_of_packages::Migration),
             Box::new(m0018_calls_of_functions_by_time::Migration),
             Box::new(m0019_functions_from_inside::Migration),
         ]

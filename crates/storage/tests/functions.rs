@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, Statement};
 use serde_json::json;
 use stoa_model::completion::Usage;
 use stoa_model::conversation::Timings;
@@ -22,6 +23,10 @@ use stoa_storage::{
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+/// MiB of all volumes of one person.
+const ROOM: u64 = 256;
 const SYSTEM: Principal = Principal::System("test");
 
 async fn person(database: &Database, name: &str) -> Principal {
@@ -119,14 +124,55 @@ fn refused<T: std::fmt::Debug>(result: Result<T, StorageError>) -> &'static str 
     }
 }
 
+/// The keys of what is kept.
+async fn builds(raw: &DatabaseConnection) -> String {
+    let query = r#"SELECT "key" FROM function_builds WHERE part = 0 ORDER BY "key""#;
+    let rows = raw.query_all_raw(Statement::from_string(raw.get_database_backend(), query)).await.unwrap();
+    rows.iter().map(|row| row.try_get::<String>("", "key").unwrap()).collect::<Vec<_>>().join(" ")
+}
+
 on_both_engines! {
+    async fn volumes_of_a_person_have_a_size_together(test: TestDatabase) {
+        let (database, other) = (&test.database, test.open_again().await);
+        let (ada, charles) = (person(database, "ada").await, person(database, "charles").await);
+        let new = |name: &str, size_mib| NewVolume { name: name.to_owned(), description: String::new(), size_mib };
+        let made = |name: &'static str, size_mib| database.create_function_volume(&ada, new(name, size_mib), ROOM, NOW);
+        let size = |size_mib| VolumeChange { size_mib: Some(size_mib), ..VolumeChange::default() };
+        let (one, two) = tokio::join!(made("one", 160), other.create_function_volume(&ada, new("two", 160), ROOM, NOW));
+        let (kept, lost) = match (one, two) {
+            (Ok(kept), lost) | (lost, Ok(kept)) => (kept.name, lost),
+            both => panic!("{both:?}"),
+        };
+        assert_eq!(refused(lost), "the volumes would be too large together");
+        made("three", 64).await.unwrap();
+        assert_eq!(refused(made("four", 64).await), "the volumes would be too large together");
+        database.create_function_volume(&charles, new("own", 256), ROOM, NOW).await.unwrap();
+        let change = |name: &str, mib, most| {
+            let name = name.to_owned();
+            let ada = &ada;
+            async move { database.change_function_volume(ada, &name, size(mib), most).await }
+        };
+        assert_eq!(refused(change(&kept, 193, ROOM).await), "the volumes would be too large together");
+        let (one, two) = tokio::join!(
+            change(&kept, 192, ROOM),
+            other.change_function_volume(&ada, "three", size(96), ROOM),
+        );
+        assert!(one.is_ok() != two.is_ok(), "there is room for one of them to grow");
+        // The operator has changed their mind: what is there stays, and may become smaller.
+        assert_eq!(refused(made("four", 64).await), "the volumes would be too large together");
+        change(&kept, 100, 64).await.unwrap();
+        assert_eq!(refused(change(&kept, 101, 64).await), "the volumes would be too large together");
+        database.remove_function_volume(&ada, &kept, NOW).await.unwrap();
+        made("four", 160).await.unwrap();
+    }
+
     async fn a_volume_is_its_owners_and_stays_while_a_function_mounts_it(test: TestDatabase) {
         let database = test.database;
         let (ada, charles) = (person(&database, "ada").await, person(&database, "charles").await);
         let new = || NewVolume { name: "notes".to_owned(), description: String::new(), size_mib: 64 };
-        let volume = database.create_function_volume(&ada, new(), NOW).await.unwrap();
-        assert!(matches!(database.create_function_volume(&ada, new(), NOW).await, Err(StorageError::Taken("name"))));
-        let theirs = database.create_function_volume(&charles, new(), NOW).await.unwrap();
+        let volume = database.create_function_volume(&ada, new(), ROOM, NOW).await.unwrap();
+        assert!(matches!(database.create_function_volume(&ada, new(), ROOM, NOW).await, Err(StorageError::Taken("name"))));
+        let theirs = database.create_function_volume(&charles, new(), ROOM, NOW).await.unwrap();
         assert!(theirs.id != volume.id && theirs.owner != volume.owner, "names are everybody's own");
         assert_eq!(database.function_volumes(&charles).await.unwrap().len(), 1);
         assert!(matches!(database.function_volume(&SYSTEM, "notes").await, Err(StorageError::NotFound | StorageError::Forbidden)));
@@ -154,15 +200,15 @@ on_both_engines! {
         let back = database.put_function_alias(&ada, first.id, "live", to(1), NOW).await;
         assert!(matches!(back, Err(StorageError::Refused("there is no such volume"))));
         // Its name is free before its files are gone.
-        let again = database.create_function_volume(&ada, new(), NOW).await.unwrap();
+        let again = database.create_function_volume(&ada, new(), ROOM, NOW).await.unwrap();
         database.forget_function_volume(again.id).await.unwrap();
         database.forget_function_volume(removed.id).await.unwrap();
         assert_eq!(database.removed_function_volumes().await.unwrap(), []);
         assert_eq!(database.function_volume(&ada, "notes").await.unwrap().id, again.id);
         database.put_function_alias(&ada, first.id, "live", to(1), NOW).await.unwrap();
         let size = VolumeChange { size_mib: Some(128), ..VolumeChange::default() };
-        assert!(matches!(database.change_function_volume(&charles, "none", size.clone()).await, Err(StorageError::NotFound)));
-        assert_eq!(database.change_function_volume(&ada, "notes", size).await.unwrap().most_bytes(), 128 << 20);
+        assert!(matches!(database.change_function_volume(&charles, "none", size.clone(), ROOM).await, Err(StorageError::NotFound)));
+        assert_eq!(database.change_function_volume(&ada, "notes", size, ROOM).await.unwrap().most_bytes(), 128 << 20);
         assert_eq!(database.function_volume(&charles, "notes").await.unwrap().size_mib, 64);
     }
 
@@ -292,13 +338,93 @@ on_both_engines! {
             database.claim_blob(&letter.to_string().repeat(64), NOW).await.unwrap();
         }
         let parts = ['d', 'e'].map(|letter| letter.to_string().repeat(64));
-        database.keep_function_build("key", &parts, NOW).await.unwrap();
-        database.keep_function_build("key", &parts[..1], NOW).await.unwrap();
-        assert_eq!(database.function_build("key").await.unwrap(), parts, "the first one stays");
-        assert!(database.function_build("other").await.unwrap().is_empty());
+        let code = "a".repeat(64);
+        assert!(database.keep_function_build("key", &code, &parts, NOW).await.unwrap());
+        assert!(!database.keep_function_build("key", &code, &parts[..1], NOW).await.unwrap());
+        assert_eq!(database.use_function_build("key", &code).await.unwrap(), parts, "the first one stays");
+        assert!(database.use_function_build("other", &code).await.unwrap().is_empty());
         let later = NOW.plus(Duration::from_hours(2));
         let condemned = database.condemn_blobs(later, later, 100).await.unwrap();
         assert_eq!(condemned, ["b".repeat(64)], "`a` is version 1, `c` the next, `d` and `e` are packages");
+    }
+
+    async fn packages_go_a_day_after_the_last_code_that_wants_them(test: TestDatabase) {
+        let (database, raw) = (&test.database, sea_orm::Database::connect(&test.url).await.unwrap());
+        let there = async || builds(&raw).await;
+        let ann = person(database, "ann").await;
+        let made = function(database, &ann, "agent").await;
+        let digest = |letter: char| letter.to_string().repeat(64);
+        for (key, code, part) in [("first", 'a', 'x'), ("second", 'b', 'y'), ("third", 'c', 'z')] {
+            database.claim_blob(&digest(part), NOW).await.unwrap();
+            database.keep_function_build(key, &digest(code), &[digest(part)], NOW).await.unwrap();
+        }
+        let sweep = async |at: Timestamp| database.sweep_function_builds(at.minus(DAY), at).await.unwrap();
+        // Version 1 is `a`, the next one `b`, and `c` is nothing.
+        publish(database, &ann, &made).await;
+        change(database, &ann, made.id, 'b').await;
+        assert_eq!(sweep(NOW).await, 0);
+        assert_eq!(sweep(NOW.plus(DAY)).await, 0, "a day is not over");
+        let mut at = NOW.plus(DAY).plus(MINUTE);
+        assert_eq!((sweep(at).await, there().await.as_str()), (1, "first second"));
+        assert!(database.condemn_blobs(at, at, 10).await.unwrap().contains(&digest('z')), "its blob goes as others do");
+        // Somebody comes back before the day is over, and it begins anew.
+        change(database, &ann, made.id, 'c').await;
+        sweep(at).await;
+        at = at.plus(DAY);
+        change(database, &ann, made.id, 'b').await;
+        change(database, &ann, made.id, 'd').await;
+        at = at.plus(MINUTE);
+        assert_eq!((sweep(at).await, there().await.as_str()), (0, "first second"));
+        // Other code may want the same.
+        assert_eq!(database.use_function_build("second", &digest('d')).await.unwrap(), [digest('y')]);
+        at = at.plus(DAY).plus(MINUTE);
+        assert_eq!((sweep(at).await, there().await.as_str()), (0, "first second"));
+        database.delete_function(&ann, made.id).await.unwrap();
+        sweep(at).await;
+        assert_eq!(there().await, "first second");
+        at = at.plus(DAY).plus(MINUTE);
+        assert_eq!((sweep(at).await, there().await.as_str()), (2, ""));
+        // Who wanted what was there before is not known.
+        database.keep_function_build("first", &digest('a'), &[digest('x')], NOW).await.unwrap();
+        raw.execute_unprepared("UPDATE function_builds SET uses_known = false").await.unwrap();
+        sweep(at).await;
+        at = at.plus(DAY).plus(MINUTE);
+        assert_eq!((sweep(at).await, there().await.as_str()), (0, "first"));
+    }
+
+    async fn whoever_uses_packages_while_they_are_swept_has_them_or_knows_that_they_are_gone(test: TestDatabase) {
+        let (one, other) = (&test.database, test.open_again().await);
+        let raw = sea_orm::Database::connect(&test.url).await.unwrap();
+        let ann = person(one, "ann").await;
+        function(one, &ann, "agent").await;
+        let (live, gone, part) = ("a".repeat(64), "b".repeat(64), ["x".repeat(64)]);
+        let mut at = NOW;
+        let mut swept = 0;
+        for round in 0..30 {
+            one.claim_blob(&part[0], at).await.unwrap();
+            let (first, second) =
+                tokio::join!(one.keep_function_build("key", &gone, &part, at), other.keep_function_build("key", &gone, &part, at));
+            assert!(first.unwrap() != second.unwrap(), "one of them has kept it");
+            one.sweep_function_builds(at.minus(DAY), at).await.unwrap();
+            at = at.plus(DAY).plus(MINUTE);
+            let (limit, now) = (at.minus(DAY), at);
+            let using = async {
+                // Each comes first now and then.
+                tokio::time::sleep(Duration::from_micros(round % 10 * 300)).await;
+                one.use_function_build("key", &live).await.unwrap()
+            };
+            let (used, here, there) = tokio::join!(
+                using,
+                other.sweep_function_builds(limit, now),
+                one.sweep_function_builds(limit, now),
+            );
+            let count = here.unwrap() + there.unwrap();
+            assert_eq!((used.len(), builds(&raw).await.as_str()), if count == 0 { (1, "key") } else { (0, "") });
+            swept += count;
+            raw.execute_unprepared("DELETE FROM function_build_uses").await.unwrap();
+            raw.execute_unprepared("DELETE FROM function_builds").await.unwrap();
+        }
+        assert!(swept > 0, "nothing was swept in any round");
     }
 
     async fn an_account_written_twice_counts_once(test: TestDatabase) {

@@ -43,6 +43,7 @@ pub(super) fn start(
         makers: config.functions,
         folder: config.functions_dir.clone(),
         volumes: config.function_volumes_dir.clone(),
+        volumes_per_person_mib: config.function_volumes_per_person_mib,
         init: std::env::current_exe().context("this program's own path is not known")?,
         runtimes: config.function_runtimes.clone(),
         waiting: config.functions_waiting,

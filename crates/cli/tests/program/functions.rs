@@ -513,14 +513,14 @@ fn wheel(version: &str, says: &str) -> Vec<u8> {
 }
 
 /// An index of packages, at an address that ends with this.
-struct Index {
+pub(crate) struct Index {
     folder: tempfile::TempDir,
     server: std::process::Child,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Index {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let packages = folder.path().join("simple/greeting");
         std::fs::create_dir_all(&packages).unwrap();

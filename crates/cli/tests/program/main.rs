@@ -21,3 +21,4 @@ mod small_disk;
 mod start;
 mod support;
 mod survival;
+mod unpacked_functions;

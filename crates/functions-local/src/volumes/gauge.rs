@@ -9,14 +9,14 @@ use tokio::time::Instant;
 
 use super::{Volume, VolumeError};
 use crate::measuring;
+use crate::room::Reserve;
 use crate::tree::{self, TreeError, Usage};
 
 /// Files and folders of a volume, each of which a look at it costs.
 const MOST_ENTRIES: u64 = 1_000_000;
 
-/// What stays free on the disk that volumes lie on, however large they may be, and of a small disk this part.
-const RESERVE_BYTES: u64 = 1 << 30;
-const RESERVE_PART: u64 = 20;
+/// What stays free on the disk that volumes lie on, however large they may be.
+const RESERVE: Reserve = Reserve { bytes: 1 << 30, part: 20 };
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -130,10 +130,7 @@ fn look(volume: &Volume) -> Result<Measured, VolumeError> {
         Err(TreeError::Io(error)) => return Err(error.into()),
         Err(error) => return Err(std::io::Error::other(error).into()),
     };
-    let disk = rustix::fs::fstatvfs(&volume.folder)?;
-    let (whole, free) = (disk.f_blocks.saturating_mul(disk.f_frsize), disk.f_bavail.saturating_mul(disk.f_frsize));
-    // Some that lie beyond a network do not say.
-    if whole > 0 && free < RESERVE_BYTES.min(whole / RESERVE_PART) {
+    if RESERVE.is_short(&volume.folder)? {
         obstacle.get_or_insert_with(|| "the disk of the server is almost full".to_owned());
     }
     Ok(Measured { bytes: usage.bytes, entries: usage.entries, obstacle })

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::lane::{Failure, Lane};
 use super::seats::SeatState;
 use crate::autoscaler::{Observation, PANIC, STABLE};
-use crate::{EngineError, Instance, InstanceId, Scale, State, StopReason};
+use crate::{Instance, InstanceId, Scale, State, StopReason};
 
 /// Lines of the log that a failed start is told with.
 const TAIL_LINES: usize = 20;
@@ -26,6 +26,7 @@ pub(super) async fn keep(lane: Arc<Lane>, mut seen: watch::Receiver<Arc<[Instanc
         tokio::select! {
             // The engine has forgotten the version.
             changed = seen.changed() => if changed.is_err() { return },
+            () = keeper.lane.over.cancelled() => return,
             () = keeper.lane.news.notified() => {}
             () = tokio::time::sleep(next) => {}
         }
@@ -168,11 +169,7 @@ impl Keeper {
 
     async fn scale(&self, instances: u32, leaving: Vec<InstanceId>) {
         let scaled = self.lane.engine.scale(&self.lane.version.id, Scale { instances, leaving }).await;
-        // A version that has had its time may be gone before its keeper is.
-        let gone = |error: &EngineError| matches!(error, EngineError::NoVersion) && self.lane.state().retired;
-        if let Err(error) = scaled
-            && !gone(&error)
-        {
+        if let Err(error) = scaled {
             let version = self.lane.version.id.as_str();
             tracing::warn!(error = &error as &dyn std::error::Error, version, "instances could not be scaled");
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::queue::Queue;
@@ -34,6 +35,8 @@ pub struct Lane {
     /// That there is something for the keeper to look at.
     pub(super) news: Notify,
     drained: Notify,
+    /// Nothing is started or stopped any more.
+    pub(super) over: CancellationToken,
 }
 
 pub(super) struct LaneState {
@@ -113,7 +116,13 @@ pub struct Lease {
 }
 
 impl Lane {
-    pub(super) fn new(version: Version, engine: Arc<dyn Engine>, options: Options, tracker: TaskTracker) -> Arc<Self> {
+    pub(super) fn new(
+        version: Version,
+        engine: Arc<dyn Engine>,
+        options: Options,
+        tracker: TaskTracker,
+        over: CancellationToken,
+    ) -> Arc<Self> {
         let spec = &version.spec;
         let bounds =
             Bounds { concurrency: spec.concurrency, minimum: spec.instances.minimum, maximum: spec.instances.maximum };
@@ -135,6 +144,7 @@ impl Lane {
             state: Mutex::new(state),
             news: Notify::new(),
             drained: Notify::new(),
+            over,
         })
     }
 

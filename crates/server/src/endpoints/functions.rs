@@ -48,7 +48,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(aliases::put_alias, aliases::delete_alias))
         .routes(routes!(aliases::promote_alias))
         .routes(routes!(aliases::roll_back_alias))
-        .routes(routes!(build::function_build))
+        .routes(routes!(build::function_build, build::build_function))
         .routes(routes!(secrets::put_secret, secrets::delete_secret))
         .routes(routes!(try_out::try_function))
         .routes(routes!(instances::list_instances))

@@ -39,6 +39,8 @@ pub(crate) const MEMBER: &str = "charles@example.org";
 pub(crate) const PASSWORD: &str = "correct horse battery";
 /// Bytes of pictures that one person may keep.
 pub(crate) const FILES_PER_USER: u64 = 400_000;
+/// All volumes of one person together.
+pub(crate) const VOLUMES_PER_PERSON_MIB: u64 = 20 * 1_024;
 pub(crate) const NOBODYS_ID: &str = "01890000-0000-7000-8000-000000000000";
 
 #[derive(Debug)]
@@ -137,6 +139,7 @@ impl House {
             makers: Makers::Administrators,
             folder: files.path().join("functions"),
             volumes: files.path().join("volumes"),
+            volumes_per_person_mib: VOLUMES_PER_PERSON_MIB,
             // None runs here.
             init: files.path().join("no-init"),
             runtimes: Vec::new(),

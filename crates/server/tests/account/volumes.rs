@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 use stoa_storage::on_both_engines;
 
-use crate::support::{Answer, Browser, House, MEMBER, OWNER};
+use crate::support::{Answer, Browser, House, MEMBER, OWNER, VOLUMES_PER_PERSON_MIB};
 
 const ALL: &str = "/api/v1/function-volumes";
 
@@ -107,6 +107,25 @@ on_both_engines! {
         owner.patch(&small, json!({"name": "other"})).await.is(400, "invalid_request");
     }
 
+    async fn the_volumes_of_a_person_have_a_size_together(test: TestDatabase) {
+        let (house, mut owner) = House::with_owner(test).await;
+        let most = VOLUMES_PER_PERSON_MIB;
+        owner.post(ALL, json!({"name": "large", "size_mib": most - 100})).await.good(201);
+        let refused = owner.post(ALL, json!({"name": "small", "size_mib": 101})).await;
+        refused.is(409, "volumes_too_large");
+        assert_eq!(refused.body["detail"], format!("Your volumes may have {most} MiB together."));
+        owner.post(ALL, json!({"name": "small", "size_mib": 64})).await.good(201);
+        owner.patch(&format!("{ALL}/small"), json!({"size_mib": 101})).await.is(409, "volumes_too_large");
+        owner.patch(&format!("{ALL}/small"), json!({"size_mib": 100, "description": "to the last"})).await.good(200);
+        let page = owner.get(ALL).await.good(200).body;
+        assert_eq!((&page["assigned_mib"], &page["most_mib"]), (&json!(most), &json!(most)));
+        // Everybody has their own.
+        let (mut admin, _) = house.join(&mut owner, MEMBER, "admin").await;
+        admin.post(ALL, json!({"name": "large", "size_mib": most})).await.good(201);
+        owner.delete(&format!("{ALL}/large")).await.good(204);
+        owner.post(ALL, json!({"name": "next", "size_mib": most - 100})).await.good(201);
+    }
+
     async fn a_volume_that_functions_mount_stays_and_is_nobody_elses(test: TestDatabase) {
         let (house, mut owner) = House::with_owner(test).await;
         owner.post(ALL, json!({"name": "shared"})).await.good(201);
@@ -161,7 +180,7 @@ on_both_engines! {
         // Who makes no functions makes no volumes.
         let (mut member, _) = house.join(&mut owner, "mary@example.org", "member").await;
         member.post(ALL, json!({"name": "x"})).await.is(403, "forbidden");
-        assert_eq!(member.get(ALL).await.good(200).body, json!({"items": [], "may_create": false}));
+        assert_eq!(member.get(ALL).await.good(200).body, json!({"items": [], "may_create": false, "assigned_mib": 0, "most_mib": VOLUMES_PER_PERSON_MIB}));
         for number in 1..20 {
             owner.post(ALL, json!({"name": format!("v{number}")})).await.good(201);
         }

@@ -12,6 +12,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub blob: String,
     pub built_at: i64,
+    /// Whether all that has used it is in `function_build_uses`.
+    pub uses_known: bool,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use sea_orm::sea_query::{Condition, Expr};
+use sea_orm::sea_query::{Condition, Expr, LockType};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect,
@@ -12,7 +12,7 @@ use stoa_model::volume::{FunctionVolume, MAX_VOLUMES};
 use stoa_model::{FunctionId, FunctionVolumeId, Principal, Timestamp, UserId};
 use uuid::Uuid;
 
-use crate::entities::{function_aliases, function_versions, function_volumes, functions};
+use crate::entities::{function_aliases, function_versions, function_volumes, functions, users};
 use crate::{Database, Notice, StorageError, access};
 
 use super::{from_json, function_aliases as aliases, insert};
@@ -39,17 +39,21 @@ pub struct RemovedVolume {
 }
 
 impl Database {
+    /// Refuses what would make a person's volumes larger than `most_mib` together.
     pub async fn create_function_volume(
         &self,
         principal: &Principal,
         new: NewVolume,
+        most_mib: u64,
         now: Timestamp,
     ) -> Result<FunctionVolume, StorageError> {
         let owner = access::person(principal)?;
         let transaction = self.begin().await?;
+        take_turn(&transaction, owner.into()).await?;
         if there(principal).count(&transaction).await? >= MAX_VOLUMES {
             return Err(StorageError::Refused("there are too many volumes already"));
         }
+        check_room(&transaction, owner.into(), 0, new.size_mib, most_mib).await?;
         let row = function_volumes::Model {
             id: FunctionVolumeId::generate(now).into(),
             owner_id: owner.into(),
@@ -82,11 +86,13 @@ impl Database {
         volume(row, &mounts)
     }
 
+    /// Refuses what would make a person's volumes larger than `most_mib` together. Smaller they always may be.
     pub async fn change_function_volume(
         &self,
         principal: &Principal,
         name: &str,
         change: VolumeChange,
+        most_mib: u64,
     ) -> Result<FunctionVolume, StorageError> {
         let transaction = self.begin().await?;
         let mut row = locked(&transaction, principal, name).await?;
@@ -94,6 +100,8 @@ impl Database {
             row.description = description;
         }
         if let Some(size) = change.size_mib {
+            take_turn(&transaction, row.owner_id).await?;
+            check_room(&transaction, row.owner_id, row.size_mib, size, most_mib).await?;
             row.size_mib = i32::try_from(size).unwrap_or(i32::MAX);
         }
         function_volumes::Entity::update_many()
@@ -170,6 +178,38 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// What a person's volumes may be together is looked at by one after the other. Whatever else is noted of them goes on.
+async fn take_turn(transaction: &DatabaseTransaction, owner: Uuid) -> Result<(), StorageError> {
+    users::Entity::find_by_id(owner).lock(LockType::NoKeyUpdate).one(transaction).await?;
+    Ok(())
+}
+
+/// That a person's volumes are not too large together when one of them grows.
+async fn check_room(
+    transaction: &DatabaseTransaction,
+    owner: Uuid,
+    from_mib: i32,
+    to_mib: u32,
+    most_mib: u64,
+) -> Result<(), StorageError> {
+    let grows_by = i64::from(to_mib) - i64::from(from_mib);
+    if grows_by <= 0 {
+        return Ok(());
+    }
+    let sizes: Vec<i32> = function_volumes::Entity::find()
+        .select_only()
+        .column(function_volumes::Column::SizeMib)
+        .filter(of(owner))
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    let together = sizes.into_iter().map(i64::from).sum::<i64>() + grows_by;
+    if u64::try_from(together).is_ok_and(|together| together <= most_mib) {
+        return Ok(());
+    }
+    Err(StorageError::Refused("the volumes would be too large together"))
 }
 
 fn of(owner: Uuid) -> Condition {

@@ -19,7 +19,9 @@ use crate::entities::{function_secrets, function_versions, functions, provider_m
 use crate::{Database, Notice, Secret, StorageError, access};
 
 use super::users::user;
-use super::{from_json, function_aliases, function_versions as versions, function_volumes, insert, to_json};
+use super::{
+    from_json, function_aliases, function_builds, function_versions as versions, function_volumes, insert, to_json,
+};
 
 /// Code that lies in the object store, claimed by [`Database::claim_blob`] and put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -349,7 +351,7 @@ fn language(row: &functions::Model) -> Result<Language, StorageError> {
 
 async fn hold(transaction: &DatabaseTransaction, code: &StoredCode, now: Timestamp) -> Result<(), StorageError> {
     if super::files::touch_blob(transaction, &code.digest, now).await? {
-        return Ok(());
+        return function_builds::want(transaction, &code.digest).await;
     }
     Err(StorageError::Refused("the upload took too long"))
 }

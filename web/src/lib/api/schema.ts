@@ -936,7 +936,8 @@ export interface paths {
 		/** How the installation of packages stands, which begins with the first call of what needs them. */
 		get: operations['function_build'];
 		put?: never;
-		post?: never;
+		/** Installs the packages of what the next version will be made of, also where that has just failed. See how it goes by `GET`. */
+		post: operations['build_function'];
 		delete?: never;
 		options?: never;
 		head?: never;
@@ -2907,6 +2908,7 @@ export interface components {
 		};
 		/** @description How the latest installation of a function's packages stands. */
 		FunctionBuild: {
+			again_at: components['schemas']['Timestamp'] | null;
 			lines: components['schemas']['BuildLine'][];
 			/** @description Why it failed. */
 			reason: string | null;
@@ -4455,9 +4457,19 @@ export interface components {
 			more: boolean;
 		};
 		VolumeList: {
+			/**
+			 * Format: int64
+			 * @description The sizes of all of them.
+			 */
+			assigned_mib: number;
 			items: components['schemas']['VolumeView'][];
 			/** @description Whether the caller may make more. */
 			may_create: boolean;
+			/**
+			 * Format: int64
+			 * @description What those may be together.
+			 */
+			most_mib: number;
 		};
 		/** @description A volume and what it takes. */
 		VolumeView: components['schemas']['FunctionVolume'] & {
@@ -6530,6 +6542,7 @@ export interface operations {
 					'application/problem+json': components['schemas']['ProblemBody'];
 				};
 			};
+			/** @description name_taken, volumes_too_large */
 			409: {
 				headers: {
 					[name: string]: unknown;
@@ -6645,6 +6658,15 @@ export interface operations {
 				};
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			/** @description volumes_too_large */
+			409: {
 				headers: {
 					[name: string]: unknown;
 				};
@@ -7287,6 +7309,41 @@ export interface operations {
 				};
 			};
 			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+		};
+	};
+	build_function: {
+		parameters: {
+			query?: never;
+			header?: never;
+			path: {
+				id: components['schemas']['FunctionId'];
+			};
+			cookie?: never;
+		};
+		requestBody?: never;
+		responses: {
+			202: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content?: never;
+			};
+			404: {
+				headers: {
+					[name: string]: unknown;
+				};
+				content: {
+					'application/problem+json': components['schemas']['ProblemBody'];
+				};
+			};
+			503: {
 				headers: {
 					[name: string]: unknown;
 				};

@@ -209,6 +209,11 @@ const known: Record<string, Known> = {
 	functions_unavailable: { title: m.fn_problem_unavailable, hint: m.fn_off_member, facts: true },
 	function_build_failed: { title: m.fn_problem_build, hint: m.fn_problem_build_hint, facts: true },
 	volume_full: { title: m.fn_problem_volume_full, hint: m.fn_problem_volume_full_hint },
+	volumes_too_large: {
+		title: m.fn_problem_volumes_too_large,
+		hint: m.fn_problem_volumes_too_large_hint,
+		facts: true
+	},
 	volume_missing: { title: m.fn_problem_volume_missing, hint: m.fn_problem_volume_missing_hint },
 	no_such_volume: { title: m.fn_problem_volume_missing, hint: m.fn_problem_volume_missing_hint },
 	volume_in_use: { title: m.fn_problem_volume_in_use, hint: m.fn_problem_volume_in_use_hint },

@@ -26,6 +26,7 @@ pub(crate) struct ChangeVolume {
     responses(
         (status = 200, body = VolumeView),
         (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, body = ProblemBody, content_type = "application/problem+json", description = "volumes_too_large"),
         (status = 422, body = ProblemBody, content_type = "application/problem+json"),
     )
 )]

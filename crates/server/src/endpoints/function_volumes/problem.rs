@@ -13,6 +13,11 @@ impl From<VolumeTrouble> for Problem {
         match trouble {
             VolumeTrouble::Storage(error) => error.into(),
             VolumeTrouble::Volume(error) => of_volume(&error),
+            VolumeTrouble::TooLargeTogether { most_mib } => {
+                let detail = format!("Your volumes may have {most_mib} MiB together.");
+                Self::conflict("volumes_too_large", detail)
+                    .hint("Let another one be smaller, or remove one. Whoever runs this server can allow more.")
+            }
             VolumeTrouble::Busy => {
                 let detail = "Too many files are being sent and fetched.";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)

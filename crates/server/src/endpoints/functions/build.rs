@@ -1,11 +1,13 @@
-//! `GET /api/v1/functions/{id}/build`
+//! `/api/v1/functions/{id}/build`
 
 use axum::Json;
 use axum::extract::State;
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use stoa_functions_service::{BuildStatus, JobOutcome, JobState};
 use stoa_model::{FunctionId, Timestamp};
 
+use super::problem::to_its_owner;
 use crate::app::App;
 use crate::extract::{Caller, Id, Query};
 use crate::problem::{ProblemBody, Result};
@@ -46,6 +48,9 @@ pub(crate) struct FunctionBuild {
     reason: Option<String>,
     #[schema(required)]
     started_at: Option<Timestamp>,
+    /// Before that, it is not tried again because somebody calls, since it failed.
+    #[schema(required)]
+    again_at: Option<Timestamp>,
     lines: Vec<BuildLine>,
 }
 
@@ -66,8 +71,29 @@ pub(super) async fn function_build(
     app.database.function_code(&principal, id).await?;
     Ok(Json(match app.functions.build(id, query.after.unwrap_or(0)) {
         Some(status) => shown(status),
-        None => FunctionBuild { state: BuildPhase::None, reason: None, started_at: None, lines: Vec::new() },
+        None => {
+            FunctionBuild { state: BuildPhase::None, reason: None, started_at: None, again_at: None, lines: Vec::new() }
+        }
     }))
+}
+
+/// Installs the packages of what the next version will be made of, also where that has just failed. See how it goes by `GET`.
+#[utoipa::path(
+    post, path = "/functions/{id}/build", tag = "functions", params(("id" = FunctionId, Path)),
+    responses(
+        (status = 202),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn build_function(
+    State(app): State<App>,
+    Caller(principal): Caller,
+    Id(id): Id<FunctionId>,
+) -> Result<StatusCode> {
+    app.database.function_code(&principal, id).await?;
+    app.functions.build_again(id).await.map_err(to_its_owner)?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 fn shown(status: BuildStatus) -> FunctionBuild {
@@ -79,5 +105,5 @@ fn shown(status: BuildStatus) -> FunctionBuild {
     };
     let line = |line: stoa_functions::LogLine| BuildLine { number: line.number, at: line.at, text: line.text };
     let lines = status.log.lines.into_iter().map(line).collect();
-    FunctionBuild { state, reason, started_at: Some(status.started_at), lines }
+    FunctionBuild { state, reason, started_at: Some(status.started_at), again_at: status.again_at, lines }
 }

@@ -148,3 +148,7 @@ export const deleteTimer = (id: string, timer: string) =>
 
 /** How the latest installation of packages stands. */
 export const readBuild = (id: string) => call(client.GET('/api/v1/functions/{id}/build', { params: at(id) }));
+
+/** Installs packages now, also where that has just failed. */
+export const buildAgain = (id: string) =>
+	call(client.POST('/api/v1/functions/{id}/build', { params: at(id) }));
