@@ -526,7 +526,7 @@ on_both_engines! {
         ];
         assert_eq!(told(&ann, FunctionsOf::Mine).await, own);
         let foreign = (theirs, "bob".to_owned(), sum(100, 1, 1_000_000, 1_000_001), models(1, 0, Some(90)));
-        assert_eq!(told(&bob, FunctionsOf::Mine).await, [foreign.clone()]);
+        assert_eq!(told(&bob, FunctionsOf::Mine).await, std::slice::from_ref(&foreign));
         assert_eq!(told(&bob, FunctionsOf::Person(ann.user_id().unwrap())).await, own);
         let [idle_line, one_line, two_line] = own;
         assert_eq!(told(&bob, FunctionsOf::Everybody).await, [idle_line, one_line, foreign, two_line]);

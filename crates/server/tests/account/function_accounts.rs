@@ -73,7 +73,7 @@ fn sum(calls: u32) -> Value {
     })
 }
 
-fn with(mut sum: Value, more: Value) -> Value {
+fn with(mut sum: Value, more: &Value) -> Value {
     sum.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     sum
 }
@@ -86,7 +86,7 @@ on_both_engines! {
         let (mut member, _) = house.join(&mut owner, "grace@example.org", "member").await;
         let ada = owner.get("/api/v1/me").await.id();
         let now = house.clock.now();
-        let empty = json!({"step_ms": 600_000, "totals": with(sum(0), json!({"models": with(sum(0)["models"].clone(), json!({"cost": null}))})),
+        let empty = json!({"step_ms": 600_000, "totals": with(sum(0), &json!({"models": with(sum(0)["models"].clone(), &json!({"cost": null}))})),
             "functions": [], "points": []});
         assert_eq!(owner.get(MINE).await.good(200).body, empty);
 
@@ -97,7 +97,7 @@ on_both_engines! {
         called(&database, &two, &ada, now.minus(Duration::from_hours(30))).await;
         called(&database, &theirs, &charles, now).await;
 
-        let line = |id: &str, name: &str, calls| with(sum(calls), json!({"id": id, "name": name}));
+        let line = |id: &str, name: &str, calls| with(sum(calls), &json!({"id": id, "name": name}));
         let day = owner.get(MINE).await.good(200).body;
         assert_eq!(day["totals"], sum(2), "what is older than a day is not asked for");
         assert_eq!(day["functions"], json!([line(&one, "one", 1), line(&two, "two", 1)]));
@@ -113,7 +113,7 @@ on_both_engines! {
         }
 
         let person = |id: &str, name: &str, functions, calls| {
-            with(sum(calls), json!({"user_id": id, "name": name, "functions": functions}))
+            with(sum(calls), &json!({"user_id": id, "name": name, "functions": functions}))
         };
         let people = json!({"totals": sum(4), "people": [person(&ada, "Ada", 2, 3), person(&charles, "Charles", 1, 1)]});
         for browser in [&mut owner, &mut admin] {
