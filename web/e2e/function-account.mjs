@@ -194,6 +194,8 @@ const account = (view) => async (all) => {
 	await page.getByText('30 days', { exact: true }).click();
 	await page.getByRole('img', { name: /^Calls in 18\d steps of time, at most 2 in one/ }).waitFor();
 	await line(asker).getByRole('link').click();
+	await tab(page, 'Metrics').waitFor();
+	await lines.waitFor({ state: 'detached' });
 	await page.getByText('Cost of models', { exact: true }).waitFor();
 	await accessible(page, `what a function's models cost, ${view}`);
 	await picture(page, `function models cost ${view}`);
