@@ -173,7 +173,7 @@ impl Deployments {
         let (all, making) = (Arc::clone(&self.code), self.code.making(&digest));
         let made = tokio::task::spawn_blocking(move || {
             write(&code, &packages, &making)
-                .and_then(|()| all.put(digest, making, packages).map_err(ServiceError::Disk))
+                .and_then(|()| all.put(digest, &making, packages).map_err(ServiceError::Disk))
         });
         made.await.map_err(|error| ServiceError::Internal(error.to_string()))?
     }

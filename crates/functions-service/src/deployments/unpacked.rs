@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -63,21 +63,17 @@ impl UnpackedCode {
     }
 
     /// Puts what is whole into its place, or removes it where somebody else has made the same meanwhile. Blocks.
-    pub(super) fn put(&self, digest: Digest, making: PathBuf, packages: Vec<Package>) -> io::Result<Arc<Unpacked>> {
-        let code = {
-            let mut there = self.there();
-            match there.get(&digest) {
-                Some(there) => Arc::clone(&there.code),
-                None => {
-                    let folder = self.folder.join(digest.to_string());
-                    std::fs::rename(&making, &folder)?;
-                    let code = Arc::new(Unpacked { folder, packages });
-                    there.insert(digest, There { code: Arc::clone(&code), idle_since: None });
-                    return Ok(code);
-                }
-            }
-        };
-        remove_folder(&making)?;
+    pub(super) fn put(&self, digest: Digest, making: &Path, packages: Vec<Package>) -> io::Result<Arc<Unpacked>> {
+        let mut there = self.there();
+        if let Some(same) = there.get(&digest) {
+            let code = Arc::clone(&same.code);
+            drop(there);
+            return remove_folder(making).map(|()| code);
+        }
+        let folder = self.folder.join(digest.to_string());
+        std::fs::rename(making, &folder)?;
+        let code = Arc::new(Unpacked { folder, packages });
+        there.insert(digest, There { code: Arc::clone(&code), idle_since: None });
         Ok(code)
     }
 
@@ -121,7 +117,7 @@ mod tests {
         let making = all.making(&digest);
         std::fs::create_dir(&making).unwrap();
         std::fs::write(making.join("app.py"), text).unwrap();
-        all.put(digest, making, Vec::new()).unwrap()
+        all.put(digest, &making, Vec::new()).unwrap()
     }
 
     fn folders(all: &UnpackedCode) -> usize {
