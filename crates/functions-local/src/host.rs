@@ -44,7 +44,7 @@ pub enum StartError {
 }
 
 fn told(obstacles: &[&str]) -> String {
-    obstacles.iter().map(|obstacle| format!("; {obstacle}")).collect()
+    [&[""], obstacles].concat().join("; ")
 }
 
 pub(crate) struct Host {

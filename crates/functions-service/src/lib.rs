@@ -6,6 +6,7 @@ mod deployments;
 mod housekeeping;
 mod inside;
 mod journal;
+mod known;
 mod log_store;
 mod logs;
 mod metering;

@@ -14,7 +14,7 @@ use stoa_functions::activator::Taken;
 use stoa_model::{FunctionId, InstanceId, Principal, Timestamp, UserId};
 use stoa_storage::{Database, FunctionUsage, StorageError};
 
-use crate::journal::{self, Chapter, Journal};
+use crate::journal::{self, Journal};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -180,7 +180,8 @@ impl Meter {
             noted = noted.and(again.collect());
             match old {
                 Some(old) if noted.is_ok() => old.close(),
-                old => old.into_iter().for_each(|old| journal.keep(old)),
+                Some(old) => journal.keep(old),
+                None => {}
             }
         }
         if let Err(error) = noted {
@@ -228,11 +229,15 @@ impl Meter {
         if !rows.is_empty() {
             let written = database.record_function_usage(&Principal::System("functions"), &rows).await;
             if let Err(error) = written {
-                chapter.into_iter().for_each(|chapter| self.minutes().journal.keep(chapter));
+                if let Some(chapter) = chapter {
+                    self.minutes().journal.keep(chapter);
+                }
                 return Err(error);
             }
         }
-        chapter.into_iter().for_each(Chapter::close);
+        if let Some(chapter) = chapter {
+            chapter.close();
+        }
         let over = now.as_millis().div_euclid(MINUTE_MS) * MINUTE_MS;
         let mut minutes = self.minutes();
         for row in rows {

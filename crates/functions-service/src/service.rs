@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::builds::{BuildStatus, Builds};
 use crate::deployments::{Deployments, Key};
+use crate::known::Known;
 use crate::log_store::{FoundLog, LogRecord, LogSearch, LoggedCall};
 use crate::logs::{Logs, Source};
 use crate::metering::{Account, Done, Meter};
@@ -37,8 +37,6 @@ use crate::ticket::{Asked, MeteredBody, Ticket};
 use crate::volumes::Shelf;
 use crate::ways::{Home, Ways};
 
-/// Functions whose routes are at hand.
-const MOST_KNOWN: usize = 10_000;
 /// How often a call is given to another version because the one it had is served no more.
 const CHOICES: u32 = 5;
 /// How often what instances wrote is written down.
@@ -201,9 +199,7 @@ struct Shared {
     keys: KeySets,
     meter: Meter,
     running: tokio::sync::Mutex<Option<Arc<Running>>>,
-    known: Mutex<HashMap<String, Arc<CallableFunction>>>,
-    /// Counts what was heard of changes.
-    changes: AtomicU64,
+    known: Mutex<Known>,
 }
 
 /// From the first use on.
@@ -224,6 +220,7 @@ impl FunctionService {
             options.folder.join("packages"),
         ));
         let code = options.folder.join("code");
+        let known = Known::new(database.notices().subscribe());
         let shared = Shared {
             deployments: Deployments::new(database.clone(), objects, door, Arc::clone(&builds), code),
             builds,
@@ -240,8 +237,7 @@ impl FunctionService {
             tracker: tracker.clone(),
             ways: Arc::new(Ways { egress, home: OnceLock::new() }),
             running: tokio::sync::Mutex::default(),
-            known: Mutex::default(),
-            changes: AtomicU64::new(0),
+            known: Mutex::new(known),
         };
         let service = Self { shared: Arc::new(shared) };
         let notices = service.shared.database.notices().subscribe();
@@ -339,19 +335,16 @@ impl FunctionService {
     pub async fn callable(&self, whom: &Whom) -> Result<Arc<CallableFunction>, ServiceError> {
         let Whom::Name(name) = whom else { return self.read_callable(whom).await };
         let fresh = self.shared.database.notices().fresh();
-        if let Some(known) = self.known().get(name).filter(|_| fresh) {
-            return Ok(Arc::clone(known));
-        }
-        let changes = self.shared.changes.load(Ordering::Acquire);
-        let found = self.read_callable(whom).await?;
-        let mut known = self.known();
-        // What has changed while it was read is read again.
-        if self.shared.changes.load(Ordering::Acquire) == changes {
-            if known.len() >= MOST_KNOWN {
-                known.clear();
+        let changes = {
+            let mut known = self.known();
+            let known = known.hear();
+            if let Some(function) = known.get(name).filter(|_| fresh) {
+                return Ok(function);
             }
-            known.insert(name.clone(), Arc::clone(&found));
-        }
+            known.changes()
+        };
+        let found = self.read_callable(whom).await?;
+        self.known().hear().put(Arc::clone(&found), changes);
         Ok(found)
     }
 
@@ -375,7 +368,7 @@ impl FunctionService {
         self.shared.depths.of(function).saturating_add(1)
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<CallableFunction>>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
         self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -531,11 +524,6 @@ impl FunctionService {
 
     /// Takes over what has become of a function: what is not current goes, and what shall always run starts.
     async fn refresh(&self, id: FunctionId) -> Result<(), ServiceError> {
-        {
-            let mut known = self.known();
-            self.shared.changes.fetch_add(1, Ordering::AcqRel);
-            known.retain(|_, function| function.id != id);
-        }
         let function = match self.callable(&Whom::Id(id)).await {
             Ok(function) => Some(function),
             Err(ServiceError::NotFound) => None,
@@ -756,11 +744,7 @@ async fn follow(
         };
         due = match notice {
             Ok(Notice::Function { function }) => Ok(vec![function]),
-            Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => {
-                service.shared.changes.fetch_add(1, Ordering::AcqRel);
-                service.known().clear();
-                all().await
-            }
+            Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => all().await,
             Ok(_) => Ok(Vec::new()),
             Err(RecvError::Closed) => return,
         };
