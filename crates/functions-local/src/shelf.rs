@@ -114,8 +114,9 @@ impl Shelf {
         contents.waiting.remove(place).map(|(sandbox, _)| sandbox)
     }
 
+    /// How many there are that live.
     pub(crate) fn waiting(&self) -> usize {
-        self.contents().waiting.len()
+        self.contents().waiting.iter().filter(|(sandbox, _)| sandbox.is_alive()).count()
     }
 
     /// Nothing waits any more.
