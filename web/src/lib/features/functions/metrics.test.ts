@@ -28,7 +28,7 @@ describe('what a function was asked', () => {
 			all.map(({ at, calls, errors, coldStarts, byVersion }) => [at, calls, errors, coldStarts, byVersion])
 		).toEqual([
 			[1_000, 0, 0, 0, [0, 0, 0]],
-			[2_000, 4, 1, 1, [1, 3, 0]],
+			[2_000, 4, 1, 1, [0, 3, 0]],
 			[3_000, 0, 0, 0, [0, 0, 0]],
 			[4_000, 2, 0, 0, [0, 0, 2]],
 			[5_000, 0, 0, 0, [0, 0, 0]]

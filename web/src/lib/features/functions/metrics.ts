@@ -7,7 +7,7 @@ export interface Bucket {
 	calls: number;
 	errors: number;
 	coldStarts: number;
-	/** By version, in the order of {@link versionsOf}. */
+	/** Calls that were answered, by version, in the order of {@link versionsOf}. */
 	byVersion: number[];
 	/** Null where nothing was asked. */
 	p50: number | null;
@@ -48,7 +48,9 @@ export function buckets(points: readonly Point[], step: number, from: number, un
 			calls: sum(({ calls }) => calls),
 			errors: sum(({ errors }) => errors),
 			coldStarts: sum(({ cold_starts }) => cold_starts),
-			byVersion: versions.map((version) => sum((point) => (point.version === version ? point.calls : 0))),
+			byVersion: versions.map((version) =>
+				sum((point) => (point.version === version ? Math.max(0, point.calls - point.errors) : 0))
+			),
 			p50: middle(asked),
 			p95: asked.length > 0 ? Math.max(...asked.map(({ p95_ms }) => p95_ms ?? 0)) : null
 		};
