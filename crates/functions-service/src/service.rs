@@ -485,17 +485,10 @@ impl FunctionService {
 
     /// Installs packages for what the next version will be made of, in the background and also where that has just failed.
     pub async fn build_again(&self, id: FunctionId) -> Result<(), ServiceError> {
-        let function = self.callable(&Whom::Id(id)).await?;
+        self.callable(&Whom::Id(id)).await?;
         self.running().await?;
         self.shared.builds.try_again(id);
-        let service = self.clone();
-        self.shared.tracker.spawn(async move {
-            match service.lane(&function, None).await {
-                // Whoever asked looks at how it goes.
-                Ok(_) | Err(ServiceError::Build { .. }) => {}
-                Err(error) => tracing::warn!(%error, function = %id, "packages are not installed"),
-            }
-        });
+        self.serve_soon(id, None);
         Ok(())
     }
 
@@ -646,15 +639,21 @@ impl FunctionService {
         if !version.files.iter().any(|file| MANIFESTS.contains(&file.path.as_str())) {
             return;
         }
-        let (service, number) = (self.clone(), version.number);
+        self.serve_soon(id, Some(version.number));
+    }
+
+    /// In the background, with its packages.
+    fn serve_soon(&self, id: FunctionId, version: Option<u32>) {
+        let service = self.clone();
         self.shared.tracker.spawn(async move {
-            let installed = async {
+            let served = async {
                 let function = service.read_callable(&Whom::Id(id)).await?;
-                service.lane(&function, Some(number)).await
+                service.lane(&function, version).await
             };
-            if let Err(error) = installed.await {
-                // Its owner sees it where the installation is shown, and so does the first call.
-                tracing::debug!(%error, function = %id, number, "the packages of a version are not installed");
+            match served.await {
+                // How packages are installed is told where that is shown.
+                Ok(_) | Err(ServiceError::Build { .. }) => {}
+                Err(error) => tracing::warn!(%error, function = %id, version, "packages are not installed"),
             }
         });
     }
